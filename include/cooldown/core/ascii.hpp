@@ -1,0 +1,54 @@
+// ASCII-only, locale-free text helpers (beast::iequals of 1.81 reads past the end; <cctype> asks the locale).
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace cooldown {
+
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+constexpr bool iequals(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (ascii_lower(a[i]) != ascii_lower(b[i])) return false;
+  return true;
+}
+
+constexpr bool istarts_with(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && iequals(text.substr(0, prefix.size()), prefix);
+}
+
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/// Removes optional white space, SP and HTAB (RFC 9110 §5.6.3), from both ends.
+constexpr std::string_view trim(std::string_view s) {
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  return s;
+}
+
+/// A whole string of decimal digits as a number: no sign, no white space, no overflow.
+inline std::optional<std::uint64_t> parse_u64(std::string_view s) {
+  std::uint64_t n = 0;
+  auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), n);
+  if (ec != std::errc{} || end != s.data() + s.size() || s.empty() || !is_digit(s.front())) return std::nullopt;
+  return n;
+}
+
+/// Takes the part before the first `separator` off the front of `rest`, trimmed; false when nothing is left.
+constexpr bool next_token(std::string_view& rest, char separator, std::string_view& token) {
+  if (rest.data() == nullptr) return false;
+  auto at = rest.find(separator);
+  token = trim(rest.substr(0, at));
+  rest = at == std::string_view::npos ? std::string_view{} : rest.substr(at + 1);
+  return true;
+}
+
+}  // namespace cooldown

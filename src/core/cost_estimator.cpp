@@ -1,0 +1,78 @@
+#include "cooldown/core/cost_estimator.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cooldown {
+namespace {
+
+constexpr double image_tokens = 1'000;  // a high-detail image at most models
+constexpr double overhead_tokens = 8;   // role markers of a chat template
+constexpr double quantile = 0.9;
+constexpr double learning_rate = 0.05;      // of the ratio, per observation
+constexpr std::uint64_t enough_chars = 64;  // below, the overhead drowns the ratio
+
+}  // namespace
+
+double cost_estimator::input_tokens(const request_size& size) const {
+  return overhead_tokens + static_cast<double>(size.input_chars) * tokens_per_char_ +
+         static_cast<double>(size.images) * image_tokens;
+}
+
+double cost_estimator::output_tokens(const request_size& size) const {
+  if (!size.generates) return 0;
+  double one = size.max_output_tokens ? static_cast<double>(*size.max_output_tokens) : default_output_;
+  if (output_cap_) one = std::min(one, *output_cap_);
+  return one * static_cast<double>(std::max<std::uint64_t>(1, size.choices));
+}
+
+double cost_estimator::estimate(const request_size& size) const {
+  return std::max(1.0, std::ceil(input_tokens(size) + output_tokens(size)));
+}
+
+void cost_estimator::observe_prompt(const request_size& size, std::uint64_t prompt_tokens) {
+  if (size.input_chars < enough_chars || size.images > 0) return;
+  // The overhead stays on top: a little too much is a little wait, a little too little a refusal.
+  double const ratio =
+      std::clamp(static_cast<double>(prompt_tokens) / static_cast<double>(size.input_chars), 0.01, 4.0);
+  // Stochastic approximation of a quantile: nine steps down weigh as much as one up.
+  double const direction = ratio > tokens_per_char_ ? quantile : quantile - 1;
+  double const rate = std::max(learning_rate, 1.0 / static_cast<double>(++observations_));
+  double const step = tokens_per_char_ * rate * direction;
+  double const next = tokens_per_char_ + step;
+  // Never beyond what was seen: a constant ratio is found exactly.
+  tokens_per_char_ = direction > 0 ? std::min(next, ratio) : std::max(next, ratio);
+  if (ratio > tokens_per_char_ * 1.2) tokens_per_char_ = ratio;  // far off: believe it at once
+}
+
+void cost_estimator::observe_charge(const request_size& size, double charge) {
+  if (!size.generates || size.choices != 1 || charge < 1) return;
+  double const output = std::max(1.0, charge - input_tokens(size));
+  if (!size.max_output_tokens) {
+    default_output_ = output;
+    return;
+  }
+  double const max = static_cast<double>(*size.max_output_tokens);
+  bool const capped = output < 0.95 * max - overhead_tokens;
+  if (capped) {
+    output_cap_ = output;
+  } else if (output_cap_ && max > *output_cap_) {
+    output_cap_.reset();
+  }
+}
+
+void cost_estimator::observe_refusal(const request_size& size) {
+  if (!size.generates) return;
+  if (!size.max_output_tokens) default_output_ = std::min(highest_default, default_output_ * 2);
+  if (output_cap_) {
+    output_cap_ = *output_cap_ * 2;
+    if (*output_cap_ > 1e9) output_cap_.reset();
+  }
+}
+
+void cost_estimator::observe_use(double reserved, double actual) {
+  if (!(reserved > 0)) return;
+  use_share_ += 0.1 * (std::clamp(actual / reserved, 0.0, 2.0) - use_share_);
+}
+
+}  // namespace cooldown

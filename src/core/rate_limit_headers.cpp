@@ -1,0 +1,162 @@
+#include "cooldown/core/rate_limit_headers.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "cooldown/core/ascii.hpp"
+#include "cooldown/core/delay_text.hpp"
+
+namespace cooldown {
+namespace {
+
+enum class item : std::uint8_t { limit, remaining, reset };
+
+struct dialect_field {
+  std::string_view name;  // lower case
+  item what;
+  resource counts;
+  window over;
+};
+
+using enum item;
+using enum resource;
+using enum window;
+
+/// The dialects as one table. Names without a window (OpenAI, Groq) are read as per minute.
+constexpr dialect_field table[] = {
+    {"x-ratelimit-limit-tokens-minute", limit, tokens, minute},
+    {"x-ratelimit-remaining-tokens-minute", remaining, tokens, minute},
+    {"x-ratelimit-reset-tokens-minute", reset, tokens, minute},
+    {"x-ratelimit-limit-tokens-hour", limit, tokens, hour},
+    {"x-ratelimit-remaining-tokens-hour", remaining, tokens, hour},
+    {"x-ratelimit-reset-tokens-hour", reset, tokens, hour},
+    {"x-ratelimit-limit-tokens-day", limit, tokens, day},
+    {"x-ratelimit-remaining-tokens-day", remaining, tokens, day},
+    {"x-ratelimit-reset-tokens-day", reset, tokens, day},
+    {"x-ratelimit-limit-requests-minute", limit, requests, minute},
+    {"x-ratelimit-remaining-requests-minute", remaining, requests, minute},
+    {"x-ratelimit-reset-requests-minute", reset, requests, minute},
+    {"x-ratelimit-limit-requests-hour", limit, requests, hour},
+    {"x-ratelimit-remaining-requests-hour", remaining, requests, hour},
+    {"x-ratelimit-reset-requests-hour", reset, requests, hour},
+    {"x-ratelimit-limit-requests-day", limit, requests, day},
+    {"x-ratelimit-remaining-requests-day", remaining, requests, day},
+    {"x-ratelimit-reset-requests-day", reset, requests, day},
+    {"x-ratelimit-limit-tokens", limit, tokens, minute},
+    {"x-ratelimit-remaining-tokens", remaining, tokens, minute},
+    {"x-ratelimit-reset-tokens", reset, tokens, minute},
+    {"x-ratelimit-limit-requests", limit, requests, minute},
+    {"x-ratelimit-remaining-requests", remaining, requests, minute},
+    {"x-ratelimit-reset-requests", reset, requests, minute},
+    {"x-ratelimit-limit-req-minute", limit, requests, minute},
+    {"x-ratelimit-remaining-req-minute", remaining, requests, minute},
+    {"anthropic-ratelimit-tokens-limit", limit, tokens, minute},
+    {"anthropic-ratelimit-tokens-remaining", remaining, tokens, minute},
+    {"anthropic-ratelimit-tokens-reset", reset, tokens, minute},
+    {"anthropic-ratelimit-requests-limit", limit, requests, minute},
+    {"anthropic-ratelimit-requests-remaining", remaining, requests, minute},
+    {"anthropic-ratelimit-requests-reset", reset, requests, minute},
+};
+
+/// The value of `key` among the ;-separated parameters of one list member of the IETF draft.
+std::optional<std::uint64_t> parameter(std::string_view member, std::string_view key) {
+  std::string_view token;
+  while (next_token(member, ';', token)) {
+    auto const eq = token.find('=');
+    if (eq != std::string_view::npos && token.substr(0, eq) == key) return parse_u64(token.substr(eq + 1));
+  }
+  return std::nullopt;
+}
+
+/// RateLimit: "default";r=50;t=30 with RateLimit-Policy: "default";q=100;w=60. Its quota units are taken as tokens when
+/// nothing else spoke of tokens.
+void ietf(header_view headers, rate_limit_snapshot& out) {
+  limit_snapshot found;
+  for (auto const& field : headers) {
+    if (iequals(field.name, "ratelimit")) {
+      found.remaining = parameter(field.value, "r");
+      if (auto const t = parameter(field.value, "t"); t && *t <= 366ULL * 86400) found.reset = std::chrono::seconds{*t};
+    } else if (iequals(field.name, "ratelimit-policy")) {
+      found.limit = parameter(field.value, "q");
+    }
+  }
+  if (auto& slot = out.at(tokens, minute); !slot.any() && found.limit) slot = found;
+}
+
+template <class T, class Better>
+void keep(std::optional<T>& slot, std::optional<T> value, Better better) {
+  if (value && (!slot || better(*value, *slot))) slot = value;
+}
+
+/// A count: digits; a fraction ("29.0") is cut, as some gateways format every number as a float.
+std::optional<std::uint64_t> count(std::string_view text) {
+  text = trim(text);
+  auto const dot = text.find('.');
+  if (dot != std::string_view::npos) {
+    auto const fraction = text.substr(dot + 1);
+    if (fraction.empty() || fraction.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+  }
+  auto const n = parse_u64(text.substr(0, dot));
+  // Beyond 2^53 doubles lose whole tokens, and nobody sells that many.
+  if (n && *n > (1ULL << 53)) return std::nullopt;
+  return n;
+}
+
+}  // namespace
+
+const char* name_of(resource r) {
+  return r == requests ? "requests" : "tokens";
+}
+
+const char* name_of(window w) {
+  switch (w) {
+    case minute:
+      return "minute";
+    case hour:
+      return "hour";
+    case day:
+      return "day";
+  }
+  return "minute";
+}
+
+std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_headers(header_view headers,
+                                                                                    wall_time now) {
+  rate_limit_snapshot out;
+  bool any = false;
+  for (auto const& field : headers) {
+    if (!istarts_with(field.name, "x-ratelimit-") && !istarts_with(field.name, "anthropic-ratelimit-")) {
+      any = any || iequals(field.name, "ratelimit");
+      continue;
+    }
+    auto const* const known = std::find_if(std::begin(table), std::end(table),
+                                           [&](const dialect_field& f) { return iequals(f.name, field.name); });
+    if (known == std::end(table)) continue;
+    any = true;
+    auto& slot = out.at(known->counts, known->over);
+    switch (known->what) {
+      case limit:
+        if (auto const n = count(field.value); n && *n > 0) keep(slot.limit, n, std::less<>{});
+        break;
+      case remaining:
+        keep(slot.remaining, count(field.value), std::less<>{});
+        break;
+      case reset:
+        keep(slot.reset, parse_delay(field.value, now), std::greater<>{});
+        break;
+    }
+  }
+  if (any) ietf(headers, out);
+  auto const& main = out.at(tokens, minute);
+  std::string missing;
+  if (!main.limit) missing = "x-ratelimit-limit-tokens-minute";
+  if (!main.remaining && !main.reset) {
+    if (!missing.empty()) missing += ", ";
+    missing += "x-ratelimit-remaining-tokens-minute or x-ratelimit-reset-tokens-minute";
+  }
+  if (!missing.empty())
+    return rate_limit_header_error{.absent = !any, .message = "missing required rate limit headers: " + missing};
+  return out;
+}
+
+}  // namespace cooldown
