@@ -1,0 +1,84 @@
+#include "cooldown/http/fields.hpp"
+
+#include <algorithm>
+
+#include "cooldown/core/ascii.hpp"
+
+namespace cooldown::http {
+namespace {
+
+constexpr std::string_view hop_by_hop[] = {
+    "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization",
+    "te",         "trailer",    "upgrade",          "transfer-encoding"};
+
+// Nomination lets a sender withdraw fields of its own hop. Used on these it changes what the message means to the one
+// behind us: another body, another account, another answer ("hop-by-hop header abuse").
+constexpr std::string_view protected_names[] = {
+    "host",         "content-length", "authorization", "cookie",        "set-cookie",
+    "expect",       "date",           "age",           "etag",          "vary",
+    "location",     "retry-after",    "allow",         "cache-control", "www-authenticate",
+    "x-api-key",    "api-key",        "range",         "via",           "user-agent",
+    "x-request-id", "prefer",         "origin",        "referer",       "idempotency-key"};
+
+constexpr std::string_view protected_families[] = {"content-", "accept", "if-", "access-control-"};
+
+bool less(std::string_view a, std::string_view b) {
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                      [](char x, char y) { return ascii_lower(x) < ascii_lower(y); });
+}
+
+template <std::size_t n>
+bool is_one_of(const std::string_view (&names)[n], std::string_view name) {
+  return std::any_of(std::begin(names), std::end(names), [&](auto const& other) { return iequals(other, name); });
+}
+
+}  // namespace
+
+bool is_hop_by_hop(std::string_view name) {
+  return is_one_of(hop_by_hop, name);
+}
+
+bool is_protected(std::string_view name) {
+  return is_one_of(protected_names, name) ||
+         std::any_of(std::begin(protected_families), std::end(protected_families),
+                     [&](auto const& prefix) { return istarts_with(name, prefix); });
+}
+
+nominations::nominations(header_view fields) {
+  for (auto const& f : fields) {
+    if (!iequals(f.name, "connection")) continue;
+    for (std::string_view rest = f.value, token; next_token(rest, ',', token);)
+      if (!token.empty() && !iequals(token, "close") && !is_hop_by_hop(token) && !is_protected(token))
+        names_.push_back(token);
+  }
+  std::sort(names_.begin(), names_.end(), less);
+}
+
+bool nominations::contains(std::string_view name) const {
+  return !names_.empty() && std::binary_search(names_.begin(), names_.end(), name, less);
+}
+
+bool is_nominated(header_view fields, std::string_view name) {
+  if (is_protected(name)) return false;
+  for (auto const& f : fields) {
+    if (!iequals(f.name, "connection")) continue;
+    for (std::string_view rest = f.value, token; next_token(rest, ',', token);)
+      if (iequals(token, name)) return true;
+  }
+  return false;
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+std::string field_value(std::string_view text) {
+  std::string out(text);
+  for (auto& c : out) {
+    auto const u = static_cast<unsigned char>(c);
+    if (u < 0x20 || u == 0x7f) c = ' ';
+  }
+  return out;
+}
+
+}  // namespace cooldown::http

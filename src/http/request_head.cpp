@@ -1,0 +1,121 @@
+#include <algorithm>
+
+#include "cooldown/core/ascii.hpp"
+#include "cooldown/http/head.hpp"
+
+#include "framing.hpp"
+#include "head_parser.hpp"
+#include "syntax.hpp"
+
+namespace cooldown::http {
+namespace {
+
+using refusal = std::optional<protocol_error>;
+
+constexpr std::size_t most_method_size = 32;
+
+refusal refuse(unsigned status, const char* reason) {
+  return protocol_error{status, reason};
+}
+
+/// True for "method target HTTP/d.d", given that the version is not one of ours: 505 tells that client more than 400.
+bool names_other_version(std::string_view bytes) {
+  auto const line = bytes.substr(0, bytes.find("\r\n"));
+  constexpr std::string_view form = " HTTP/d.d";
+  if (line.size() < form.size() || std::count(line.begin(), line.end(), ' ') != 2) return false;
+  auto const version = line.substr(line.size() - form.size());
+  return version.starts_with(" HTTP/") && is_digit(version[6]) && version[7] == '.' && is_digit(version[8]);
+}
+
+refusal check_method(std::string_view method) {
+  if (method.size() > most_method_size) return refuse(501, "the method is too long to be one");
+  // Methods are case-sensitive, but not everybody behind us need know.
+  if (iequals(method, "CONNECT")) return refuse(501, "CONNECT is not served here");
+  if (iequals(method, "TRACE")) return refuse(405, "TRACE is not served here");
+  return std::nullopt;
+}
+
+/// "http://authority/path" becomes "/path" (RFC 9112 §3.2.2).
+refusal reduce_absolute_form(request_head& head, std::size_t scheme) {
+  auto const rest = head.target.substr(scheme);
+  auto const authority = rest.substr(0, rest.find_first_of("/?"));
+  if (!is_authority(authority)) return refuse(400, "the authority of the request target is malformed");
+  auto const path = rest.substr(authority.size());
+  // "/?query" is not in the input, so no view can name it; nobody sends this.
+  if (path.starts_with('?')) return refuse(400, "the request target has a query but no path");
+  head.authority = authority;
+  head.target = !path.empty() ? path : head.method == "OPTIONS" ? "*" : "/";
+  return std::nullopt;
+}
+
+refusal check_target(request_head& head) {
+  if (!is_target_text(head.target)) return refuse(400, "the request target holds a character that must be encoded");
+  if (head.target.starts_with('/')) return std::nullopt;
+  for (std::string_view const scheme : {"http://", "https://"})
+    if (istarts_with(head.target, scheme)) return reduce_absolute_form(head, scheme.size());
+  if (head.target == "*" && head.method == "OPTIONS") return std::nullopt;
+  return refuse(400, "the request target is neither a path nor an http URI");
+}
+
+refusal check_host(request_head& head, const field_notes& notes) {
+  if (notes.hosts > 1) return refuse(400, "several Host lines");
+  if (notes.hosts == 0) return head.http11 ? refuse(400, "no Host") : std::nullopt;
+  if (!is_authority(notes.host)) return refuse(400, "Host is malformed");
+  if (head.authority.empty()) head.authority = notes.host;
+  return std::nullopt;
+}
+
+refusal check_framing(request_head& head, const field_notes& notes) {
+  using declared = declared_framing::kind;
+  auto const framing = declared_framing_of(notes, head.http11);
+  switch (framing.how) {
+    case declared::nothing:
+      head.body = {body_framing::kind::none, 0};
+      return std::nullopt;
+    case declared::length:
+      head.body = {body_framing::kind::length, framing.length};
+      return std::nullopt;
+    case declared::chunked:
+      head.body = {body_framing::kind::chunked, 0};
+      return std::nullopt;
+    case declared::unknown_coding:
+      return refuse(501, framing.reason);
+    case declared::bad:
+      break;
+  }
+  return refuse(400, framing.reason);
+}
+
+refusal check_expectation(request_head& head, const field_notes& notes) {
+  if (notes.expects_else) return refuse(417, "an expectation other than 100-continue");
+  // One of HTTP/1.0 must be ignored, and without content there is nothing to continue with (RFC 9110 §10.1.1).
+  bool const has_content = head.body.how == body_framing::kind::chunked || head.body.length > 0;
+  head.expect_continue = notes.expects_continue && head.http11 && has_content;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<protocol_error> parse_request_head(std::string_view bytes, request_head& head) {
+  head_parser<true> parser(head.fields);
+  if (auto const* const reason = parser.parse(bytes)) {
+    bool const is_other_version = parser.is_wrong_version() && names_other_version(bytes);
+    return refuse(is_other_version ? 505 : 400, reason);
+  }
+  head.method = parser.method;
+  head.target = parser.target;
+  head.authority = {};
+  head.http11 = parser.http11;
+  head.keep_alive = parser.notes.is_persistent(parser.http11);
+  if (auto e = check_method(head.method)) return e;
+  if (auto e = check_target(head)) return e;
+  if (auto e = check_host(head, parser.notes)) return e;
+  if (auto e = check_framing(head, parser.notes)) return e;
+  return check_expectation(head, parser.notes);
+}
+
+std::optional<std::string_view> request_head::find(std::string_view name) const {
+  return find_field(fields, name);
+}
+
+}  // namespace cooldown::http

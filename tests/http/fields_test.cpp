@@ -1,0 +1,94 @@
+#include "cooldown/http/fields.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace cooldown::http {
+namespace {
+
+using namespace std::string_literals;
+
+TEST(fields, hop_by_hop) {
+  for (auto const* name : {"Connection", "keep-alive", "PROXY-CONNECTION", "Proxy-Authenticate", "Proxy-Authorization",
+                           "TE", "Trailer", "Transfer-Encoding", "Upgrade", "uPGRADE"})
+    EXPECT_TRUE(is_hop_by_hop(name)) << name;
+  for (auto const* name : {"", "Host", "Content-Length", "Authorization", "TEx", "T", "Connections", "Trailers",
+                           "X-Connection", "Transfer_Encoding", "Set-Cookie", "Via"})
+    EXPECT_FALSE(is_hop_by_hop(name)) << name;
+}
+
+TEST(fields, nomination) {
+  struct {
+    std::vector<header_field> fields;
+    const char* name;
+    bool nominated;
+  } const cases[] = {
+      {{}, "X-Hop", false},
+      {{{"Connection", "X-Hop"}}, "X-Hop", true},
+      {{{"connection", "x-hop"}}, "X-HOP", true},
+      {{{"Connection", "close"}, {"X", "y"}, {"Connection", " a ,\tX-Hop , b"}}, "x-hop", true},
+      {{{"Connection", "close, X-Other"}, {"Connection", "X-Hop"}}, "x-other", true},
+      {{{"Connection", "X-Hop"}}, "X-Ho", false},
+      {{{"Connection", "X-Hop"}}, "X-Hops", false},
+      {{{"Connection", "X-Hop-2"}}, "X-Hop", false},
+      {{{"Connection", "X Hop"}}, "X", false},
+      {{{"Connection", ",,"}}, "X", false},
+      {{{"Connection", ""}}, "X", false},
+      {{{"Proxy-Connection", "X-Hop"}}, "X-Hop", false},
+      {{{"X-Connection", "X-Hop"}}, "X-Hop", false},
+      {{{"Connection", "Content-Length, Host, Authorization, X-Hop"}}, "Content-Length", false},
+      {{{"Connection", "Content-Length, Host, Authorization, X-Hop"}}, "host", false},
+      {{{"Connection", "Content-Length, Host, Authorization, X-Hop"}}, "AUTHORIZATION", false},
+      {{{"Connection", "Content-Length, Host, Authorization, X-Hop"}}, "X-Hop", true},
+      {{{"Connection", "Content-Type, Accept, Cookie, If-Match"}}, "content-type", false},
+      {{{"Connection", "Content-Type, Accept, Cookie, If-Match"}}, "Accept", false},
+      {{{"Connection", "Content-Type, Accept, Cookie, If-Match"}}, "Cookie", false},
+      {{{"Connection", "Content-Type, Accept, Cookie, If-Match"}}, "If-Match", false},
+  };
+  for (auto const& c : cases) {
+    EXPECT_EQ(is_nominated(c.fields, c.name), c.nominated) << c.name;
+    EXPECT_EQ(nominations(c.fields).contains(c.name), c.nominated) << c.name;
+  }
+}
+
+TEST(fields, many_nominations) {
+  std::string value;
+  for (int i = 999; i >= 0; --i) value += "X-" + std::to_string(i) + (i % 2 == 0 ? ", " : " ,");
+  std::vector<header_field> const fields{{"Connection", value}};
+  nominations const nominated(fields);
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(nominated.contains("x-" + std::to_string(i))) << i;
+  EXPECT_FALSE(nominated.contains("x-1000"));
+  EXPECT_FALSE(nominated.contains(""));
+}
+
+TEST(fields, protection) {
+  for (auto const* name : {"Host", "content-length", "Content-Anything", "ACCEPT", "Accept-Encoding", "Authorization",
+                           "Cookie", "Set-Cookie", "If-None-Match", "X-Api-Key", "Retry-After"})
+    EXPECT_TRUE(is_protected(name)) << name;
+  for (auto const* name : {"", "X-Hop", "X-Forwarded-For", "Hos", "Hosts", "Keep-Alive", "TE"})
+    EXPECT_FALSE(is_protected(name)) << name;
+}
+
+TEST(fields, append) {
+  std::string out = "GET / HTTP/1.1\r\n";
+  append_field(out, "A", "b");
+  append_field(out, "C", "");
+  EXPECT_EQ(out, "GET / HTTP/1.1\r\nA: b\r\nC: \r\n");
+}
+
+TEST(fields, any_text_becomes_a_safe_value) {
+  EXPECT_EQ(field_value("plain text"), "plain text");
+  EXPECT_EQ(field_value(""), "");
+  EXPECT_EQ(field_value("a\r\nSet-Cookie: b"), "a  Set-Cookie: b");
+  EXPECT_EQ(field_value("a\0b\x01\x1f\x7f\tc"s), "a b    c");
+  EXPECT_EQ(field_value("caf\xc3\xa9"), "caf\xc3\xa9");
+  for (unsigned c = 0; c < 256; ++c) {
+    auto const safe = field_value(std::string(1, static_cast<char>(c)));
+    ASSERT_EQ(safe.size(), 1u);
+    EXPECT_TRUE(static_cast<unsigned char>(safe[0]) >= 0x20 && safe[0] != 0x7f) << c;
+  }
+}
+
+}  // namespace
+}  // namespace cooldown::http

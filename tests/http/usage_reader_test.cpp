@@ -1,0 +1,118 @@
+#include <chrono>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "cooldown/http/body_facts.hpp"
+
+#include "http/pieces.hpp"
+
+namespace cooldown::http {
+
+std::ostream& operator<<(std::ostream& out, const usage& u) {
+  return out << "{" << u.prompt_tokens << ", " << u.completion_tokens << ", " << u.total_tokens << ", "
+             << u.cached_tokens << "}";
+}
+
+namespace {
+
+std::optional<usage> read(std::string_view body, const std::vector<std::size_t>& ends) {
+  usage_reader reader;
+  std::size_t begin = 0;
+  for (auto const end : ends) {
+    exact_copy const piece(body.substr(begin, end - begin));
+    reader.feed(piece.view());
+    begin = end;
+  }
+  return reader.finish();
+}
+
+TEST(usage_reader, finds_the_last_intact_usage) {
+  std::string const good = R"({"prompt_tokens":1,"completion_tokens":2,"total_tokens":3})";
+  constexpr usage as_good{1, 2, 3, 0};
+  auto const none = std::optional<usage>{};
+  auto const filler = std::string(usage_reader::tail_size, 'x');
+  struct {
+    std::string body;
+    std::optional<usage> expected;
+  } const cases[] = {
+      {"", none},
+      {"{}", none},
+      {"\"usage\"", none},
+      {"\"usage\":", none},
+      {"\"usage\":{", none},
+      {R"({"id":"x","choices":[],"usage":)" + good + "}", as_good},
+      {R"({"usage":)" + good + R"(,"time_info":{"total_time":0.1}})", as_good},
+      {"{ \"usage\" \t\r\n : \r\n\t " + good + " }", as_good},
+      {"data: {\"choices\":[],\"usage\":" + good + "}\n\ndata: [DONE]\n\n", as_good},
+      {"data: {\"usage\":null}\n\ndata: {\"usage\":" + good + "}\n\ndata: {\"usage\":null}\n\ndata: [DONE]\n\n",
+       as_good},
+      {"data: {\"usage\":{\"total_tokens\":9}}\n\ndata: {\"usage\":" + good + "}\n\n", as_good},
+      {R"({"usage":{"prompt_tokens":5,"prompt_tokens_details":{"audio":1,"cached_tokens":4},"completion_tokens":6}})",
+       usage{5, 6, 11, 4}},
+      {R"({"usage":{"total_tokens":7,"completion_tokens_details":{"cached_tokens":4}}})", usage{0, 0, 7, 0}},
+      {R"({"usage":{"prompt_tokens":7,"total_tokens":7}})", usage{7, 0, 7, 0}},
+      {R"({"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":2},"output_tokens":6,"total_tokens":11}})",
+       usage{5, 6, 11, 2}},
+      {R"({"usage":{"prompt_tokens":5,"prompt_tokens_details":null,"completion_tokens":6}})", usage{5, 6, 11, 0}},
+      {R"({"usage":{"x":"}{\"","y":[{"z":{}}],"total_tokens":3}})", usage{0, 0, 3, 0}},
+      {R"({"usage":{"\u0074otal_tokens":3}})", usage{0, 0, 3, 0}},
+      // text that speaks of usage
+      {R"({"content":"\"usage\":{\"total_tokens\":9}","usage":)" + good + "}", as_good},
+      {R"({"usage":)" + good + R"(,"content":"\"usage\":{\"total_tokens\":9}"})", as_good},
+      {R"({"usage":)" + good + R"(,"content":"\\\"usage\\\":{\\\"total_tokens\\\":9}"})", as_good},
+      {R"({"usage":)" + good + R"(,"kind":"usage"})", as_good},
+      {R"({"usage":)" + good + R"(,"usage":"text","usage":7,"usage":[1]})", as_good},
+      {R"({"a\"usage":)" + good + "}", none},
+      {R"({"my_usage":)" + good + "}", none},
+      {R"({"Usage":)" + good + "}", none},
+      // not usable
+      {R"({"usage":{}})", none},
+      {R"({"usage":{"tokens":1}})", none},
+      {R"({"usage":{"total_tokens":-1}})", none},
+      {R"({"usage":{"total_tokens":1.5}})", none},
+      {R"({"usage":{"total_tokens":"1"}})", none},
+      {R"({"usage":{"total_tokens":18446744073709551616}})", none},
+      {R"({"usage":{"total_tokens":18446744073709551615}})", usage{0, 0, UINT64_MAX, 0}},
+      {R"({"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":2}})",
+       usage{UINT64_MAX, 2, UINT64_MAX, 0}},
+      {R"({"usage":{"total_tokens":1)", none},
+      {R"({"usage":{"total_tokens":}})", none},
+      {R"({"usage":{"total_tokens" 1}})", none},
+      {R"({"usage":{"total_tokens":1,,}})", none},
+      {R"({"usage":{"total_tokens":1]}})", none},
+      // the intact one before the cut
+      {"data: {\"usage\":" + good + "}\n\ndata: {\"usage\":{\"total_tok", as_good},
+      // only the tail is kept
+      {R"({"usage":)" + good + "," + filler, none},
+      {filler + filler + filler + R"({"usage":)" + good + "}", as_good},
+      {R"({"usage":)" + good + filler.substr(good.size() + 8), as_good},
+      {R"({"usage":)" + good + filler.substr(good.size() + 7), none},
+  };
+  for (auto const& c : cases)
+    for (auto const& ends : cuts_of(c.body.size()))
+      EXPECT_EQ(read(c.body, ends), c.expected) << printable(c.body) << " in " << ends.size() << " pieces";
+}
+
+TEST(usage_reader, asked_twice_answers_twice) {
+  usage_reader reader;
+  EXPECT_EQ(reader.finish(), std::nullopt);
+  reader.feed(R"({"usage":{"total_tokens":1}})");
+  EXPECT_EQ(reader.finish(), (usage{0, 0, 1, 0}));
+  EXPECT_EQ(reader.finish(), (usage{0, 0, 1, 0}));
+}
+
+TEST(usage_reader, a_body_made_to_cost_costs_little) {
+  for (auto const* text : {"\"usage\":{", "\"usage\":{\"", "\"usage\"", "\"usage\":{\"total_tokens\":x}", "{", "\"",
+                           "\\", "\"usage\": "}) {
+    usage_reader reader;
+    auto const begin = std::chrono::steady_clock::now();
+    auto const body = times(200'000, text);
+    for (std::size_t i = 0; i < body.size(); i += 7) reader.feed(std::string_view(body).substr(i, 7));
+    EXPECT_EQ(reader.finish(), std::nullopt) << text;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace cooldown::http
