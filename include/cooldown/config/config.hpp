@@ -1,0 +1,120 @@
+// The configuration as plain structs: a default and a sentence per field, in the order of config.yaml.example.
+// Nothing here knows YAML; src/config/yaml_tree.cpp is the only file that does. docs/configuration.md is the reference.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cooldown::config {
+
+using std::chrono::milliseconds;
+
+struct server_settings {
+  std::string host = "127.0.0.1";                // address to listen on; beyond loopback anyone there can spend the key
+  std::uint16_t port = 8080;                     // 0: any free port, said in the log
+  std::size_t max_connections = 10'000;          // more than this many clients wait in the kernel's backlog
+  std::size_t max_header_size = 64 * 1024;       // bytes of request line and fields; beyond: 431 (414 for the line)
+  std::size_t max_body_size = 32 * 1024 * 1024;  // bytes of one request body; beyond: 413
+  milliseconds header_timeout{10'000};           // from the first byte of a head to its end; beyond: 408
+  milliseconds body_timeout{60'000};             // silence while a body is read, or while an answer is not taken
+  milliseconds idle_timeout{120'000};            // between two requests of a connection
+  milliseconds drain_timeout{30'000};            // what exchanges in progress get at shutdown
+  bool operator==(const server_settings&) const = default;
+};
+
+struct rate_limit_settings {
+  bool use_headers = false;     // schedule by the provider's rate-limit headers
+  bool header_fallback = true;  // without fresh headers: true: rpm_limit and tpm_limit decide; false: nothing does
+  milliseconds header_timeout{5'000};  // how long to wait for the first header, at start and after a reset
+  milliseconds reset_buffer{100};      // added to every reset the provider announces
+  bool operator==(const rate_limit_settings&) const = default;
+};
+
+struct queue_settings {
+  std::size_t max_depth = 1'000;                // requests waiting at once; beyond: 503 queue_full
+  std::size_t max_bytes = 256 * 1024 * 1024;    // bytes of their bodies, all together
+  milliseconds max_wait{600'000};               // longest wait of one request; Prefer: wait=N lowers it
+  std::size_t max_in_flight = 0;                // metered requests at the upstream at once; 0: no bound
+  std::optional<milliseconds> keepalive_after;  // `off`, or: a streaming request that waits this long gets SSE comments
+  bool operator==(const queue_settings&) const = default;
+};
+
+struct breaker_settings {
+  unsigned failure_threshold = 5;   // failures in a row that open the breaker; 0: off
+  milliseconds open_for{60'000};    // how long it stays open before it tries again
+  unsigned half_open_requests = 3;  // successes in a row that close it again
+  bool operator==(const breaker_settings&) const = default;
+};
+
+struct timeout_settings {
+  milliseconds connect{5'000};       // one connection attempt, TLS handshake included
+  milliseconds first_byte{300'000};  // from the request sent to the response head; beyond: 504
+  milliseconds idle{300'000};        // silence within a response body
+  bool operator==(const timeout_settings&) const = default;
+};
+
+struct tls_settings {
+  bool verify = true;       // check the certificate and its name; false only for tests
+  std::string ca_file;      // PEM file of accepted authorities; empty: the system's
+  std::string server_name;  // name for SNI and the check; empty: the host of base_url
+  bool operator==(const tls_settings&) const = default;
+};
+
+/// An origin (RFC 9110 §4.3.1), taken from cerebras.base_url, with an optional path prefix.
+struct origin {
+  bool tls = true;
+  std::string host = "api.cerebras.ai";  // without brackets, even for IPv6
+  std::uint16_t port = 443;
+  std::string prefix;             // "" or "/path" without a trailing slash; put before the client's path
+  std::string authority() const;  // as it stands in Host: brackets for IPv6, no default port
+  bool operator==(const origin&) const = default;
+};
+
+struct cerebras_settings {
+  origin base_url;
+  std::string api_key;               // secret; empty: the client's own Authorization goes through
+  std::uint64_t rpm_limit = 30;      // requests a minute: the fallback, and what no header reports
+  std::uint64_t tpm_limit = 60'000;  // tokens a minute: the fallback
+  rate_limit_settings rate_limits;
+  queue_settings queue;
+  unsigned retries = 2;  // repeats of a metered request before its first response byte; 0: never
+  breaker_settings circuit_breaker;
+  timeout_settings timeouts;
+  tls_settings tls;
+  bool operator==(const cerebras_settings&) const = default;
+};
+
+struct feature_flags {
+  bool header_based_rate_limiting = true;  // false switches the header logic off whatever use_headers says
+  bool operator==(const feature_flags&) const = default;
+};
+
+struct admin_settings {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8081;  // 0: any free port, said in the log
+  bool operator==(const admin_settings&) const = default;
+};
+
+enum class log_level { trace, debug, info, warn, error, off };
+enum class log_format { text, json };
+
+struct logging_settings {
+  log_level level = log_level::info;
+  log_format format = log_format::text;
+  bool operator==(const logging_settings&) const = default;
+};
+
+struct settings {
+  server_settings server;
+  cerebras_settings cerebras;
+  feature_flags features;
+  admin_settings admin;
+  logging_settings logging;
+  bool operator==(const settings&) const = default;
+};
+
+}  // namespace cooldown::config

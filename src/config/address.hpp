@@ -1,0 +1,28 @@
+// Host names, IP addresses and the URL of the provider.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cooldown/config/config.hpp"
+
+#include "scalars.hpp"
+
+namespace cooldown::config {
+
+enum class zone { allowed, refused };
+
+/// A host name, an IPv4 address or an IPv6 address (with or without brackets; the value has none), in lower case.
+/// A zone ("fe80::1%eth0") has a meaning on this machine only: allowed to listen on, never in a URL.
+reading<std::string> read_host(std::string_view text, zone z);
+
+/// An http or https URL without user, query and fragment. A path that is /v1 alone counts as none: people know that
+/// URL from the clients' own settings, and the client's path begins with /v1 already.
+reading<origin> read_url(std::string_view text);
+
+std::string show_url(const origin& url);
+
+/// Whether one port cannot be listened on at both hosts.
+bool hosts_overlap(std::string_view a, std::string_view b);
+
+}  // namespace cooldown::config

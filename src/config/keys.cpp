@@ -1,0 +1,257 @@
+#include "keys.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "address.hpp"
+#include "suggest.hpp"
+
+namespace cooldown::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t KiB = 1ULL << 10;
+constexpr std::uint64_t MiB = 1ULL << 20;
+constexpr std::uint64_t GiB = 1ULL << 30;
+constexpr std::uint64_t TiB = 1ULL << 40;
+constexpr std::uint64_t million = 1'000'000;
+
+/// Puts a good reading into its field.
+template <class Field, class T>
+std::optional<rejection> store(Field& field, reading<T> r) {
+  if (auto* bad = std::get_if<rejection>(&r)) return std::move(*bad);
+  field = static_cast<Field>(std::move(std::get<T>(r)));
+  return std::nullopt;
+}
+
+template <class At>
+auto default_of(At at) {
+  settings s;
+  return at(s);
+}
+
+std::string range_text(const std::string& low, const std::string& high) {
+  return low + " to " + high;
+}
+
+std::string or_quotes(std::string text) {
+  return text.empty() ? R"("")" : text;
+}
+
+template <class At>
+scalar_key integer(std::string path, std::uint64_t low, std::uint64_t high, At at) {
+  return {std::move(path), "integer", range_text(std::to_string(low), std::to_string(high)),
+          std::to_string(default_of(at)),
+          [=](settings& s, std::string_view text) { return store(at(s), read_integer(text, low, high)); }};
+}
+
+template <class At>
+scalar_key boolean(std::string path, At at) {
+  return {std::move(path), "boolean", "true or false", default_of(at) ? "true" : "false",
+          [=](settings& s, std::string_view text) { return store(at(s), read_boolean(text)); }};
+}
+
+template <class At>
+scalar_key size(std::string path, std::uint64_t low, std::uint64_t high, At at) {
+  return {std::move(path), "size", range_text(show_size(low), show_size(high)), show_size(default_of(at)),
+          [=](settings& s, std::string_view text) { return store(at(s), read_size(text, low, high)); }};
+}
+
+template <class At>
+scalar_key duration(std::string path, milliseconds low, milliseconds high, At at) {
+  return {std::move(path), "duration", range_text(show_duration(low), show_duration(high)),
+          show_duration(default_of(at)),
+          [=](settings& s, std::string_view text) { return store(at(s), read_duration(text, low, high)); }};
+}
+
+template <class At>
+scalar_key optional_duration(std::string path, milliseconds low, milliseconds high, At at) {
+  auto const fallback = default_of(at);
+  auto read = [=](settings& s, std::string_view text) -> std::optional<rejection> {
+    if (text != "off") {
+      auto bad = store(at(s), read_duration(text, low, high));
+      if (bad) bad->why += ", or off";
+      return bad;
+    }
+    at(s).reset();
+    return std::nullopt;
+  };
+  return {std::move(path), "duration", "off, or " + range_text(show_duration(low), show_duration(high)),
+          fallback ? show_duration(*fallback) : "off", std::move(read)};
+}
+
+template <class At>
+scalar_key host(std::string path, At at) {
+  return {std::move(path), "host", "a name or an IP address", default_of(at),
+          [=](settings& s, std::string_view text) { return store(at(s), read_host(text, zone::allowed)); }};
+}
+
+template <class At>
+scalar_key optional_host(std::string path, At at) {
+  auto read = [=](settings& s, std::string_view text) {
+    return store(at(s), text.empty() ? reading<std::string>{} : read_host(text, zone::refused));
+  };
+  return {std::move(path), "host", "empty, or a name or an IP address", or_quotes(default_of(at)), std::move(read),
+          false,           true};
+}
+
+template <class At>
+scalar_key url(std::string path, At at) {
+  return {std::move(path), "URL", "http:// or https://", show_url(default_of(at)),
+          [=](settings& s, std::string_view text) { return store(at(s), read_url(text)); }};
+}
+
+template <class At>
+scalar_key secret(std::string path, At at) {
+  return {std::move(path),
+          "secret",
+          "empty, or visible ASCII",
+          or_quotes(default_of(at)),
+          [=](settings& s, std::string_view text) { return store(at(s), read_secret(text)); },
+          true,
+          true};
+}
+
+template <class At>
+scalar_key file_path(std::string path, At at) {
+  return {std::move(path),
+          "path",
+          "empty, or a file",
+          or_quotes(default_of(at)),
+          [=](settings& s, std::string_view text) { return store(at(s), read_path(text)); },
+          false,
+          true};
+}
+
+template <class E, std::size_t N>
+using choices = std::array<std::pair<std::string_view, E>, N>;
+
+constexpr choices<log_level, 6> levels{{{"trace", log_level::trace},
+                                        {"debug", log_level::debug},
+                                        {"info", log_level::info},
+                                        {"warn", log_level::warn},
+                                        {"error", log_level::error},
+                                        {"off", log_level::off}}};
+constexpr choices<log_format, 2> formats{{{"text", log_format::text}, {"json", log_format::json}}};
+
+template <class E, std::size_t N, class At>
+scalar_key word(std::string path, const choices<E, N>& all, At at) {
+  std::vector<std::string> names;
+  std::string list;
+  std::string fallback;
+  for (auto const& [name, value] : all) {
+    names.emplace_back(name);
+    list += (list.empty() ? "" : ", ") + std::string(name);
+    if (value == default_of(at)) fallback = name;
+  }
+  auto read = [=](settings& s, std::string_view text) -> std::optional<rejection> {
+    for (auto const& [name, value] : all) {
+      if (name != text) continue;
+      at(s) = value;
+      return std::nullopt;
+    }
+    auto const meant = nearest(text, names);
+    return rejection{"must be one of " + list, false, meant.empty() ? "" : " (did you mean '" + meant + "'?)"};
+  };
+  return {std::move(path), "word", list, fallback, std::move(read)};
+}
+
+std::vector<scalar_key> make_keys() {
+  // clang-format off
+  std::vector<scalar_key> table{
+      host("server.host", [](settings& s) -> auto& { return s.server.host; }),
+      integer("server.port", 0, 65535, [](settings& s) -> auto& { return s.server.port; }),
+      integer("server.max_connections", 1, million, [](settings& s) -> auto& { return s.server.max_connections; }),
+      size("server.max_header_size", KiB, MiB, [](settings& s) -> auto& { return s.server.max_header_size; }),
+      size("server.max_body_size", KiB, 4 * GiB, [](settings& s) -> auto& { return s.server.max_body_size; }),
+      duration("server.header_timeout", 1ms, 24h, [](settings& s) -> auto& { return s.server.header_timeout; }),
+      duration("server.body_timeout", 1ms, 24h, [](settings& s) -> auto& { return s.server.body_timeout; }),
+      duration("server.idle_timeout", 1ms, 24h, [](settings& s) -> auto& { return s.server.idle_timeout; }),
+      duration("server.drain_timeout", 0ms, 24h, [](settings& s) -> auto& { return s.server.drain_timeout; }),
+
+      url("cerebras.base_url", [](settings& s) -> auto& { return s.cerebras.base_url; }),
+      secret("cerebras.api_key", [](settings& s) -> auto& { return s.cerebras.api_key; }),
+      integer("cerebras.rpm_limit", 1, million * million, [](settings& s) -> auto& { return s.cerebras.rpm_limit; }),
+      integer("cerebras.tpm_limit", 1, million * million, [](settings& s) -> auto& { return s.cerebras.tpm_limit; }),
+
+      boolean("cerebras.rate_limits.use_headers",
+              [](settings& s) -> auto& { return s.cerebras.rate_limits.use_headers; }),
+      boolean("cerebras.rate_limits.header_fallback",
+              [](settings& s) -> auto& { return s.cerebras.rate_limits.header_fallback; }),
+      duration("cerebras.rate_limits.header_timeout", 1ms, 1h,
+               [](settings& s) -> auto& { return s.cerebras.rate_limits.header_timeout; }),
+      duration("cerebras.rate_limits.reset_buffer", 0ms, 60s,
+               [](settings& s) -> auto& { return s.cerebras.rate_limits.reset_buffer; }),
+
+      integer("cerebras.queue.max_depth", 0, million, [](settings& s) -> auto& { return s.cerebras.queue.max_depth; }),
+      size("cerebras.queue.max_bytes", KiB, TiB, [](settings& s) -> auto& { return s.cerebras.queue.max_bytes; }),
+      duration("cerebras.queue.max_wait", 0ms, 24h, [](settings& s) -> auto& { return s.cerebras.queue.max_wait; }),
+      integer("cerebras.queue.max_in_flight", 0, million,
+              [](settings& s) -> auto& { return s.cerebras.queue.max_in_flight; }),
+      optional_duration("cerebras.queue.keepalive_after", 100ms, 1h,
+                        [](settings& s) -> auto& { return s.cerebras.queue.keepalive_after; }),
+
+      integer("cerebras.retries", 0, 10, [](settings& s) -> auto& { return s.cerebras.retries; }),
+
+      integer("cerebras.circuit_breaker.failure_threshold", 0, million,
+              [](settings& s) -> auto& { return s.cerebras.circuit_breaker.failure_threshold; }),
+      duration("cerebras.circuit_breaker.open_for", 1ms, 24h,
+               [](settings& s) -> auto& { return s.cerebras.circuit_breaker.open_for; }),
+      integer("cerebras.circuit_breaker.half_open_requests", 1, 1000,
+              [](settings& s) -> auto& { return s.cerebras.circuit_breaker.half_open_requests; }),
+
+      duration("cerebras.timeouts.connect", 1ms, 24h, [](settings& s) -> auto& { return s.cerebras.timeouts.connect; }),
+      duration("cerebras.timeouts.first_byte", 1ms, 24h,
+               [](settings& s) -> auto& { return s.cerebras.timeouts.first_byte; }),
+      duration("cerebras.timeouts.idle", 1ms, 24h, [](settings& s) -> auto& { return s.cerebras.timeouts.idle; }),
+
+      boolean("cerebras.tls.verify", [](settings& s) -> auto& { return s.cerebras.tls.verify; }),
+      file_path("cerebras.tls.ca_file", [](settings& s) -> auto& { return s.cerebras.tls.ca_file; }),
+      optional_host("cerebras.tls.server_name", [](settings& s) -> auto& { return s.cerebras.tls.server_name; }),
+
+      boolean("feature_flags.header_based_rate_limiting",
+              [](settings& s) -> auto& { return s.features.header_based_rate_limiting; }),
+
+      host("admin.host", [](settings& s) -> auto& { return s.admin.host; }),
+      integer("admin.port", 0, 65535, [](settings& s) -> auto& { return s.admin.port; }),
+
+      word("logging.level", levels, [](settings& s) -> auto& { return s.logging.level; }),
+      word("logging.format", formats, [](settings& s) -> auto& { return s.logging.format; }),
+  };
+  // clang-format on
+  return table;
+}
+
+}  // namespace
+
+const std::vector<scalar_key>& keys() {
+  static const std::vector<scalar_key> table = make_keys();
+  return table;
+}
+
+const scalar_key* find_key(std::string_view path) {
+  auto const found = std::find_if(keys().begin(), keys().end(), [&](const scalar_key& k) { return k.path == path; });
+  return found == keys().end() ? nullptr : &*found;
+}
+
+bool is_section(std::string_view path) {
+  auto const below = path.empty() ? std::string{} : std::string(path) + '.';
+  return std::any_of(keys().begin(), keys().end(), [&](const scalar_key& k) { return k.path.starts_with(below); });
+}
+
+std::vector<std::string> children(std::string_view section) {
+  auto const below = section.empty() ? std::string{} : std::string(section) + '.';
+  std::vector<std::string> names;
+  for (auto const& k : keys()) {
+    if (!k.path.starts_with(below)) continue;
+    auto rest = k.path.substr(below.size());
+    rest.resize(std::min(rest.find('.'), rest.size()));
+    if (names.empty() || std::find(names.begin(), names.end(), rest) == names.end()) names.push_back(std::move(rest));
+  }
+  return names;
+}
+
+}  // namespace cooldown::config

@@ -1,0 +1,53 @@
+// One scalar of the configuration, as text, to its value and back. Nothing here echoes a value: the caller decides
+// whether it may be shown.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace cooldown::config {
+
+/// Why a value was refused. `why` never tells of the value; `hint`, which goes after it, may, and is left out when the
+/// value must not be shown. `hide`: the value may hold a secret even under this key.
+struct rejection {
+  std::string why;
+  bool hide = false;
+  std::string hint = {};
+};
+
+template <class T>
+using reading = std::variant<T, rejection>;
+
+/// Decimal digits, within [low, high].
+reading<std::uint64_t> read_integer(std::string_view text, std::uint64_t low, std::uint64_t high);
+
+/// true or false, as YAML's core schema spells them.
+reading<bool> read_boolean(std::string_view text);
+
+/// "250ms", "1.5s", "1h30m"; exact to the millisecond; a bare 0 needs no unit.
+reading<std::chrono::milliseconds> read_duration(std::string_view text, std::chrono::milliseconds low,
+                                                 std::chrono::milliseconds high);
+
+/// "64KiB", "1.5GiB", "1MB", or plain bytes.
+reading<std::uint64_t> read_size(std::string_view text, std::uint64_t low, std::uint64_t high);
+
+/// A credential: visible ASCII, or empty. Anything else could smuggle a header, or is a slip of copy and paste.
+reading<std::string> read_secret(std::string_view text);
+
+/// A file name, or empty.
+reading<std::string> read_path(std::string_view text);
+
+/// As a person would write it, and as the readers above read it back.
+std::string show_duration(std::chrono::milliseconds value);
+std::string show_size(std::uint64_t bytes);
+
+/// For a message: in visible ASCII, the rest as \xNN, and cut beyond `longest` bytes.
+std::string printable(std::string_view text, std::size_t longest = 60);
+
+/// The same in single quotes.
+std::string quoted(std::string_view text);
+
+}  // namespace cooldown::config
