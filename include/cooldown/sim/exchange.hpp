@@ -1,0 +1,20 @@
+// One request, one answer: what every endpoint of the simulator does.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "cooldown/sim/connection.hpp"
+#include "cooldown/sim/simulation.hpp"
+
+namespace cooldown::sim {
+
+// What becomes of the connection after an answer.
+enum class next_step : std::uint8_t { keep, close, drop };
+
+// Answers `request`. All three outlive the coroutine: its caller awaits it at once.
+asio::awaitable<next_step> answer(connection& client, simulation& world, const http_request& request);
+
+// The answer to what could not be read as a request.
+asio::awaitable<void> answer_unreadable(connection& client, read_result why);
+
+}  // namespace cooldown::sim

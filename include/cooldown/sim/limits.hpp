@@ -1,0 +1,73 @@
+// What a simulated account is allowed, and by which of the provider's rules: plain values, no behaviour.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cooldown::sim {
+
+using std::chrono::nanoseconds;
+
+// `tokens` are the uncached ones, the main limit; `total_tokens` counts cached input as well.
+enum class resource : std::uint8_t { requests, tokens, total_tokens };
+enum class period : std::uint8_t { second, minute, hour, day };
+
+inline constexpr int resource_count = 3;
+inline constexpr int period_count = 4;
+
+enum class refill_rule : std::uint8_t {
+  bucket,   // continuous: limit / period, never above the limit
+  window,   // all at once, at ends of periods of the wall clock
+  sliding,  // what was admitted within the last period counts
+};
+
+// What a request is charged before its real length is known.
+enum class cost_rule : std::uint8_t {
+  documented,  // input + max_completion_tokens, or + a default estimate when there is none
+  measured,    // min(max_completion_tokens, 16384), or 16384 without; + the input only when it is large
+};
+
+// Limits of one model in requests or tokens per period; 0 means that there is no such limit.
+struct model_limits {
+  std::int64_t rps = 0;  // never shown in a header
+  std::int64_t rpm = 0;
+  std::int64_t rph = 0;
+  std::int64_t rpd = 0;
+  std::int64_t tpm = 0;
+  std::int64_t tph = 0;
+  std::int64_t tpd = 0;
+  double total_factor = 0;  // > 0: a second bucket of total tokens, this many times as large
+};
+
+// How the quota of every model of an account works.
+struct quota_rules {
+  refill_rule refill = refill_rule::bucket;
+  cost_rule cost = cost_rule::documented;
+  std::int64_t default_max_tokens = 16384;  // the documented rule's estimate of an output without a maximum
+  std::int64_t foreign_tpm = 0;             // tokens per minute that somebody else takes, without a pause
+  nanoseconds wall_at_epoch{0};             // the wall clock (since 1970, UTC) when `now` was 0
+};
+
+// One model of the account.
+struct model_spec {
+  std::string name;
+  model_limits limits;
+};
+
+inline constexpr std::int64_t measured_output_cap = 16384;
+inline constexpr std::int64_t measured_free_input = 1000;
+
+// The limit named `key` ("rpm", "tpd", ...), or nullptr.
+std::int64_t* find_limit(model_limits& limits, std::string_view key);
+
+// Reads "NAME,rpm=30,tpm=60000,total=3"; on failure nothing, and `error` says why.
+std::optional<model_spec> parse_model_spec(std::string_view text, std::string& error);
+
+nanoseconds length(period p);
+std::string_view name(period p);
+std::string_view name(resource r);
+
+}  // namespace cooldown::sim

@@ -1,0 +1,131 @@
+// The provider's side of one model's quota: admits a request or refuses it, and settles what it really used. Pure: no
+// I/O and no clock, so that a benchmark can drive it with simulated time. `now` is in ns since the simulation's epoch.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cooldown/sim/limits.hpp"
+#include "cooldown/sim/meter.hpp"
+
+namespace cooldown::sim {
+
+// What is known of a request when it arrives, in tokens.
+struct request_facts {
+  std::int64_t input_tokens = 0;
+  std::int64_t cached_tokens = 0;          // part of the input that the provider has seen lately
+  std::optional<std::int64_t> max_output;  // max_completion_tokens or max_tokens; 0 for an embedding
+};
+
+// What a request has used in the end, in tokens.
+struct token_usage {
+  std::int64_t input = 0;
+  std::int64_t cached = 0;  // part of the input
+  std::int64_t output = 0;
+};
+
+// Tokens charged to the two buckets.
+struct token_cost {
+  std::int64_t uncached = 0;
+  std::int64_t total = 0;
+};
+
+// One limit as a header could show it.
+struct quota_reading {
+  resource what = resource::requests;
+  period per = period::minute;
+  std::int64_t limit = 0;
+  std::int64_t remaining = 0;
+  nanoseconds reset_after{0};
+};
+
+struct reservation {
+  charge_stamp stamp;
+  token_cost cost;
+  std::uint64_t generation = 0;
+};
+
+struct admitted {
+  reservation held;
+  std::vector<quota_reading> readings;  // after this reservation; limits per second are not among them
+};
+
+struct refused {
+  resource what = resource::requests;  // the limit that takes longest to have room
+  period per = period::minute;
+  std::optional<nanoseconds> retry_after;  // exact; nothing if the request never fits
+  std::vector<quota_reading> readings;
+};
+
+using admission_answer = std::variant<admitted, refused>;
+
+// Since the start, or since the last reset.
+struct quota_counters {
+  std::uint64_t admissions = 0;
+  std::array<std::array<std::uint64_t, period_count>, resource_count> refusals{};
+  std::uint64_t load_refusals = 0;
+  std::int64_t tokens_reserved = 0;  // uncached, at admission
+  std::int64_t tokens_used = 0;      // uncached, when settled
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+  std::int64_t in_flight = 0;  // admitted, not yet settled
+  std::optional<nanoseconds> first_admission;
+  std::optional<nanoseconds> last_admission;
+};
+
+class model_quota {
+ public:
+  model_quota(const model_limits& limits, const quota_rules& rules);
+
+  // A refused request costs nothing.
+  admission_answer admit(const request_facts& facts, nanoseconds now);
+
+  // To be called once for every reservation: refunds what was not used, charges what was used beyond it.
+  void settle(const reservation& held, const token_usage& actual, nanoseconds now);
+
+  // What `facts` would be charged at admission.
+  token_cost cost_of(const request_facts& facts) const;
+
+  // The earliest time, `now` or later, at which one request of `cost` would be admitted if nobody else asks and nothing
+  // is settled meanwhile; nothing if never.
+  std::optional<nanoseconds> next_admission(const token_cost& cost, nanoseconds now) const;
+
+  std::vector<quota_reading> readings(nanoseconds now);
+
+  // Changes limits at run time; what was used of a limit that stays stays used.
+  void set_limits(const model_limits& limits, nanoseconds now);
+  const model_limits& limits() const { return limits_; }
+
+  // Refills everything and zeroes the counters; reservations from before are forgotten.
+  void reset(nanoseconds now);
+
+  // A refusal for want of capacity, which no limit has a part in.
+  void count_load_refusal() { ++counters_.load_refusals; }
+
+  const quota_counters& counters() const { return counters_; }
+
+ private:
+  struct budget {
+    resource what;
+    period per;
+    std::unique_ptr<meter> amounts;
+  };
+
+  budget* find(resource what, period per);
+  void apply(resource what, period per, std::int64_t limit, nanoseconds now);
+  void apply_limits(nanoseconds now);
+
+  model_limits limits_;
+  quota_rules rules_;
+  std::vector<budget> budgets_;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t generation_ = 0;
+  quota_counters counters_;
+};
+
+}  // namespace cooldown::sim

@@ -1,0 +1,52 @@
+// What the command line of cerebras-sim says.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cooldown/sim/fault.hpp"
+#include "cooldown/sim/limits.hpp"
+#include "cooldown/sim/rate_headers.hpp"
+
+namespace cooldown::sim {
+
+// What a 429 for quota carries.
+enum class refusal_style : std::uint8_t {
+  headers,  // the rate-limit headers with resets, and the exact retry-after
+  bare,     // retry-after alone, always the same number
+};
+
+struct sim_options {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 9090;  // 0: any free one
+  std::string tls_cert;       // PEM files; both or none
+  std::string tls_key;
+
+  std::vector<model_spec> models;
+  bool any_model = false;
+  std::int64_t rps = 0;  // for every model that sets none
+  quota_rules rules;
+  header_style headers = header_style::plain;
+  refusal_style refusal = refusal_style::bare;
+  int retry_after = 60;                                    // s, for bare refusals
+  std::optional<std::chrono::milliseconds> headers_until;  // since the start; after it no rate-limit headers
+
+  std::chrono::milliseconds ttft{50};
+  double speed = 2000;  // output tokens per second; 0: all at once
+  std::int64_t reply_tokens = 200;
+  double chars_per_token = 4;
+
+  std::vector<fault> faults;
+  std::uint64_t seed = 1;
+  std::string api_key;  // empty: every key is right
+  bool quiet = false;
+};
+
+// Parses the command line. Returns an exit code when the program is to end at once (help, version, or a mistake, which
+// it has printed then), else nothing.
+std::optional<int> parse_command_line(int argc, const char* const* argv, sim_options& options);
+
+}  // namespace cooldown::sim

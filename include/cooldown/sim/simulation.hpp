@@ -1,0 +1,61 @@
+// Everything of the simulator but its sockets: options, quotas, counters, the clock and the dice.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "cooldown/sim/admission.hpp"
+#include "cooldown/sim/options.hpp"
+
+namespace cooldown::sim {
+
+struct traffic_counters {
+  std::uint64_t connections_accepted = 0;
+  std::int64_t connections_open = 0;
+  std::uint64_t requests_total = 0;  // without those to /sim/
+  std::int64_t in_flight = 0;        // metered requests being answered
+  std::uint64_t aborted = 0;         // metered requests whose client left before the end
+  std::uint64_t faults = 0;          // metered requests with an injected fault
+};
+
+class simulation {
+ public:
+  // Sets rules.wall_at_epoch from the system clock.
+  explicit simulation(sim_options options);
+
+  const sim_options& options() const { return options_; }
+  admission& quotas() { return quotas_; }
+  traffic_counters& traffic() { return traffic_; }
+
+  // Since the start; steady.
+  nanoseconds now() const { return std::chrono::steady_clock::now() - start_; }
+  // The wall clock at `t`, in s since 1970.
+  double unix_time(nanoseconds t) const;
+
+  // The faults of one metered request with this X-Sim-Fault header.
+  fault_plan draw(std::string_view header);
+
+  // The rate-limit headers to send now; `refusal`: those of a 429.
+  std::vector<rate_header> headers(const std::vector<quota_reading>& readings, bool refusal) const;
+
+  // "chatcmpl-" and a number: unique in this run.
+  std::string next_id();
+
+  // The endpoints under /sim/. `set_limits` answers false, and says why, if `body` is wrong.
+  std::string stats();
+  bool set_limits(std::string_view body, std::string& answer);
+  void reset();
+
+ private:
+  sim_options options_;
+  std::chrono::steady_clock::time_point start_;
+  admission quotas_;
+  traffic_counters traffic_;
+  std::mt19937_64 random_;
+  std::uint64_t ids_ = 0;
+};
+
+}  // namespace cooldown::sim

@@ -1,0 +1,99 @@
+#include "cooldown/sim/limits.hpp"
+
+#include <charconv>
+#include <cmath>
+
+namespace cooldown::sim {
+
+std::int64_t* find_limit(model_limits& limits, std::string_view key) {
+  if (key == "rps") return &limits.rps;
+  if (key == "rpm") return &limits.rpm;
+  if (key == "rph") return &limits.rph;
+  if (key == "rpd") return &limits.rpd;
+  if (key == "tpm") return &limits.tpm;
+  if (key == "tph") return &limits.tph;
+  if (key == "tpd") return &limits.tpd;
+  return nullptr;
+}
+
+namespace {
+
+template <class Number>
+bool parse_number(std::string_view text, Number& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc{} && end == text.data() + text.size() && out >= 0 && out <= Number(1e12);
+}
+
+bool parse_setting(std::string_view setting, model_limits& limits) {
+  const auto equals = setting.find('=');
+  if (equals == std::string_view::npos) return false;
+  const auto key = setting.substr(0, equals);
+  const auto value = setting.substr(equals + 1);
+  if (key == "total") return parse_number(value, limits.total_factor) && limits.total_factor <= 1e6;
+  auto* limit = find_limit(limits, key);
+  return limit != nullptr && parse_number(value, *limit);
+}
+
+}  // namespace
+
+std::optional<model_spec> parse_model_spec(std::string_view text, std::string& error) {
+  auto comma = text.find(',');
+  model_spec spec{std::string(text.substr(0, comma)), {}};
+  if (spec.name.empty()) {
+    error = "a model needs a name: NAME,rpm=30,tpm=60000";
+    return std::nullopt;
+  }
+  while (comma != std::string_view::npos) {
+    text.remove_prefix(comma + 1);
+    comma = text.find(',');
+    const auto setting = text.substr(0, comma);
+    if (!parse_setting(setting, spec.limits)) {
+      error = "model " + spec.name + ": '" + std::string(setting) +
+              "' is not one of rps, rpm, rph, rpd, tpm, tph, tpd, total = a number from 0 to 1e12";
+      return std::nullopt;
+    }
+  }
+  return spec;
+}
+
+nanoseconds length(period p) {
+  switch (p) {
+    case period::second:
+      return std::chrono::seconds{1};
+    case period::minute:
+      return std::chrono::minutes{1};
+    case period::hour:
+      return std::chrono::hours{1};
+    case period::day:
+      return std::chrono::hours{24};
+  }
+  return std::chrono::seconds{1};
+}
+
+std::string_view name(period p) {
+  switch (p) {
+    case period::second:
+      return "second";
+    case period::minute:
+      return "minute";
+    case period::hour:
+      return "hour";
+    case period::day:
+      return "day";
+  }
+  return "";
+}
+
+std::string_view name(resource r) {
+  switch (r) {
+    case resource::requests:
+      return "requests";
+    case resource::tokens:
+      return "tokens";
+    case resource::total_tokens:
+      return "total-tokens";
+  }
+  return "";
+}
+
+}  // namespace cooldown::sim
