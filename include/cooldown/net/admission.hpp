@@ -1,0 +1,65 @@
+// Between the limiter, which decides, and the coroutines that wait for its decisions: one timer for all of them.
+#pragma once
+
+#include <unordered_map>
+
+#include "cooldown/core/cerebras_limiter.hpp"
+#include "cooldown/net/interrupt.hpp"
+
+namespace cooldown::net {
+
+/// Wakes waiting tickets when the limiter says so. Runs on the io thread.
+class admission {
+ public:
+  admission(asio::io_context& io, cerebras_limiter& limiter) : io_(io), limiter_(limiter), timer_(io) {}
+
+  cerebras_limiter& limiter() { return limiter_; }
+
+  /// Call after anything that may let a ticket go: an observation, a settlement, a departure, new settings.
+  void update();
+
+  /// Waits for the ticket's release or refusal; returns neither when the interrupt fires or `until` passes first, and
+  /// may be called again then.
+  struct result {
+    enum class what : std::uint8_t { released, refused, still_waiting, interrupted } kind;
+    refused why{};
+  };
+  task<result> wait(ticket_id id, time_point until, interrupt& ctl);
+
+ private:
+  struct waiter {
+    explicit waiter(asio::io_context& io) : timer(io) {}
+    steady_timer timer;
+    std::optional<ticket_event> event;
+  };
+  friend class ticket_guard;
+
+  asio::io_context& io_;
+  cerebras_limiter& limiter_;
+  steady_timer timer_;
+  time_point armed_for_ = time_point::max();
+  std::unordered_map<ticket_id, waiter*> waiters_;
+  std::unordered_map<ticket_id, ticket_event> early_;  // decided while nobody was waiting yet
+};
+
+/// A ticket that gives itself back by scope: leaving the scope is leaving the queue, or ending the reservation.
+class ticket_guard {
+ public:
+  ticket_guard(admission& gate, ticket_id id) : gate_(&gate), id_(id) {}
+  ticket_guard(ticket_guard&& other) noexcept : gate_(other.gate_), id_(std::exchange(other.id_, 0)) {}
+  ticket_guard& operator=(ticket_guard&&) = delete;
+  ~ticket_guard();
+
+  ticket_id id() const { return id_; }
+
+  /// The answer is over. `actual` tokens, if known.
+  void settle(std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens);
+  /// Nothing of the request reached the provider.
+  void not_sent();
+
+ private:
+  admission* gate_;
+  ticket_id id_;  // 0: ended
+};
+
+}  // namespace cooldown::net

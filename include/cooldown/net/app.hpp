@@ -1,0 +1,64 @@
+// Everything the sessions share. main() makes one; one thread uses it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+
+#include "cooldown/config/config.hpp"
+#include "cooldown/core/cerebras_limiter.hpp"
+#include "cooldown/core/circuit_breaker.hpp"
+#include "cooldown/net/admission.hpp"
+#include "cooldown/net/interrupt.hpp"
+#include "cooldown/net/upstream_pool.hpp"
+#include "cooldown/observe/log.hpp"
+#include "cooldown/observe/report.hpp"
+#include "cooldown/observe/stats.hpp"
+
+namespace cooldown::net {
+
+class client_connection;
+
+class app {
+ public:
+  /// Throws std::runtime_error when the TLS settings cannot be used.
+  app(asio::io_context& context, const config::settings& settings, observe::log& log_to);
+
+  /// Takes over new settings; exchanges in progress end under the old ones. Throws and changes nothing when they cannot
+  /// be used.
+  void reconfigure(const config::settings& settings);
+
+  /// The settings of now. Sessions take a copy of the pointer for each exchange.
+  std::shared_ptr<const config::settings> settings() const { return settings_; }
+
+  observe::sources sources() const;
+
+  /// A salted hash of a credential, so that none is kept.
+  std::uint64_t credential_of(std::string_view authorization) const;
+
+  /// A complaint about a provider's headers goes to the log once per text, in a bounded number of texts.
+  void complain_once(const std::string& problem);
+
+  asio::io_context& io;
+  observe::log& log;
+  mutable observe::stats stats;
+  mutable cerebras_limiter limiter;
+  circuit_breaker breaker;
+  deadline_sweep sweep;
+  admission gate;
+  upstream_pool pool;
+  bool draining = false;
+  std::function<void()> when_empty;  // called while draining when the last connection has gone
+  std::uint64_t next_request_id = 1;
+  std::set<client_connection*> connections;  // open ones, each of which removes itself
+
+ private:
+  std::shared_ptr<const config::settings> settings_;
+  std::string salt_;
+  std::set<std::string> complaints_;
+  time_point started_ = steady_now();
+};
+
+}  // namespace cooldown::net

@@ -1,0 +1,55 @@
+// A client's connection: its socket, what was read ahead, and what can interrupt it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+
+#include "cooldown/net/app.hpp"
+#include "cooldown/net/client_watch.hpp"
+
+namespace cooldown::net {
+
+enum class role : std::uint8_t { proxy, admin };
+
+/// Where a session is, for those who want to end it.
+enum class phase : std::uint8_t { idle, reading, queued, exchanging };
+
+class client_connection {
+ public:
+  client_connection(tcp_socket s, app& shared, role serves);
+  ~client_connection();
+  client_connection(const client_connection&) = delete;
+  client_connection& operator=(const client_connection&) = delete;
+
+  /// Reads at least one byte into `in`, at most `most`; fails when the interrupt has fired.
+  task<error_code> read_some(std::size_t most);
+
+  /// Reads at least one byte into `to`.
+  task<std::pair<error_code, std::size_t>> read_some(asio::mutable_buffer to);
+
+  /// Writes everything, giving up when the client takes nothing for `patience`.
+  task<error_code> write(std::vector<asio::const_buffer>& buffers, duration patience);
+  task<error_code> write(std::string_view text, duration patience);
+
+  /// Closes such that the client has a chance to read what was sent although it may still be sending: stops sending,
+  /// then reads and drops for a bounded time (RFC 9112 §9.6).
+  task<void> linger();
+
+  /// Closes such that the client cannot take what it got for a complete answer.
+  void abort();
+
+  app& shared;
+  tcp_socket socket;
+  role serves;
+  std::string peer;  // address, for the log
+  boost::beast::flat_buffer in;
+  interrupt ctl;
+  client_watch watch;
+  phase where = phase::idle;
+};
+
+}  // namespace cooldown::net

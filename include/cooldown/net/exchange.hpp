@@ -1,0 +1,13 @@
+// One request of a client, from its complete reading to the end of its answer.
+#pragma once
+
+#include "cooldown/net/client_connection.hpp"
+#include "cooldown/net/request.hpp"
+
+namespace cooldown::net {
+
+/// Queues the request if it is metered, sends it upstream (again, where that is right), relays the answer, settles, and
+/// writes the access line. True: the client's connection can carry another request.
+task<bool> run_exchange(client_connection& c, request& r);
+
+}  // namespace cooldown::net

@@ -1,0 +1,100 @@
+// The one way to end a wait from outside: deadlines, a departed client, shutdown. A coroutine that waits for a socket
+// or a timer is woken by cancelling that; it asks why() and decides. Runs on the io thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "cooldown/net/asio.hpp"
+
+namespace cooldown::net {
+
+enum class interruption : std::uint8_t { none, timeout, client_gone, draining };
+
+/// One coarse timer for all deadlines: a deadline passes up to `resolution` late, never early, and setting one is two
+/// assignments. Must outlive its entries.
+class deadline_sweep {
+ public:
+  static constexpr duration resolution = std::chrono::milliseconds{100};
+
+  /// Something with a deadline. Linked while it is set.
+  class entry {
+   public:
+    explicit entry(deadline_sweep& sweep) : sweep_(sweep) {}
+    entry(const entry&) = delete;
+    entry& operator=(const entry&) = delete;
+    virtual void expired() = 0;
+
+    virtual ~entry();
+
+    void set(duration from_now);
+    void clear();
+
+   private:
+    friend class deadline_sweep;
+    deadline_sweep& sweep_;
+    time_point at_{};
+    entry* next_ = nullptr;
+    entry* previous_ = nullptr;
+    bool linked_ = false;
+  };
+
+  explicit deadline_sweep(asio::io_context& io) : timer_(io) {}
+
+ private:
+  void link(entry& e);
+  void unlink(entry& e);
+  void start();
+  void sweep();
+
+  steady_timer timer_;
+  bool running_ = false;
+  entry* first_ = nullptr;
+  entry* cursor_ = nullptr;  // the next to look at while sweeping: expired() may end any entry
+};
+
+/// What a session waits for at the moment, and why it should stop waiting.
+class interrupt final : public deadline_sweep::entry {
+ public:
+  interrupt(deadline_sweep& sweep, tcp_socket& client) : entry(sweep), client_(client) {}
+
+  /// Wakes whatever is waited for. The first reason stays until reset().
+  void fire(interruption why);
+  interruption why() const { return why_; }
+  bool fired() const { return why_ != interruption::none; }
+  void reset() { why_ = interruption::none; }
+
+  void expired() override { fire(interruption::timeout); }
+
+  /// While it lives, fire() also cancels the given socket or timer.
+  template <class Cancellable>
+  class watching {
+   public:
+    watching(interrupt& owner, Cancellable& what) : owner_(owner), previous_(slot()) { slot() = &what; }
+    ~watching() { slot() = previous_; }
+    watching(const watching&) = delete;
+    watching& operator=(const watching&) = delete;
+
+   private:
+    Cancellable*& slot() {
+      if constexpr (std::is_same_v<Cancellable, tcp_socket>) {
+        return owner_.upstream_;
+      } else if constexpr (std::is_same_v<Cancellable, steady_timer>) {
+        return owner_.timer_;
+      } else {
+        return owner_.resolver_;
+      }
+    }
+    interrupt& owner_;
+    Cancellable* previous_;
+  };
+
+ private:
+  tcp_socket& client_;
+  tcp_socket* upstream_ = nullptr;
+  steady_timer* timer_ = nullptr;
+  asio::ip::basic_resolver<asio::ip::tcp, executor>* resolver_ = nullptr;
+  interruption why_ = interruption::none;
+};
+
+}  // namespace cooldown::net

@@ -1,0 +1,45 @@
+// Passes a response on to the client as it comes.
+#pragma once
+
+#include <string>
+
+#include "cooldown/http/body_facts.hpp"
+#include "cooldown/net/client_connection.hpp"
+#include "cooldown/net/request.hpp"
+#include "cooldown/net/upstream_connection.hpp"
+
+namespace cooldown::net {
+
+/// How a relayed answer ended.
+enum class relay_end : std::uint8_t {
+  complete,
+  upstream_cut,  // the upstream broke off, stalled or broke the framing: the client must not see a complete answer
+  client_gone,   // or takes nothing any more
+};
+
+/// How a response head is read.
+struct head_result {
+  enum class what : std::uint8_t { ok, broken, unacceptable, timeout, interrupted } kind = what::broken;
+  bool first_byte = false;  // something of an answer came
+  std::string message;      // for the log
+};
+
+/// Reads the next final response head to `method` into `bytes` and `head` (which points into it). Interim responses are
+/// dropped; 101 is unacceptable, since no upgrade was asked for. The interrupt's deadline is the caller's.
+task<head_result> read_response_head(upstream_connection& u, std::string_view method, std::size_t max_size,
+                                     interrupt& ctl, std::string& bytes, http::response_head& head);
+
+/// How the body goes out to the client.
+enum class outgoing : std::uint8_t { none, counted, chunked, until_close };
+
+outgoing framing_for(const http::response_head& head, const request& r);
+
+/// Writes `prefix` (the client's head, may be empty) and relays the body. `usage` may be null.
+task<relay_end> relay_body(client_connection& c, upstream_connection& u, const http::body_framing& in, outgoing out,
+                           std::string_view prefix, http::usage_reader* usage);
+
+/// Reads a body of at most `most` bytes into `to`; false when it breaks off or is longer.
+task<bool> read_whole_body(upstream_connection& u, const http::body_framing& in, std::size_t most, duration patience,
+                           interrupt& ctl, std::string& to);
+
+}  // namespace cooldown::net

@@ -1,0 +1,40 @@
+// Answers of our own.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cooldown/core/outcome.hpp"
+#include "cooldown/net/client_connection.hpp"
+#include "cooldown/net/request.hpp"
+
+namespace cooldown::net {
+
+struct local_reply {
+  unsigned status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::string fields;  // further field lines, each ending in CRLF
+};
+
+/// What a refusal tells besides its reason (outcome.hpp).
+struct refusal_details {
+  std::optional<duration> retry_after;
+  std::string explanation;  // appended to the message
+  unsigned status = 0;      // instead of the reason's own
+};
+
+/// The reply for a refusal: OpenAI- and Cerebras-shaped body, X-RateLimit-Reason, Retry-After rounded up,
+/// retry-after-ms, x-should-retry, and the time in words. Counts it.
+local_reply refusal_reply(app& shared, reason why, const refusal_details& details);
+
+/// Writes a reply, framed for the request (`r` may be null when there is no sound one: then the connection will close).
+task<error_code> send(client_connection& c, const request* r, const local_reply& reply, bool close);
+
+/// Appends the fields that every proxied answer carries (docs/api.md): configured and current limits, queue, breaker.
+void append_status_fields(std::string& out, app& shared, const scope_status& scope);
+
+/// The standard reason phrase of a status (RFC 9110 §15).
+std::string_view reason_phrase(unsigned status);
+
+}  // namespace cooldown::net

@@ -1,0 +1,58 @@
+// A request as the session has read and judged it: nothing in it points into the connection's buffer any more.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cooldown/core/time.hpp"
+#include "cooldown/http/head.hpp"
+
+namespace cooldown::net {
+
+/// Bytes that grow without being zeroed first, with room behind them for simdjson to read ahead.
+class body_buffer {
+ public:
+  static constexpr std::size_t padding = 64;
+
+  std::string_view view() const { return {data_.get(), size_}; }
+  std::size_t size() const { return size_; }
+  std::size_t capacity() const { return data_ ? capacity_ + padding : 0; }
+
+  /// Room for at least one byte, and for `expected` if given; at least doubles, so appending costs O(1) a byte.
+  std::pair<char*, std::size_t> prepare(std::size_t expected = 0);
+  void commit(std::size_t n) { size_ += n; }
+  void append(std::string_view text);
+  void clear() { *this = {}; }
+
+ private:
+  std::unique_ptr<char[]> data_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+struct request {
+  std::uint64_t id = 0;
+  std::string method;
+  std::string target;  // origin form
+  bool http11 = true;
+  bool keep_alive = true;
+  http::body_framing framing;
+
+  bool metered = false;                 // a completion or an embedding: costs tokens
+  bool generates = true;                // of these, one that generates text
+  std::uint64_t credential = 0;         // salted hash
+  std::optional<duration> prefer_wait;  // Prefer: wait=N (RFC 7240 §4.3)
+  bool identity_body = true;            // the body's bytes are not compressed
+  bool expect_continue = false;
+  bool last_hop = false;  // OPTIONS with Max-Forwards: 0: we are its recipient (RFC 9110 §7.6.2)
+
+  std::string upstream_head;  // request line and fields for the upstream, but for the framing and the empty line
+  body_buffer body;
+
+  std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
+  bool head() const { return method == "HEAD"; }
+};
+
+}  // namespace cooldown::net

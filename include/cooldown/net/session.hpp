@@ -1,0 +1,11 @@
+// A connection is a coroutine: it reads requests and sees each through, until one side has had enough.
+#pragma once
+
+#include "cooldown/net/client_connection.hpp"
+
+namespace cooldown::net {
+
+/// Owns the socket until it returns. Never throws for anything a peer does.
+task<void> run_session(tcp_socket socket, app& shared, role serves);
+
+}  // namespace cooldown::net

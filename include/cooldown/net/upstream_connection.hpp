@@ -1,0 +1,46 @@
+// One connection to the upstream, plain or TLS.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+
+#include "cooldown/net/interrupt.hpp"
+
+namespace cooldown::net {
+
+/// Bytes both ways. After any error it is only good for destruction. `in` keeps what was read and not yet consumed.
+class upstream_connection {
+ public:
+  explicit upstream_connection(tcp_socket socket) : plain_(std::move(socket)) {}
+  upstream_connection(tcp_socket socket, asio::ssl::context& tls) : secure_(std::in_place, std::move(socket), tls) {}
+
+  tcp_socket& socket() { return secure_ ? secure_->next_layer() : *plain_; }
+  asio::ssl::stream<tcp_socket>* tls() { return secure_ ? &*secure_ : nullptr; }
+
+  /// Writes all of both parts.
+  task<error_code> write(std::string_view head, std::string_view body, interrupt& ctl);
+
+  /// Reads at least one byte into `in`, at most `most`. At the end of the stream: asio::error::eof; a TLS stream that
+  /// ends without close_notify: asio::ssl::error::stream_truncated.
+  task<error_code> read_some(std::size_t most, interrupt& ctl);
+
+  boost::beast::flat_buffer in;
+  time_point idle_since{};
+  bool reused = false;           // has carried an exchange before the present one
+  bool broken = false;           // only good for what was already received
+  std::uint64_t generation = 0;  // of the pool's settings it was made under
+
+  /// The TLS context must outlive the stream.
+  void keep_alive_context(std::shared_ptr<void> context) { context_ = std::move(context); }
+
+ private:
+  std::shared_ptr<void> context_;
+  std::optional<tcp_socket> plain_;
+  std::optional<asio::ssl::stream<tcp_socket>> secure_;
+};
+
+}  // namespace cooldown::net

@@ -1,0 +1,29 @@
+// What the admin port shows: Prometheus metrics and a JSON status (docs/api.md).
+#pragma once
+
+#include <string>
+
+#include "cooldown/core/cerebras_limiter.hpp"
+#include "cooldown/core/circuit_breaker.hpp"
+#include "cooldown/observe/stats.hpp"
+
+namespace cooldown::observe {
+
+/// Where the figures come from, for the time of one call.
+struct sources {
+  const stats& counts;
+  cerebras_limiter& limiter;
+  const circuit_breaker& breaker;
+  std::size_t idle_upstream_connections = 0;
+  std::uint64_t upstream_connections_opened = 0;
+  bool draining = false;
+  double uptime_seconds = 0;
+};
+
+/// Prometheus text exposition format 0.0.4.
+std::string metrics_text(const sources& from, time_point now);
+
+/// One JSON object; `schema` counts its breaking changes.
+std::string status_json(const sources& from, time_point now);
+
+}  // namespace cooldown::observe

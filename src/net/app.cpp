@@ -1,0 +1,87 @@
+#include "cooldown/net/app.hpp"
+
+#include <functional>
+
+namespace cooldown::net {
+namespace {
+
+constexpr std::size_t most_complaints = 64;
+
+limiter_settings limiter_of(const config::settings& s) {
+  auto const& c = s.cerebras;
+  limiter_settings out;
+  out.quota.use_headers = c.rate_limits.use_headers && s.features.header_based_rate_limiting;
+  out.quota.header_fallback = c.rate_limits.header_fallback;
+  out.quota.header_timeout = c.rate_limits.header_timeout;
+  out.quota.reset_buffer = c.rate_limits.reset_buffer;
+  out.quota.rpm_limit = static_cast<double>(c.rpm_limit);
+  out.quota.tpm_limit = static_cast<double>(c.tpm_limit);
+  out.max_depth = c.queue.max_depth;
+  out.max_bytes = c.queue.max_bytes;
+  out.max_in_flight = c.queue.max_in_flight;
+  out.load_retries = c.retries;
+  return out;
+}
+
+breaker_policy breaker_of(const config::settings& s) {
+  auto const& b = s.cerebras.circuit_breaker;
+  return {.failure_threshold = b.failure_threshold, .open_for = b.open_for, .half_open_requests = b.half_open_requests};
+}
+
+pool_settings pool_of(const config::settings& s) {
+  pool_settings out;
+  out.origin = s.cerebras.base_url;
+  out.tls = s.cerebras.tls;
+  out.connect_timeout = s.cerebras.timeouts.connect;
+  return out;
+}
+
+std::string random_salt() {
+  std::random_device source;
+  std::string salt;
+  for (int i = 0; i < 4; ++i) salt += std::to_string(source());
+  return salt;
+}
+
+}  // namespace
+
+app::app(asio::io_context& context, const config::settings& settings, observe::log& log_to)
+    : io(context),
+      log(log_to),
+      limiter(limiter_of(settings)),
+      breaker(breaker_of(settings)),
+      sweep(context),
+      gate(context, limiter),
+      pool(context, sweep, pool_of(settings)),
+      settings_(std::make_shared<const config::settings>(settings)),
+      salt_(random_salt()) {}
+
+void app::reconfigure(const config::settings& settings) {
+  pool.configure(pool_of(settings));  // the only one that can fail
+  limiter.configure(limiter_of(settings), steady_now());
+  breaker.configure(breaker_of(settings));
+  log.configure(settings.logging);
+  settings_ = std::make_shared<const config::settings>(settings);
+  gate.update();
+}
+
+observe::sources app::sources() const {
+  return {.counts = stats,
+          .limiter = limiter,
+          .breaker = breaker,
+          .idle_upstream_connections = pool.idle(),
+          .upstream_connections_opened = pool.opened(),
+          .draining = draining,
+          .uptime_seconds = seconds_of(steady_now() - started_)};
+}
+
+std::uint64_t app::credential_of(std::string_view authorization) const {
+  return std::hash<std::string>{}(salt_ + std::string(authorization));
+}
+
+void app::complain_once(const std::string& problem) {
+  if (problem.empty() || complaints_.size() >= most_complaints || !complaints_.insert(problem).second) return;
+  log.warn("rate-limit headers of the provider: " + problem + " (said once)");
+}
+
+}  // namespace cooldown::net

@@ -1,0 +1,558 @@
+#include "cooldown/net/exchange.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "cooldown/core/ascii.hpp"
+#include "cooldown/core/delay_text.hpp"
+#include "cooldown/core/retry.hpp"
+#include "cooldown/http/error_fields.hpp"
+#include "cooldown/http/fields.hpp"
+#include "cooldown/net/relay.hpp"
+#include "cooldown/net/reply.hpp"
+
+namespace cooldown::net {
+namespace {
+
+constexpr std::size_t largest_error_body = 256 * 1024;
+constexpr duration comment_interval = std::chrono::seconds{15};
+constexpr const char* via = "1.1 cooldown-proxy";
+
+/// Fields that we write ourselves: the upstream's of the same name would contradict them.
+constexpr std::string_view own_fields[] = {
+    "x-ratelimit-limit-rpm",    "x-ratelimit-limit-tpm",  "x-ratelimit-current-tpm-limit", "x-ratelimit-remaining-tpm",
+    "x-ratelimit-queue-length", "x-circuitbreaker-state", "x-circuitbreaker-failures",     "x-ratelimit-delay"};
+
+bool is_own(std::string_view name) {
+  return std::any_of(std::begin(own_fields), std::end(own_fields),
+                     [&](std::string_view f) { return iequals(f, name); });
+}
+
+/// How one attempt at the upstream ended, before anything went to the client.
+struct attempt_end {
+  enum class what : std::uint8_t {
+    answered,
+    no_connection,
+    broken,
+    unacceptable,
+    timeout,
+    interrupted
+  } kind = what::broken;
+  bool certificate = false;
+  bool sent = false;  // some of the request may have reached the upstream
+  std::string message;
+};
+
+/// The exchange as an object, because its steps share a dozen facts. Lives in run_exchange's frame.
+class exchange {
+ public:
+  exchange(client_connection& c, request& r) : c_(c), a_(c.shared), r_(r), settings_(c.shared.settings()) {
+    record_.id = r.id;
+    record_.client = c.peer;
+    record_.method = r.method;
+    record_.target = r.path();
+    started_ = steady_now();
+    ++a_.stats.requests_in_progress;
+  }
+  ~exchange() {
+    --a_.stats.requests_in_progress;
+    record_.total = seconds_of(steady_now() - started_);
+    if (trial_) a_.breaker.abandoned();
+    a_.log.access(record_);
+  }
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+
+  task<bool> run();
+
+ private:
+  using what = attempt_end::what;
+
+  task<bool> refuse(reason why, refusal_details details);
+  task<bool> refuse(const refused& why);
+  task<std::optional<bool>> enter_queue();
+  task<std::optional<bool>> wait_for_release();
+  task<bool> send_comment(std::string text);
+  task<attempt_end> attempt(bool fresh);
+  task<bool> pause(duration how_long);
+  task<std::optional<bool>> judge_answer();
+  task<std::optional<bool>> handle_429();
+  task<bool> answer_with(std::string body);
+  task<bool> relay_answer();
+  std::optional<bool> failed_attempt_reply(const attempt_end& end, reason& why) const;
+  std::string client_head(bool keep_alive, std::optional<std::size_t> length);
+  void append_common_fields(std::string& out);
+  void note_outcome(bool success);
+  bool wants_close() const { return !r_.keep_alive || a_.draining; }
+  scope_name scope() const { return {r_.credential, facts_.model}; }
+  ticket_facts ticket() const;
+
+  client_connection& c_;
+  app& a_;
+  request& r_;
+  std::shared_ptr<const config::settings> settings_;
+  http::body_facts facts_;
+  std::optional<ticket_guard> ticket_;
+  duration waited_{};
+  duration max_wait_{};
+  unsigned repeats_ = 0;
+  bool trial_ = false;      // the breaker waits for our verdict
+  bool committed_ = false;  // a keep-alive comment has sent the client's head already
+
+  upstream_pool::connection_ptr upstream_;
+  std::string head_bytes_;
+  http::response_head head_;
+  duration upstream_time_{};
+
+  time_point started_;
+  observe::access_record record_;
+};
+
+ticket_facts exchange::ticket() const {
+  ticket_facts t;
+  t.scope = scope();
+  t.size = {.input_chars = facts_.input_chars,
+            .images = facts_.images,
+            .choices = facts_.choices,
+            .max_output_tokens = facts_.max_output_tokens,
+            .generates = r_.generates};
+  t.body_bytes = r_.body.size();
+  t.max_wait = max_wait_;
+  return t;
+}
+
+void exchange::append_common_fields(std::string& out) {
+  auto const now = steady_now();
+  append_status_fields(out, a_, r_.metered ? a_.limiter.status(scope(), now) : a_.limiter.latest_status(now));
+  if (waited_ > duration::zero()) http::append_field(out, "X-RateLimit-Delay", decimal_seconds(waited_));
+  fmt::format_to(std::back_inserter(out), "Server-Timing: queue;dur={:.1f}, upstream;dur={:.1f}\r\n",
+                 seconds_of(waited_) * 1e3, seconds_of(upstream_time_) * 1e3);
+}
+
+/// A refusal of ours. After a keep-alive comment the head is gone: then it is an event of the stream, as the provider's
+/// own late errors are.
+task<bool> exchange::refuse(reason why, refusal_details details) {
+  auto reply = refusal_reply(a_, why, details);
+  record_.reason = text_of(why).code;
+  record_.status = reply.status;
+  if (committed_) {
+    auto const body = std::string_view(reply.body).substr(0, reply.body.find_last_not_of('\n') + 1);
+    auto const event = fmt::format("data: {}\n\n", body);
+    auto const framed = fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", event.size(), event);
+    auto const patience = settings_->server.body_timeout;
+    auto const ec = co_await c_.write(framed, patience);
+    co_return !ec && !wants_close();
+  }
+  append_common_fields(reply.fields);
+  bool const close = wants_close();
+  auto const ec = co_await send(c_, &r_, reply, close);
+  co_return !ec && !close;
+}
+
+task<bool> exchange::refuse(const refused& why) {
+  refusal_details details;
+  details.retry_after = why.retry_after;
+  record_.cost = why.cost;
+  if (why.why == reason::request_too_large_for_limit)
+    details.explanation = fmt::format("It costs about {:.0f} tokens; the limit is {:.0f} tokens.", why.cost, why.limit);
+  auto const done = co_await refuse(why.why, std::move(details));
+  co_return done;
+}
+
+/// nullopt: the ticket was released. Otherwise the exchange is over, with run()'s result.
+task<std::optional<bool>> exchange::enter_queue() {
+  using result = std::optional<bool>;
+  max_wait_ = settings_->cerebras.queue.max_wait;
+  if (r_.prefer_wait) max_wait_ = std::min(max_wait_, *r_.prefer_wait);
+  auto const decided = a_.limiter.submit(ticket(), steady_now());
+  if (auto const* const no = std::get_if<refused>(&decided)) {
+    auto const why = *no;
+    auto const done = co_await refuse(why);
+    co_return result(done);
+  }
+  if (auto const* const yes = std::get_if<go>(&decided)) {
+    ticket_.emplace(a_.gate, yes->id);
+    record_.cost = a_.limiter.cost_of(yes->id);
+    a_.stats.record_wait(0);
+    co_return result();
+  }
+  ticket_.emplace(a_.gate, std::get<queued>(decided).id);
+  a_.gate.update();
+  auto const over = co_await wait_for_release();
+  co_return over;
+}
+
+task<std::optional<bool>> exchange::wait_for_release() {
+  using result = std::optional<bool>;
+  using kind = admission::result::what;
+  auto const since = steady_now();
+  auto const before = waited_;
+  auto const& comments_after = settings_->cerebras.queue.keepalive_after;
+  bool const comments = comments_after && facts_.stream && r_.http11;
+  auto next_comment = comments ? since + *comments_after : time_point::max();
+  c_.where = phase::queued;
+  for (;;) {
+    auto const woken = co_await a_.gate.wait(ticket_->id(), next_comment, c_.ctl);
+    auto const now = steady_now();
+    waited_ = before + (now - since);
+    record_.waited = seconds_of(waited_);
+    if (woken.kind == kind::still_waiting) {
+      next_comment = now + comment_interval;
+      auto const text = fmt::format(": queued for {} of at most {}, {} waiting\n\n", delay_in_words(waited_),
+                                    delay_in_words(max_wait_), a_.limiter.queue_length());
+      auto const sent = co_await send_comment(text);
+      if (sent) continue;
+      c_.ctl.fire(interruption::client_gone);
+      continue;
+    }
+    c_.where = phase::exchanging;
+    record_.cost = a_.limiter.cost_of(ticket_->id());
+    if (woken.kind == kind::released) {
+      a_.stats.record_wait(seconds_of(waited_));
+      co_return result();
+    }
+    if (woken.kind == kind::refused) {
+      auto const why = woken.why;
+      auto const done = co_await refuse(why);
+      co_return result(done);
+    }
+    if (c_.ctl.why() != interruption::draining) {
+      ++a_.stats.clients_gone;
+      co_return result(false);
+    }
+    c_.ctl.reset();
+    refusal_details details;
+    details.retry_after = std::chrono::seconds{5};
+    auto const done = co_await refuse(reason::draining, std::move(details));
+    co_return result(done);
+  }
+}
+
+/// The first comment commits the status: 200, an event stream.
+task<bool> exchange::send_comment(std::string text) {
+  std::string out;
+  if (!committed_) {
+    out =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: "
+        "chunked\r\n";
+    http::append_field(out, "Via", via);
+    append_common_fields(out);
+    if (wants_close()) http::append_field(out, "Connection", "close");
+    out += "\r\n";
+    committed_ = true;
+    ++a_.stats.responses[200];
+  }
+  out += fmt::format("{:x}\r\n{}\r\n", text.size(), text);
+  auto const patience = settings_->server.body_timeout;
+  auto const ec = co_await c_.write(out, patience);
+  co_return !ec;
+}
+
+/// Sends the request and reads the answer's head.
+task<attempt_end> exchange::attempt(bool fresh) {
+  attempt_end end;
+  auto got = co_await a_.pool.acquire(c_.ctl, fresh);
+  if (auto* const failure = std::get_if<connect_failure>(&got)) {
+    end.kind = what::no_connection;
+    if (failure->interrupted && c_.ctl.why() != interruption::timeout) end.kind = what::interrupted;
+    end.certificate = failure->certificate;
+    end.message = std::move(failure->message);
+    co_return end;
+  }
+  upstream_ = std::move(std::get<upstream_pool::connection_ptr>(got));
+  ++record_.attempts;
+  ++a_.stats.upstream_attempts;
+  end.sent = true;
+  auto const sent_at = steady_now();
+  std::string framing;
+  using kind = http::body_framing::kind;
+  if (r_.framing.how != kind::none || r_.method == "POST" || r_.method == "PUT" || r_.method == "PATCH")
+    http::append_field(framing, "Content-Length", std::to_string(r_.body.size()));
+  framing += "\r\n";
+  auto const head = r_.upstream_head + framing;
+  c_.ctl.set(settings_->cerebras.timeouts.first_byte);
+  auto const failed = co_await upstream_->write(head, r_.body.view(), c_.ctl);
+  // An upstream that answers early may close its reading side: its answer is still to be read.
+  auto const most = std::max<std::size_t>(settings_->server.max_header_size, 64 * 1024);
+  auto const answer = co_await read_response_head(*upstream_, r_.method, most, c_.ctl, head_bytes_, head_);
+  c_.ctl.clear();
+  upstream_time_ = steady_now() - sent_at;
+  record_.upstream = seconds_of(upstream_time_);
+  if (failed) upstream_->broken = true;
+  switch (answer.kind) {
+    case head_result::what::ok:
+      end.kind = what::answered;
+      break;
+    case head_result::what::broken:
+      end.kind = what::broken;
+      break;
+    case head_result::what::unacceptable:
+      end.kind = what::unacceptable;
+      break;
+    case head_result::what::timeout:
+      end.kind = what::timeout;
+      break;
+    case head_result::what::interrupted:
+      end.kind = what::interrupted;
+      break;
+  }
+  end.message = answer.message;
+  co_return end;
+}
+
+task<bool> exchange::pause(duration how_long) {
+  steady_timer timer(a_.io);
+  timer.expires_after(how_long);
+  {
+    interrupt::watching<steady_timer> const watched(c_.ctl, timer);
+    if (!c_.ctl.fired()) co_await timer.async_wait(tok);
+  }
+  co_return !c_.ctl.fired();
+}
+
+void exchange::note_outcome(bool success) {
+  trial_ = false;
+  if (success) {
+    a_.breaker.succeeded(steady_now());
+  } else {
+    a_.breaker.failed(steady_now());
+  }
+}
+
+/// The client's head for the upstream's answer.
+std::string exchange::client_head(bool keep_alive, std::optional<std::size_t> length) {
+  std::string out;
+  out.reserve(head_bytes_.size() + 512);
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} ", head_.status);
+  out.append(head_.reason).append("\r\n");
+  http::nominations const nominated(head_.fields);
+  for (auto const& f : head_.fields) {
+    if (http::is_hop_by_hop(f.name) || is_own(f.name) || nominated.contains(f.name)) continue;
+    if (iequals(f.name, "content-length") && (length || head_.body.how == http::body_framing::kind::chunked)) continue;
+    http::append_field(out, f.name, f.value);
+  }
+  if (length) http::append_field(out, "Content-Length", std::to_string(*length));
+  http::append_field(out, "Via", via);
+  append_common_fields(out);
+  if (!keep_alive) {
+    http::append_field(out, "Connection", "close");
+  } else if (!r_.http11) {
+    http::append_field(out, "Connection", "keep-alive");
+  }
+  return out;
+}
+
+/// A buffered answer of the upstream: a 429 that was looked into and is passed on.
+task<bool> exchange::answer_with(std::string body) {
+  record_.status = head_.status;
+  if (committed_) {
+    auto const event = fmt::format("data: {}\n\n", body.substr(0, body.find_last_not_of("\r\n") + 1));
+    auto const framed = fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", event.size(), event);
+    auto const patience = settings_->server.body_timeout;
+    auto const ec = co_await c_.write(framed, patience);
+    co_return !ec && !wants_close();
+  }
+  ++a_.stats.responses[head_.status];
+  bool const keep = !wants_close();
+  auto head = client_head(keep, body.size());
+  head += "\r\n";
+  std::vector<asio::const_buffer> buffers{asio::buffer(head), asio::buffer(body)};
+  auto const patience = settings_->server.body_timeout;
+  auto const ec = co_await c_.write(buffers, patience);
+  co_return !ec && keep;
+}
+
+/// A 429: nullopt: the ticket was released again, make another attempt.
+task<std::optional<bool>> exchange::handle_429() {
+  using result = std::optional<bool>;
+  std::string body;
+  auto const patience = settings_->cerebras.timeouts.idle;
+  auto const whole = co_await read_whole_body(*upstream_, head_.body, largest_error_body, patience, c_.ctl, body);
+  if (c_.ctl.why() == interruption::client_gone) {
+    ++a_.stats.clients_gone;
+    co_return result(false);
+  }
+  c_.ctl.reset();
+  if (whole && head_.keep_alive && !upstream_->broken) a_.pool.give_back(std::move(upstream_));
+  upstream_.reset();
+  auto const texts = http::read_error(body);
+  answer a;
+  a.status = head_.status;
+  a.headers = head_.fields;
+  a.error = {.message = texts.message, .type = texts.type, .code = texts.code};
+  auto const seen = a_.limiter.observe(ticket_->id(), a, steady_now(), wall_now());
+  a_.complain_once(seen.header_problem);
+  if (seen.what == verdict::queue_again) {
+    a_.gate.update();
+    auto const over = co_await wait_for_release();
+    co_return over;
+  }
+  ticket_->settle(0, std::nullopt);
+  if (seen.what == verdict::refuse) {
+    auto const why = *seen.refusal;
+    auto const done = co_await refuse(why);
+    co_return result(done);
+  }
+  auto const done = co_await answer_with(std::move(body));
+  co_return result(done);
+}
+
+/// Passes the answer on. True: the client's connection can carry another request.
+task<bool> exchange::relay_answer() {
+  bool const success = head_.status >= 200 && head_.status < 300;
+  if (r_.metered) {
+    answer a;
+    a.status = head_.status;
+    a.headers = head_.fields;
+    auto const seen = a_.limiter.observe(ticket_->id(), a, steady_now(), wall_now());
+    a_.complain_once(seen.header_problem);
+    a_.gate.update();
+  }
+  record_.status = head_.status;
+  auto const content_type = head_.find("content-type").value_or("");
+  if (committed_ && !istarts_with(content_type, "text/event-stream")) {
+    // The client already reads an event stream: the answer becomes an event of it.
+    std::string body;
+    auto const patience = settings_->cerebras.timeouts.idle;
+    auto const whole = co_await read_whole_body(*upstream_, head_.body, largest_error_body, patience, c_.ctl, body);
+    if (!whole) co_return false;
+    auto const done = co_await answer_with(std::move(body));
+    co_return done;
+  }
+  auto const out = committed_ ? outgoing::chunked : framing_for(head_, r_);
+  bool keep = !wants_close() && out != outgoing::until_close;
+  std::string head;
+  if (!committed_) {
+    ++a_.stats.responses[head_.status];
+    head = client_head(keep, std::nullopt);
+    if (out == outgoing::chunked) http::append_field(head, "Transfer-Encoding", "chunked");
+    head += "\r\n";
+  }
+  std::optional<http::usage_reader> usage;
+  if (r_.metered && success) usage.emplace();
+  auto const end = co_await relay_body(c_, *upstream_, head_.body, out, head, usage ? &*usage : nullptr);
+  switch (end) {
+    case relay_end::complete:
+      break;
+    case relay_end::client_gone:
+      ++a_.stats.clients_gone;
+      record_.complete = false;
+      co_return false;
+    case relay_end::upstream_cut:
+      ++a_.stats.answers_cut;
+      record_.complete = false;
+      a_.log.warn(fmt::format("request {}: the provider's answer broke off", r_.id));
+      // Without a length or a last chunk to miss, only a reset tells the client.
+      c_.abort();
+      co_return false;
+  }
+  if (usage) {
+    auto const used = usage->finish();
+    if (used) {
+      auto const total = used->total_tokens > 0 ? used->total_tokens : used->prompt_tokens + used->completion_tokens;
+      record_.tokens = total;
+      a_.stats.prompt_tokens += used->prompt_tokens;
+      a_.stats.completion_tokens += used->completion_tokens;
+      a_.stats.cached_tokens += used->cached_tokens;
+      ticket_->settle(total, used->prompt_tokens);
+    } else {
+      ticket_->settle(std::nullopt, std::nullopt);
+    }
+  } else if (ticket_) {
+    // A refused request costs nothing; what a failed one cost, later headers tell.
+    ticket_->settle(head_.status < 500 ? std::optional<std::uint64_t>(0) : std::nullopt, std::nullopt);
+  }
+  if (head_.keep_alive && !upstream_->broken) a_.pool.give_back(std::move(upstream_));
+  co_return keep;
+}
+
+task<bool> exchange::run() {
+  if (r_.metered) {
+    facts_ = http::inspect_body(r_.body.view(), r_.body.capacity(), r_.identity_body);
+    record_.model = facts_.model;
+  }
+  c_.watch.arm();
+  c_.where = phase::exchanging;
+  if (r_.metered) {
+    auto const over = co_await enter_queue();
+    if (over) co_return *over;
+  }
+  bool fresh = false;
+  for (;;) {
+    if (!trial_) {
+      if (!a_.breaker.allow(steady_now())) {
+        if (ticket_) ticket_->not_sent();
+        refusal_details details;
+        details.retry_after = a_.breaker.retry_at(steady_now()) - steady_now();
+        auto const done = co_await refuse(reason::circuit_open, std::move(details));
+        co_return done;
+      }
+      trial_ = true;
+    }
+    auto const end = co_await attempt(fresh);
+    if (end.kind == what::interrupted) {
+      ++a_.stats.clients_gone;
+      co_return false;
+    }
+    attempt_facts f;
+    f.metered = r_.metered;
+    f.method = r_.method;
+    f.repeats = repeats_;
+    f.allowed = settings_->cerebras.retries;
+    f.certificate = end.certificate;
+    f.sent = end.sent;
+    if (end.kind == what::answered) {
+      note_outcome(head_.status < 500);
+      if (head_.status == 429 && r_.metered) {
+        auto const over = co_await handle_429();
+        if (over) co_return *over;
+        continue;
+      }
+      f.status = head_.status;
+      f.retry_after = retry_after_of(head_.fields, wall_now());
+    } else {
+      ++a_.stats.upstream_failures;
+      note_outcome(false);
+      a_.log.warn(fmt::format("request {}: upstream: {}", r_.id, end.message));
+      c_.ctl.reset();
+    }
+    // A timeout is not repeated: the first attempt may still be generating, and charged.
+    auto const again = end.kind == what::timeout ? std::nullopt : retry_pause(f);
+    if (again) {
+      upstream_.reset();
+      ++repeats_;
+      ++a_.stats.upstream_retries;
+      fresh = true;
+      auto const still_here = co_await pause(*again);
+      if (still_here) continue;
+      ++a_.stats.clients_gone;
+      co_return false;
+    }
+    if (end.kind == what::answered) {
+      auto const keep = co_await relay_answer();
+      co_return keep;
+    }
+    upstream_.reset();
+    if (ticket_ && !end.sent) ticket_->not_sent();
+    auto why = reason::upstream_unavailable;
+    if (end.certificate) why = reason::upstream_tls_error;
+    if (end.kind == what::unacceptable) why = reason::upstream_protocol_error;
+    if (end.kind == what::timeout) why = reason::upstream_timeout;
+    refusal_details details;
+    if (why == reason::upstream_unavailable) details.retry_after = std::chrono::seconds{1};
+    auto const done = co_await refuse(why, std::move(details));
+    co_return done;
+  }
+}
+
+}  // namespace
+
+task<bool> run_exchange(client_connection& c, request& r) {
+  exchange x(c, r);
+  auto const keep = co_await x.run();
+  co_return keep;
+}
+
+}  // namespace cooldown::net

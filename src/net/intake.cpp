@@ -1,0 +1,240 @@
+#include "cooldown/net/intake.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cooldown/core/ascii.hpp"
+#include "cooldown/http/chunked.hpp"
+#include "cooldown/http/error_body.hpp"
+#include "cooldown/http/fields.hpp"
+
+namespace cooldown::net {
+namespace {
+
+using what = intake_result::what;
+
+constexpr unsigned most_empty_lines = 4;
+constexpr std::size_t read_size = 16 * 1024;
+constexpr const char* via = "1.1 cooldown-proxy";
+
+intake_result refuse(app& shared, reason why, const char* explanation, unsigned status = 0) {
+  refusal_details details;
+  details.explanation = explanation;
+  details.status = status;
+  return {.kind = what::refused, .refusal = refusal_reply(shared, why, details)};
+}
+
+/// A read failed: a client that was too slow is told so, one that left is not.
+intake_result ended(client_connection& c, bool something_came) {
+  if (c.ctl.why() == interruption::timeout && something_came) {
+    c.ctl.reset();
+    return refuse(c.shared, reason::request_timeout, "");
+  }
+  return {.kind = what::closed, .refusal = {}};
+}
+
+std::string_view view_of(const boost::beast::flat_buffer& b) {
+  return {static_cast<const char*>(b.data().data()), b.size()};
+}
+
+bool ends_with_path(std::string_view path, std::string_view tail) {
+  if (path.ends_with('/')) path.remove_suffix(1);
+  return path.ends_with(tail);
+}
+
+/// wait=N of a Prefer field (RFC 7240 §2).
+std::optional<duration> wait_preference(const http::request_head& head) {
+  for (auto const& f : head.fields) {
+    if (!iequals(f.name, "prefer")) continue;
+    std::string_view rest = f.value;
+    std::string_view preference;
+    while (next_token(rest, ',', preference)) {
+      preference = trim(preference.substr(0, preference.find(';')));
+      if (!istarts_with(preference, "wait")) continue;
+      auto value = trim(preference.substr(4));
+      if (value.empty() || value.front() != '=') continue;
+      value = trim(value.substr(1));
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      if (auto const n = parse_u64(value); n && *n <= 366ULL * 86400) return std::chrono::seconds{*n};
+    }
+  }
+  return std::nullopt;
+}
+
+/// Fields of the client's that do not go on: hop-by-hop ones, framing, and those we write ourselves.
+bool dropped(std::string_view name, bool own_key, bool metered) {
+  return http::is_hop_by_hop(name) || iequals(name, "host") || iequals(name, "content-length") ||
+         iequals(name, "expect") || (own_key && iequals(name, "authorization")) ||
+         (metered && iequals(name, "accept-encoding"));
+}
+
+/// The head for the upstream, rebuilt from parsed values: nothing of the client's framing gets there.
+void write_upstream_head(const http::request_head& head, const config::settings& settings, request& r) {
+  auto const& origin = settings.cerebras.base_url;
+  auto& out = r.upstream_head;
+  out.clear();
+  out.append(head.method).append(" ");
+  if (head.target != "*") out.append(origin.prefix);
+  out.append(head.target).append(" HTTP/1.1\r\n");
+  http::append_field(out, "Host", origin.authority());
+  bool const own_key = !settings.cerebras.api_key.empty();
+  if (own_key) http::append_field(out, "Authorization", "Bearer " + settings.cerebras.api_key);
+  // The usage at the end of an answer must be readable (docs/decisions/006).
+  if (r.metered) http::append_field(out, "Accept-Encoding", "identity");
+  http::nominations const nominated(head.fields);
+  for (auto const& f : head.fields) {
+    if (dropped(f.name, own_key, r.metered) || nominated.contains(f.name)) continue;
+    if (r.method == "OPTIONS" && iequals(f.name, "max-forwards")) {
+      auto const hops = parse_u64(f.value);
+      r.last_hop = r.last_hop || hops == 0U;
+      http::append_field(out, f.name, std::to_string(hops.value_or(1) - (hops == 0U ? 0U : 1U)));
+      continue;
+    }
+    http::append_field(out, f.name, f.value);
+  }
+  http::append_field(out, "Via", via);
+}
+
+void take_facts(const http::request_head& head, client_connection& c, const config::settings& settings, request& r) {
+  r.id = c.shared.next_request_id++;
+  r.method = head.method;
+  r.target = head.target;
+  r.http11 = head.http11;
+  r.keep_alive = head.keep_alive;
+  r.framing = head.body;
+  r.expect_continue = head.expect_continue && head.http11;
+  auto const path = r.path();
+  bool const completion = ends_with_path(path, "/completions");
+  bool const embedding = ends_with_path(path, "/embeddings");
+  r.metered = r.method == "POST" && (completion || embedding);
+  r.generates = completion;
+  r.prefer_wait = wait_preference(head);
+  auto const encoding = head.find("content-encoding");
+  r.identity_body = !encoding || iequals(*encoding, "identity") || encoding->empty();
+  if (c.serves != role::proxy) return;
+  // With a key of our own all clients share its quota.
+  r.credential =
+      settings.cerebras.api_key.empty() ? c.shared.credential_of(head.find("authorization").value_or("")) : 0;
+  write_upstream_head(head, settings, r);
+}
+
+}  // namespace
+
+task<intake_result> read_head(client_connection& c, request& r) {
+  auto const settings = c.shared.settings();
+  http::head_limits limits;
+  limits.max_size = settings->server.max_header_size;
+  http::head_scanner scanner(limits);
+  unsigned empty_lines = 0;
+  if (c.in.size() > 0) c.ctl.set(settings->server.header_timeout);
+  for (;;) {
+    // Empty lines before a request are left over from old clients' bodies (RFC 9112 §2.2).
+    for (; empty_lines < most_empty_lines && view_of(c.in).starts_with("\r\n"); ++empty_lines) {
+      c.in.consume(2);
+      scanner = http::head_scanner(limits);
+    }
+    auto const state = view_of(c.in).empty() ? http::head_scanner::state::need_more : scanner.scan(view_of(c.in));
+    if (state == http::head_scanner::state::complete) break;
+    if (state == http::head_scanner::state::bad) {
+      auto const& e = scanner.error();
+      co_return refuse(c.shared, reason::bad_request, e.reason, e.status);
+    }
+    bool const nothing_yet = c.in.size() == 0;
+    auto const ec = co_await c.read_some(read_size);
+    if (ec) {
+      auto const partial = c.in.size() > 0;
+      co_return ended(c, partial);
+    }
+    if (nothing_yet) c.ctl.set(settings->server.header_timeout);
+  }
+  c.ctl.clear();
+  http::request_head head;
+  auto const size = scanner.size();
+  if (auto const e = http::parse_request_head(view_of(c.in).substr(0, size), head))
+    co_return refuse(c.shared, reason::bad_request, e->reason, e->status);
+  take_facts(head, c, *settings, r);
+  c.in.consume(size);
+  if (r.framing.how == http::body_framing::kind::length && r.framing.length > settings->server.max_body_size)
+    co_return refuse(c.shared, reason::body_too_large, "");
+  co_return intake_result{what::ready, {}};
+}
+
+namespace {
+
+/// Moves what was read ahead into the body; true when the body is complete.
+std::optional<const char*> take_chunks(client_connection& c, request& r, http::chunk_decoder& decoder, std::size_t most,
+                                       bool& done, bool& too_large) {
+  auto input = view_of(c.in);
+  std::size_t used = 0;
+  for (;;) {
+    auto const step = decoder.next(input.substr(used));
+    used += step.consumed;
+    if (step.what == http::chunk_decoder::state::bad) return decoder.error();
+    if (step.what == http::chunk_decoder::state::data) {
+      too_large = r.body.size() + step.data.size() > most;
+      if (too_large) return std::nullopt;
+      r.body.append(step.data);
+      continue;
+    }
+    done = step.what == http::chunk_decoder::state::done;
+    break;
+  }
+  c.in.consume(used);
+  return std::nullopt;
+}
+
+task<intake_result> read_chunked(client_connection& c, request& r, std::size_t most, duration patience) {
+  http::chunk_decoder decoder;
+  bool done = false;
+  bool too_large = false;
+  for (;;) {
+    auto const problem = take_chunks(c, r, decoder, most, done, too_large);
+    if (problem) co_return refuse(c.shared, reason::bad_request, *problem);
+    if (too_large) co_return refuse(c.shared, reason::body_too_large, "");
+    if (done) break;
+    c.ctl.set(patience);
+    auto const ec = co_await c.read_some(read_size);
+    if (ec) co_return ended(c, true);
+  }
+  co_return intake_result{what::ready, {}};
+}
+
+task<intake_result> read_counted(client_connection& c, request& r, duration patience) {
+  auto const ahead = std::min<std::size_t>(c.in.size(), r.framing.length);
+  r.body.append(view_of(c.in).substr(0, ahead));
+  c.in.consume(ahead);
+  while (r.body.size() < r.framing.length) {
+    c.ctl.set(patience);
+    auto const [to, room] = r.body.prepare(r.framing.length);
+    auto const space = asio::buffer(to, std::min<std::size_t>(room, r.framing.length - r.body.size()));
+    auto const [ec, n] = co_await c.read_some(space);
+    r.body.commit(n);
+    if (ec) co_return ended(c, true);
+  }
+  co_return intake_result{what::ready, {}};
+}
+
+}  // namespace
+
+task<intake_result> read_body(client_connection& c, request& r) {
+  auto const settings = c.shared.settings();
+  bool const chunked = r.framing.how == http::body_framing::kind::chunked;
+  bool const counted = r.framing.how == http::body_framing::kind::length && r.framing.length > 0;
+  if (!chunked && !counted) co_return intake_result{what::ready, {}};
+  // Bytes that are here already make the question moot (RFC 9110 §10.1.1).
+  if (r.expect_continue && c.in.size() == 0) {
+    auto const ec = co_await c.write("HTTP/1.1 100 Continue\r\n\r\n", settings->server.body_timeout);
+    if (ec) co_return intake_result{};
+  }
+  if (chunked) {
+    auto result = co_await read_chunked(c, r, settings->server.max_body_size, settings->server.body_timeout);
+    c.ctl.clear();
+    co_return result;
+  }
+  auto result = co_await read_counted(c, r, settings->server.body_timeout);
+  c.ctl.clear();
+  co_return result;
+}
+
+}  // namespace cooldown::net

@@ -1,0 +1,67 @@
+#include "cooldown/net/interrupt.hpp"
+
+namespace cooldown::net {
+
+void deadline_sweep::entry::set(duration from_now) {
+  at_ = steady_now() + from_now;
+  if (!linked_) sweep_.link(*this);
+}
+
+void deadline_sweep::entry::clear() {
+  if (linked_) sweep_.unlink(*this);
+}
+
+deadline_sweep::entry::~entry() {
+  clear();
+}
+
+void deadline_sweep::link(entry& e) {
+  e.next_ = first_;
+  e.previous_ = nullptr;
+  if (first_) first_->previous_ = &e;
+  first_ = &e;
+  e.linked_ = true;
+  if (!running_) start();
+}
+
+void deadline_sweep::unlink(entry& e) {
+  if (cursor_ == &e) cursor_ = e.next_;
+  if (e.previous_) e.previous_->next_ = e.next_;
+  if (e.next_) e.next_->previous_ = e.previous_;
+  if (first_ == &e) first_ = e.next_;
+  e.linked_ = false;
+}
+
+void deadline_sweep::start() {
+  running_ = true;
+  timer_.expires_after(resolution);
+  timer_.async_wait([this](error_code ec) {
+    running_ = false;
+    if (!ec) sweep();
+  });
+}
+
+void deadline_sweep::sweep() {
+  auto const now = steady_now();
+  for (cursor_ = first_; cursor_;) {
+    auto& e = *cursor_;
+    cursor_ = e.next_;
+    if (now < e.at_) continue;
+    e.clear();
+    e.expired();
+  }
+  if (first_ && !running_) start();
+}
+
+void interrupt::fire(interruption why) {
+  if (fired()) return;
+  why_ = why;
+  clear();
+  error_code ignored;
+  if (upstream_) upstream_->cancel(ignored);
+  if (timer_) timer_->cancel();
+  if (resolver_) resolver_->cancel();
+  client_.cancel(ignored);
+}
+
+}  // namespace cooldown::net

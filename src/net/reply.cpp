@@ -1,0 +1,89 @@
+#include "cooldown/net/reply.hpp"
+
+#include <array>
+#include <ctime>
+
+#include <boost/beast/http/status.hpp>
+#include <fmt/format.h>
+
+#include "cooldown/core/delay_text.hpp"
+#include "cooldown/http/error_body.hpp"
+#include "cooldown/http/fields.hpp"
+
+namespace cooldown::net {
+namespace {
+
+/// IMF-fixdate (RFC 9110 §5.6.7), made anew once a second.
+std::string_view date() {
+  static std::time_t last = 0;
+  static std::array<char, 40> text{};
+  static std::size_t size = 0;
+  auto const now = std::time(nullptr);
+  if (now != last) {
+    last = now;
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  }
+  return {text.data(), size};
+}
+
+}  // namespace
+
+std::string_view reason_phrase(unsigned status) {
+  auto const phrase = boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(status));
+  return {phrase.data(), phrase.size()};
+}
+
+local_reply refusal_reply(app& shared, reason why, const refusal_details& details) {
+  auto const& text = text_of(why);
+  ++shared.stats.refusals[text.code];
+  std::string message = text.message;
+  if (!details.explanation.empty()) message += ' ' + details.explanation;
+  local_reply reply{.status = details.status ? details.status : text.status, .body = {}, .fields = {}};
+  http::append_field(reply.fields, "X-RateLimit-Reason", text.code);
+  if (details.retry_after) {
+    auto const wait = std::max(duration::zero(), *details.retry_after);
+    message += " Try again in " + delay_in_words(wait) + '.';
+    http::append_field(reply.fields, "Retry-After", std::to_string(ceil_seconds(wait).count()));
+    http::append_field(reply.fields, "retry-after-ms",
+                       std::to_string(std::chrono::ceil<std::chrono::milliseconds>(wait).count()));
+  }
+  if (!text.retry_helps) http::append_field(reply.fields, "x-should-retry", "false");
+  std::string_view const param =
+      text.whose == side::internal || why == reason::request_too_large_for_limit ? "quota" : "";
+  reply.body = http::error_body(message, text.type, param, text.code);
+  return reply;
+}
+
+void append_status_fields(std::string& out, app& shared, const scope_status& scope) {
+  auto const& cerebras = shared.settings()->cerebras;
+  auto const now = steady_now();
+  fmt::format_to(std::back_inserter(out),
+                 "X-RateLimit-Limit-RPM: {}\r\nX-RateLimit-Limit-TPM: {}\r\nX-RateLimit-Current-TPM-Limit: {:.0f}\r\n"
+                 "X-RateLimit-Remaining-TPM: {:.0f}\r\nX-RateLimit-Queue-Length: {}\r\nX-CircuitBreaker-State: {}\r\n"
+                 "X-CircuitBreaker-Failures: {}\r\n",
+                 cerebras.rpm_limit, cerebras.tpm_limit, scope.current_token_limit, scope.remaining_tokens,
+                 shared.limiter.queue_length(), name_of(shared.breaker.current(now)), shared.breaker.failures());
+}
+
+task<error_code> send(client_connection& c, const request* r, const local_reply& reply, bool close) {
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", reply.status, reason_phrase(reply.status));
+  http::append_field(head, "Date", date());
+  http::append_field(head, "Content-Type", reply.content_type);
+  http::append_field(head, "Content-Length", std::to_string(reply.body.size()));
+  head += reply.fields;
+  if (close) {
+    http::append_field(head, "Connection", "close");
+  } else if (r && !r->http11) {
+    http::append_field(head, "Connection", "keep-alive");
+  }
+  head += "\r\n";
+  if (!r || !r->head()) head += reply.body;
+  ++c.shared.stats.responses[reply.status];
+  auto const patience = c.shared.settings()->server.body_timeout;
+  auto const ec = co_await c.write(head, patience);
+  co_return ec;
+}
+
+}  // namespace cooldown::net

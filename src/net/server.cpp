@@ -1,0 +1,170 @@
+#include "cooldown/net/server.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <fmt/format.h>
+
+namespace cooldown::net {
+namespace {
+
+constexpr duration accept_pause = std::chrono::milliseconds{100};
+
+tcp_acceptor bind(asio::io_context& io, const std::string& host, std::uint16_t port, const char* key) {
+  auto const fail = [&](const error_code& ec) {
+    throw std::runtime_error(
+        fmt::format("{}: cannot listen on {} port {}: {}{}", key, host, port, ec.message(),
+                    ec == asio::error::address_in_use ? " (is another cooldown-proxy running?)" : ""));
+  };
+  error_code ec;
+  asio::ip::tcp::resolver names(io);
+  auto const found = names.resolve(host, std::to_string(port), asio::ip::tcp::resolver::passive, ec);
+  if (ec) throw std::runtime_error(fmt::format("{}.host: cannot look up '{}': {}", key, host, ec.message()));
+  auto const at = found.begin()->endpoint();
+  tcp_acceptor acceptor(io);
+  acceptor.open(at.protocol(), ec);
+  if (ec) fail(ec);
+  acceptor.set_option(asio::socket_base::reuse_address(true), ec);
+  acceptor.bind(at, ec);
+  if (ec) fail(ec);
+  acceptor.listen(asio::socket_base::max_listen_connections, ec);
+  if (ec) fail(ec);
+  return acceptor;
+}
+
+std::string url_of(const tcp_acceptor& a) {
+  auto const at = a.local_endpoint();
+  auto const address = at.address().to_string();
+  return at.address().is_v6() ? fmt::format("http://[{}]:{}", address, at.port())
+                              : fmt::format("http://{}:{}", address, at.port());
+}
+
+}  // namespace
+
+/// What happens when drain_timeout has passed.
+struct server::last_call final : deadline_sweep::entry {
+  explicit last_call(app& a) : entry(a.sweep), shared(a) {}
+  void expired() override {
+    if (!shared.connections.empty())
+      shared.log.warn(fmt::format("closing {} connections with exchanges in progress", shared.connections.size()));
+    for (auto* c : shared.connections) {
+      c->ctl.fire(interruption::client_gone);
+      c->abort();
+    }
+  }
+  app& shared;
+};
+
+server::server(app& shared, reload_function reload)
+    : shared_(shared),
+      reload_(std::move(reload)),
+      proxy_(bind(shared.io, shared.settings()->server.host, shared.settings()->server.port, "server")),
+      admin_(bind(shared.io, shared.settings()->admin.host, shared.settings()->admin.port, "admin")),
+      signals_(shared.io, SIGTERM, SIGINT, SIGHUP),
+      last_call_(std::make_unique<last_call>(shared)) {
+  shared_.log.info("listening on " + url_of(proxy_));
+  shared_.log.info("admin on " + url_of(admin_));
+  asio::co_spawn(shared_.io, accept_loop(proxy_, role::proxy), asio::detached);
+  asio::co_spawn(shared_.io, accept_loop(admin_, role::admin), asio::detached);
+  await_signal();
+}
+
+server::~server() = default;
+
+task<void> server::accept_loop(tcp_acceptor& from, role serves) {
+  steady_timer pause(shared_.io);
+  bool complained = false;
+  while (from.is_open()) {
+    auto const most = shared_.settings()->server.max_connections;
+    if (serves == role::proxy && shared_.connections.size() >= most) {
+      // The others wait in the kernel's backlog.
+      pause.expires_after(accept_pause);
+      co_await pause.async_wait(tok);
+      continue;
+    }
+    auto [ec, socket] = co_await from.async_accept(tok);
+    if (!ec) {
+      complained = false;
+      ++shared_.stats.connections_accepted;
+      asio::co_spawn(shared_.io, run_session(std::move(socket), shared_, serves), asio::detached);
+      continue;
+    }
+    if (!from.is_open() || ec == asio::error::operation_aborted) break;
+    // Out of descriptors, or the peer gave up: neither ends the service.
+    ++shared_.stats.accept_errors;
+    if (!complained) shared_.log.error("accepting: " + ec.message());
+    complained = true;
+    pause.expires_after(accept_pause);
+    co_await pause.async_wait(tok);
+  }
+}
+
+void server::await_signal() {
+  signals_.async_wait([this](error_code ec, int number) {
+    if (ec) return;
+    on_signal(number);
+  });
+}
+
+void server::on_signal(int number) {
+  if (number == SIGHUP) {
+    reload();
+    await_signal();
+    return;
+  }
+  if (shared_.draining) {
+    shared_.log.warn("second signal: ending at once");
+    last_call_->expired();
+    return;
+  }
+  shared_.log.info(fmt::format("signal {}: draining", number));
+  await_signal();
+  drain();
+}
+
+void server::drain() {
+  shared_.draining = true;
+  error_code ignored;
+  proxy_.close(ignored);
+  admin_.close(ignored);
+  for (auto* c : shared_.connections)
+    if (c->where == phase::idle || c->where == phase::queued) c->ctl.fire(interruption::draining);
+  // With nothing left to wait for, the loop runs dry and main() ends.
+  shared_.when_empty = [this] {
+    last_call_->clear();
+    shared_.pool.close_idle();
+    signals_.cancel();
+  };
+  if (shared_.connections.empty()) {
+    shared_.when_empty();
+  } else {
+    last_call_->set(shared_.settings()->server.drain_timeout);
+  }
+}
+
+void server::reload() {
+  auto loaded = reload_();
+  if (auto const* const lines = std::get_if<std::vector<std::string>>(&loaded)) {
+    ++shared_.stats.reload_failures;
+    for (auto const& line : *lines) shared_.log.error("configuration: " + line);
+    shared_.log.error("reload refused: the previous configuration stays in force");
+    return;
+  }
+  try {
+    auto const& now = std::get<config::settings>(loaded);
+    auto const before = shared_.settings();
+    shared_.reconfigure(now);
+    ++shared_.stats.reloads;
+    shared_.log.info("configuration reloaded");
+    if (now.server.host != before->server.host || now.server.port != before->server.port || now.admin != before->admin)
+      shared_.log.warn("server.host, server.port, admin.host and admin.port change only with a restart");
+  } catch (const std::exception& e) {
+    ++shared_.stats.reload_failures;
+    shared_.log.error(std::string("reload refused: ") + e.what() + "; the previous configuration stays in force");
+  }
+}
+
+}  // namespace cooldown::net

@@ -1,0 +1,55 @@
+#include "cooldown/net/upstream_connection.hpp"
+
+#include <array>
+
+#include <boost/asio/write.hpp>
+
+namespace cooldown::net {
+
+task<error_code> upstream_connection::write(std::string_view head, std::string_view body, interrupt& ctl) {
+  if (ctl.fired()) co_return asio::error::operation_aborted;
+  std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
+  interrupt::watching<tcp_socket> const watched(ctl, socket());
+  if (secure_) {
+    // One TLS record for both where they fit together: SSL_write knows no gather.
+    if (head.size() + body.size() <= 16 * 1024 && !body.empty()) {
+      std::string joined;
+      joined.reserve(head.size() + body.size());
+      joined.append(head).append(body);
+      auto [ec, n] = co_await asio::async_write(*secure_, asio::buffer(joined), tok);
+      co_return ec;
+    }
+    auto [ec, n] = co_await asio::async_write(*secure_, buffers, tok);
+    co_return ec;
+  }
+  // The socket's buffer nearly always takes all at once: no suspension then.
+  error_code ec;
+  auto const written = plain_->write_some(buffers, ec);
+  if (ec && ec != asio::error::would_block) co_return ec;
+  if (!ec && written == head.size() + body.size()) co_return error_code{};
+  auto const done = ec ? 0 : written;
+  if (done < head.size()) {
+    buffers[0] += done;
+  } else {
+    buffers[0] = {};
+    buffers[1] += done - head.size();
+  }
+  auto [failed, n] = co_await asio::async_write(*plain_, buffers, tok);
+  co_return failed;
+}
+
+task<error_code> upstream_connection::read_some(std::size_t most, interrupt& ctl) {
+  if (ctl.fired()) co_return asio::error::operation_aborted;
+  interrupt::watching<tcp_socket> const watched(ctl, socket());
+  auto const space = in.prepare(most);
+  if (secure_) {
+    auto [ec, n] = co_await secure_->async_read_some(space, tok);
+    in.commit(n);
+    co_return ec;
+  }
+  auto [ec, n] = co_await plain_->async_read_some(space, tok);
+  in.commit(n);
+  co_return ec;
+}
+
+}  // namespace cooldown::net

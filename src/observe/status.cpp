@@ -1,0 +1,60 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "cooldown/observe/report.hpp"
+
+namespace cooldown::observe {
+namespace {
+
+namespace json = boost::json;
+
+json::object budget(const scope_report::budget_report& b, time_point now) {
+  json::object o{{"resource", name_of(b.counts)}, {"window", name_of(b.over)},  {"limit", b.limit},
+                 {"remaining", b.level},          {"refill", name_of(b.model)}, {"reported", b.reported}};
+  if (b.next_reset) o["reset_in_seconds"] = seconds_of(*b.next_reset - now);
+  return o;
+}
+
+}  // namespace
+
+std::string status_json(const sources& from, time_point now) {
+  json::array scopes;
+  for (auto const& s : from.limiter.report(now)) {
+    json::array budgets;
+    for (auto const& b : s.budgets) budgets.push_back(budget(b, now));
+    json::object o{{"model", s.model},
+                   {"credential", s.credential % 1'000'000},
+                   {"queued", s.queued},
+                   {"in_flight", s.in_flight},
+                   {"decided_by", s.decides == basis::headers ? "headers" : "configuration"},
+                   {"tokens_per_character", s.tokens_per_char},
+                   {"budgets", std::move(budgets)}};
+    if (s.tokens.last_update) o["last_headers_seconds_ago"] = seconds_of(now - *s.tokens.last_update);
+    scopes.push_back(std::move(o));
+  }
+  auto const& c = from.limiter.counters();
+  json::object const status{
+      {"schema", 1},
+      {"version", COOLDOWN_VERSION},
+      {"uptime_seconds", from.uptime_seconds},
+      {"draining", from.draining},
+      {"queue", {{"length", from.limiter.queue_length()}, {"bytes", from.limiter.queued_bytes()}}},
+      {"in_flight", from.limiter.in_flight()},
+      {"circuit_breaker", {{"state", name_of(from.breaker.current(now))}, {"failures", from.breaker.failures()}}},
+      {"upstream",
+       {{"attempts", from.counts.upstream_attempts},
+        {"failures", from.counts.upstream_failures},
+        {"retries", from.counts.upstream_retries},
+        {"refusals", c.upstream_refusals},
+        {"idle_connections", from.idle_upstream_connections}}},
+      {"headers",
+       {{"parsing_success", c.header_parsing_success},
+        {"parsing_failures", c.header_parsing_failures},
+        {"dynamic_timings_used", c.dynamic_timings_used},
+        {"fallback_timings_used", c.fallback_timings_used}}},
+      {"scopes", std::move(scopes)}};
+  return json::serialize(status) + "\n";
+}
+
+}  // namespace cooldown::observe
