@@ -107,8 +107,8 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   ticket t;
   t.owner = &s;
   t.size = facts.size;
-  t.cost = s.costs.estimate(facts.size);
   t.input = s.costs.input_tokens(facts.size);
+  t.cost = s.costs.estimate(facts.size, careful(s, now));
   t.bytes = facts.body_bytes;
   t.submitted = now;
   t.deadline = now + facts.max_wait;
@@ -138,6 +138,28 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   ++s.tickets;
   release(id, tickets_.emplace(id, t).first->second, now);
   return go{.id = id};
+}
+
+/// Estimates err to the careful side where a provider's meter is known or may be met.
+bool cerebras_limiter::careful(const scope& s, time_point now) const {
+  return settings_.quota.use_headers && (!s.limits.answered() || s.limits.decides(now) == basis::headers);
+}
+
+void cerebras_limiter::estimate(ticket& t, time_point now) {
+  auto& s = *t.owner;
+  t.input = s.costs.input_tokens(t.size);
+  t.cost = s.costs.estimate(t.size, careful(s, now));
+  if (auto const limit = s.limits.known_token_limit()) t.cost = std::min(t.cost, *limit);
+}
+
+/// Something was learned that changes what waiting tickets will cost.
+void cerebras_limiter::estimate_again(scope& s, time_point now) {
+  s.queue.for_each([&](ticket_id id) {
+    auto& t = tickets_.at(id);
+    double const before = t.cost;
+    estimate(t, now);
+    s.queue.adjust(t.cost - before);
+  });
 }
 
 void cerebras_limiter::enqueue(ticket_id id, ticket& t) {
@@ -253,13 +275,16 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
     after.header_problem = std::move(result.header_problem);
     return after;
   }
+  bool const first = success && !s.limits.answered();
   auto const charge = s.limits.observe(t.reservation, parsed, success, now);
   if (success) {
+    bool changed = false;
     if (charge) {
-      s.costs.observe_charge(t.size, *charge);
+      changed = s.costs.observe_charge(t.size, *charge);
     } else if (t.oversize) {
-      s.costs.observe_charge(t.size, t.cost);
+      changed = s.costs.observe_charge(t.size, t.cost);
     }
+    if (changed || first) estimate_again(s, now);
   }
   return result;
 }
@@ -282,7 +307,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
     s.charges_maximum = true;
     refused const too_large{.why = reason::request_too_large_for_limit,
                             .retry_after = std::nullopt,
-                            .cost = s.costs.estimate(t.size),
+                            .cost = s.costs.estimate(t.size, true),
                             .limit = s.limits.known_token_limit().value_or(0)};
     s.limits.cancel(t.reservation, now);
     t.reservation = 0;
@@ -295,8 +320,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   if (s.limits.forecast(t.cost, 0, 0, now) > t.deadline) return {};
   ++counters_.upstream_refusals;
   --in_flight_;
-  t.cost = s.costs.estimate(t.size);
-  if (auto const limit = s.limits.known_token_limit()) t.cost = std::min(t.cost, *limit);
+  estimate(t, now);
   enqueue(id, t);
   return {.what = verdict::queue_again, .refusal = {}, .header_problem = {}};
 }

@@ -19,15 +19,16 @@ double cost_estimator::input_tokens(const request_size& size) const {
          static_cast<double>(size.images) * image_tokens;
 }
 
-double cost_estimator::output_tokens(const request_size& size) const {
+double cost_estimator::output_tokens(const request_size& size, bool careful) const {
   if (!size.generates) return 0;
-  double one = size.max_output_tokens ? static_cast<double>(*size.max_output_tokens) : default_output_;
+  double one = default_output_.value_or(careful ? highest_default : default_output);
+  if (size.max_output_tokens) one = static_cast<double>(*size.max_output_tokens);
   if (output_cap_) one = std::min(one, *output_cap_);
   return one * static_cast<double>(std::max<std::uint64_t>(1, size.choices));
 }
 
-double cost_estimator::estimate(const request_size& size) const {
-  return std::max(1.0, std::ceil(input_tokens(size) + output_tokens(size)));
+double cost_estimator::estimate(const request_size& size, bool careful) const {
+  return std::max(1.0, std::ceil(input_tokens(size) + output_tokens(size, careful)));
 }
 
 void cost_estimator::observe_prompt(const request_size& size, std::uint64_t prompt_tokens) {
@@ -45,25 +46,27 @@ void cost_estimator::observe_prompt(const request_size& size, std::uint64_t prom
   if (ratio > tokens_per_char_ * 1.2) tokens_per_char_ = ratio;  // far off: believe it at once
 }
 
-void cost_estimator::observe_charge(const request_size& size, double charge) {
-  if (!size.generates || size.choices != 1 || charge < 1) return;
+bool cost_estimator::observe_charge(const request_size& size, double charge) {
+  if (!size.generates || size.choices != 1 || charge < 1) return false;
   double const output = std::max(1.0, charge - input_tokens(size));
+  auto const cap_before = output_cap_;
+  auto const default_before = default_output_;
   if (!size.max_output_tokens) {
     default_output_ = output;
-    return;
+  } else {
+    double const max = static_cast<double>(*size.max_output_tokens);
+    if (output < 0.95 * max - overhead_tokens) {
+      output_cap_ = output;
+    } else if (output_cap_ && max > *output_cap_) {
+      output_cap_.reset();
+    }
   }
-  double const max = static_cast<double>(*size.max_output_tokens);
-  bool const capped = output < 0.95 * max - overhead_tokens;
-  if (capped) {
-    output_cap_ = output;
-  } else if (output_cap_ && max > *output_cap_) {
-    output_cap_.reset();
-  }
+  return output_cap_ != cap_before || default_output_ != default_before;
 }
 
 void cost_estimator::observe_refusal(const request_size& size) {
   if (!size.generates) return;
-  if (!size.max_output_tokens) default_output_ = std::min(highest_default, default_output_ * 2);
+  if (!size.max_output_tokens && default_output_) default_output_ = std::min(highest_default, *default_output_ * 2);
   if (output_cap_) {
     output_cap_ = *output_cap_ * 2;
     if (*output_cap_ > 1e9) output_cap_.reset();

@@ -212,15 +212,16 @@ std::optional<double> quota::observe(reservation_id id, const rate_limit_snapsho
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
     auto const& s = snapshot->limits[slot];
     if (!s.any()) continue;
-    if (!budgets_[slot]) {
+    bool const created = !budgets_[slot];
+    if (created) {
       if (!s.limit) continue;
       create(slot, e, static_cast<double>(*s.limit), now);
     }
     double const residual =
         budgets_[slot]->observe(r.marks[slot], amount(slot, r.cost), s, r.taken, now, overlap, charged);
-    if (slot == slot_of(resource::tokens, window::minute) && charged && s.remaining && r.measurable &&
-        id + 1 == next_id_)
-      charge = r.cost - residual;
+    if (slot != slot_of(resource::tokens, window::minute) || !charged || !s.remaining) continue;
+    // The first header of all is about a bucket that was full, and mostly about the first request to be met.
+    if (created || (r.measurable && id + 1 == next_id_)) charge = r.cost - residual;
   }
   create_configured(now);
   return charge;
@@ -281,7 +282,7 @@ void quota::refused(reservation_id id, const refusal& why, bool informed, time_p
   hold(now + why.retry_after.value_or(why.burst ? duration{std::chrono::seconds{1}} : backoff(attempt)));
 }
 
-void quota::settle(reservation_id id, std::optional<double> actual, double corrected, time_point now) {
+void quota::settle(reservation_id id, std::optional<double> actual, double input_excess, time_point now) {
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return;
   if (actual) {
@@ -289,7 +290,7 @@ void quota::settle(reservation_id id, std::optional<double> actual, double corre
     double const unused = r.cost - *actual;
     tokens_.give_back(unused, r.taken, now);
     for (std::size_t slot = slot_of(resource::tokens, window::minute); slot < slot_count; ++slot)
-      if (auto& b = budgets_[slot]) b->give_back(r.marks[slot], unused - (b->reported() ? corrected : 0), now);
+      if (auto& b = budgets_[slot]) b->give_back(r.marks[slot], unused - (b->reported() ? input_excess : 0), now);
   }
   end(e);
 }

@@ -185,6 +185,9 @@ class cerebras_limiter {
   scope* find(const scope_name& name) const;
   scope_status status_of(scope& s, time_point now);
   void evict_one();
+  bool careful(const scope& s, time_point now) const;
+  void estimate(ticket& t, time_point now);
+  void estimate_again(scope& s, time_point now);
   void enqueue(ticket_id id, ticket& t);
   void dequeue(ticket_id id, ticket& t);
   void release(ticket_id id, ticket& t, time_point now);

@@ -20,8 +20,9 @@ struct request_size {
 /// differences.
 class cost_estimator {
  public:
-  /// Tokens charged at admission, rounded up; at least 1.
-  double estimate(const request_size& size) const;
+  /// Tokens charged at admission, rounded up; at least 1. `careful`: a missing maximum counts as the most that accounts
+  /// have been seen to be charged for one, until headers have shown better.
+  double estimate(const request_size& size, bool careful) const;
 
   /// The input part of it.
   double input_tokens(const request_size& size) const;
@@ -29,8 +30,8 @@ class cost_estimator {
   /// usage.prompt_tokens of a response. Keeps a high quantile, so that under-estimates are rare.
   void observe_prompt(const request_size& size, std::uint64_t prompt_tokens);
 
-  /// The charge of one request as it showed in the headers.
-  void observe_charge(const request_size& size, double charge);
+  /// The charge of one request as it showed in the headers. True: estimates have changed.
+  bool observe_charge(const request_size& size, double charge);
 
   /// A request was refused though its estimate fitted: the charge must have been higher.
   void observe_refusal(const request_size& size);
@@ -45,11 +46,11 @@ class cost_estimator {
   static constexpr double highest_default = 16'384;  // the most seen charged for them
 
  private:
-  double output_tokens(const request_size& size) const;
+  double output_tokens(const request_size& size, bool careful) const;
 
-  double tokens_per_char_ = 0.3;  // between English prose (0.25) and code (0.35)
-  double default_output_ = default_output;
-  std::optional<double> output_cap_;  // the provider charges no more than this for any maximum
+  double tokens_per_char_ = 0.3;          // between English prose (0.25) and code (0.35)
+  std::optional<double> default_output_;  // charged for a missing maximum
+  std::optional<double> output_cap_;      // the provider charges no more than this for any maximum
   double use_share_ = 1;
   std::uint64_t observations_ = 0;
 };

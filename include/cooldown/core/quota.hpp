@@ -61,10 +61,9 @@ class quota {
   /// observed.
   void refused(reservation_id id, const refusal& why, bool informed, time_point now);
 
-  /// The reservation ends with its real cost; nullopt: not known, so it stands until headers correct it. `corrected` is
-  /// the part of the difference that the header of this request has already shown: an input that was estimated too
-  /// high.
-  void settle(reservation_id id, std::optional<double> actual, double corrected, time_point now);
+  /// The reservation ends with its real cost; nullopt: not known, so it stands until headers correct it. `input_excess`
+  /// is by how much the input was taken for more than it was: headers have shown that already.
+  void settle(reservation_id id, std::optional<double> actual, double input_excess, time_point now);
 
   /// The reservation ends; the request never reached the provider.
   void cancel(reservation_id id, time_point now);
@@ -72,6 +71,8 @@ class quota {
   /// Nothing goes before `until`, but for one probe at a time after it.
   void hold(time_point until);
 
+  /// The provider has answered a request of this scope.
+  bool answered() const { return answered_; }
   basis decides(time_point now) const;
   std::optional<time_point> last_update() const { return last_update_; }
   std::size_t in_flight() const { return reservations_.size(); }

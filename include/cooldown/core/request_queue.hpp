@@ -21,6 +21,15 @@ class request_queue {
   void push(queue_key key, ticket_id id, double cost);
   void erase(queue_key key, ticket_id id, double cost);
 
+  /// The cost of a waiting ticket has changed by `difference`.
+  void adjust(double difference) { cost_ += difference; }
+
+  /// Calls `visit(id)` for all, in order.
+  template <class Visitor>
+  void for_each(Visitor visit) const {
+    for (auto const& e : entries_) visit(e.id);
+  }
+
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
   double cost() const { return cost_; }  // tokens of all that wait
