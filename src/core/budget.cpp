@@ -30,8 +30,8 @@ const char* name_of(refill r) {
   return r == refill::continuous ? "continuous" : "window";
 }
 
-budget::budget(double limit, duration window, time_point now, const budget_settings& settings)
-    : settings_(settings), limit_(limit), window_(window), at_(now), level_(limit) {}
+budget::budget(double limit, duration window, refill model, time_point now, const budget_settings& settings)
+    : settings_(settings), limit_(limit), window_(window), at_(now), level_(limit), model_(model) {}
 
 void budget::set_limit(double limit) {
   level_ = std::min(level_, limit);
@@ -158,7 +158,6 @@ void budget::vote(const limit_snapshot& s) {
 }
 
 void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point now) {
-  if (!reported_) model_ = refill::window;  // the provider's own word, until evidence speaks against it
   vote(s);
   if (model_ == refill::continuous) return;
   // The fields were made between sending and now, so the reset lies within [sent + reset, now + reset]: of several

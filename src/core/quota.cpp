@@ -157,20 +157,27 @@ unsigned quota::overlap_of(entry e) const {
   return n;
 }
 
+/// A reset that is sent is the provider's own word; without one, refill is limit ÷ window.
+budget& quota::make_budget(std::size_t slot, const limit_snapshot& s, time_point now) {
+  auto const model = s.reset ? refill::window : refill::continuous;
+  auto const limit = static_cast<double>(*s.limit);
+  return budgets_[slot].emplace(limit, length_of(window_of(slot)), model, now, budget_options());
+}
+
 /// A budget is heard of for the first time, in the answer to one of the requests in flight. The others get the marks
 /// they would have if it had been known, and full, all along. Those sent long before are in the answer's figures; of
 /// those sent about then nobody knows, so they are taken for later.
-void quota::create(std::size_t slot, entry answered, double limit, time_point now) {
-  auto& b = budgets_[slot].emplace(limit, length_of(window_of(slot)), now, budget_options());
+void quota::create(std::size_t slot, entry answered, const limit_snapshot& s) {
   auto const& first = answered->second;
+  auto& b = make_budget(slot, s, first.taken);
   double later = amount(slot, first.cost);
-  answered->second.marks[slot] = b.take(later, now);
+  answered->second.marks[slot] = b.take(later, first.taken);
   auto about_then = answered;
   while (about_then != reservations_.begin() && first.taken - std::prev(about_then)->second.taken <= reordering)
     --about_then;
   for (auto i = about_then; i != reservations_.end(); ++i) {
     if (i == answered) continue;
-    i->second.marks[slot] = b.take(amount(slot, i->second.cost), now);
+    i->second.marks[slot] = b.take(amount(slot, i->second.cost), std::max(first.taken, i->second.taken));
     later += amount(slot, i->second.cost);
   }
   for (auto i = about_then; i != reservations_.begin();) {
@@ -184,7 +191,8 @@ void quota::create(std::size_t slot, entry answered, double limit, time_point no
 void quota::create_configured(time_point now) {
   auto const slot = slot_of(resource::requests, window::minute);
   if (budgets_[slot]) return;
-  auto& b = budgets_[slot].emplace(settings_.rpm_limit, length_of(window::minute), now, budget_options());
+  auto& b =
+      budgets_[slot].emplace(settings_.rpm_limit, length_of(window::minute), refill::continuous, now, budget_options());
   auto const mark = b.take(std::min(settings_.rpm_limit, requests_.used(now)), now);
   for (auto& [id, r] : reservations_) r.marks[slot] = mark;
 }
@@ -215,7 +223,7 @@ std::optional<double> quota::observe(reservation_id id, const rate_limit_snapsho
     bool const created = !budgets_[slot];
     if (created) {
       if (!s.limit) continue;
-      create(slot, e, static_cast<double>(*s.limit), now);
+      create(slot, e, s);
     }
     double const residual =
         budgets_[slot]->observe(r.marks[slot], amount(slot, r.cost), s, r.taken, now, overlap, charged);
@@ -234,8 +242,7 @@ void quota::update(const rate_limit_snapshot& snapshot, time_point now) {
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
     auto const& s = snapshot.limits[slot];
     if (!s.any() || (!budgets_[slot] && !s.limit)) continue;
-    if (!budgets_[slot])
-      budgets_[slot].emplace(static_cast<double>(*s.limit), length_of(window_of(slot)), now, budget_options());
+    if (!budgets_[slot]) make_budget(slot, s, now);
     budgets_[slot]->observe({}, 0, s, now, now, 0, true);
   }
   create_configured(now);

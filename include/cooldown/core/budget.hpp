@@ -35,7 +35,8 @@ class budget {
     std::uint32_t epoch = 0;  // 0: taken before the budget was known
   };
 
-  budget(double limit, duration window, time_point now, const budget_settings& settings);
+  /// Full at `now`; refills as `model` until evidence speaks against it.
+  budget(double limit, duration window, refill model, time_point now, const budget_settings& settings);
 
   void configure(const budget_settings& settings) { settings_ = settings; }
 
@@ -96,7 +97,7 @@ class budget {
   double level_;
   double highest_ = 0;  // a remaining above the limit: two buckets behind one name
   bool reported_ = false;
-  refill model_ = refill::continuous;
+  refill model_;
 
   // corrections: each observation implies one; the lowest of those that reordering could explain holds
   static constexpr std::size_t history = 16;

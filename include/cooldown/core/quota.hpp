@@ -92,7 +92,8 @@ class quota {
   double amount(std::size_t slot, double cost) const { return resource_of(slot) == resource::requests ? 1 : cost; }
   using entry = std::map<reservation_id, reservation>::iterator;
   time_point static_ready_at(double cost, duration waited, time_point now);
-  void create(std::size_t slot, entry answered, double limit, time_point now);
+  budget& make_budget(std::size_t slot, const limit_snapshot& s, time_point now);
+  void create(std::size_t slot, entry answered, const limit_snapshot& s);
   void create_configured(time_point now);
   bool measurable(time_point now);
   unsigned overlap_of(entry e) const;
