@@ -179,11 +179,9 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
   double residual = 0;
   if (s.remaining) {
     double const after = static_cast<double>(*s.remaining) - (charged ? 0 : n);
-    if (assumed_) {
-      // The first fresh header replaces the assumption, upwards as well.
-      assumed_ = false;
-      observations_ = 0;
-    }
+    // A header that nothing of ours can have overtaken is the truth, and so is the first fresh one after a reset.
+    if (assumed_ || m.epoch == 0) observations_ = 0;
+    assumed_ = false;
     double const implied = after - (m.epoch == 0 ? level_ - correction_ : m.predicted);
     residual = implied - correction_;
     correct(implied, overlap + 1);

@@ -204,15 +204,27 @@ cerebras_limiter::scope* cerebras_limiter::ready_scope(time_point now) {
 
 std::vector<ticket_event> cerebras_limiter::poll(time_point now) {
   std::vector<ticket_event> events;
+  release_ready(now, events);
+  bool const refused_any = refuse_overdue(now, events);
+  // A head that was refused may have been all that held up the others.
+  if (refused_any) release_ready(now, events);
+  return events;
+}
+
+void cerebras_limiter::release_ready(time_point now, std::vector<ticket_event>& events) {
   while (may_go(in_flight_)) {
     auto* const s = ready_scope(now);
-    if (!s) break;
+    if (!s) return;
     auto const id = s->queue.front();
     auto& t = tickets_.at(id);
     dequeue(id, t);
     release(id, t, now);
     events.push_back({.id = id, .refusal = std::nullopt});
   }
+}
+
+bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>& events) {
+  bool any = false;
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     auto const id = deadlines_.begin()->second;
     auto& t = tickets_.at(id);
@@ -223,8 +235,9 @@ std::vector<ticket_event> cerebras_limiter::poll(time_point now) {
     dequeue(id, t);
     finish(id);
     events.push_back({.id = id, .refusal = why});
+    any = true;
   }
-  return events;
+  return any;
 }
 
 std::optional<time_point> cerebras_limiter::next_deadline(time_point now) {

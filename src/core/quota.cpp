@@ -82,9 +82,9 @@ time_point quota::ready_at(double cost, duration waited, time_point now) {
 }
 
 time_point quota::forecast(double cost, double ahead_requests, double ahead_tokens, time_point now) {
-  // Before the first answer the configured limits are a guess, and refuse nobody.
-  if (settings_.use_headers && !answered_) return now;
   auto at = hold_until_ ? std::max(now, *hold_until_) : now;
+  // Before the first answer the configured limits are a guess, and refuse nobody; the provider's own word is none.
+  if (settings_.use_headers && !answered_) return at;
   bool const dynamic = decides(now) == basis::headers;
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
     auto& b = budgets_[slot];

@@ -196,6 +196,8 @@ class cerebras_limiter {
     return settings_.max_in_flight == 0 || in_flight < settings_.max_in_flight;
   }
   scope* ready_scope(time_point now);
+  void release_ready(time_point now, std::vector<ticket_event>& events);
+  bool refuse_overdue(time_point now, std::vector<ticket_event>& events);
   const rate_limit_snapshot* parse(header_view headers, bool expected, wall_time wall, rate_limit_snapshot& into,
                                    std::string& problem);
   observation observe_refusal(ticket_id id, ticket& t, const answer& a, const rate_limit_snapshot* snapshot,

@@ -1,0 +1,90 @@
+#include "cooldown/core/cost_estimator.hpp"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace cooldown {
+namespace {
+
+request_size size(std::uint64_t chars, std::optional<std::uint64_t> max) {
+  request_size s;
+  s.input_chars = chars;
+  s.max_output_tokens = max;
+  return s;
+}
+
+TEST(CostEstimator, StartsFromTheDocumentedRule) {
+  cost_estimator e;
+  EXPECT_NEAR(e.estimate(size(1000, 500), true), 8 + 300 + 500, 1);
+  EXPECT_GE(e.estimate(size(0, 0), true), 1);
+}
+
+TEST(CostEstimator, AMissingMaximumIsTakenCarefullyWhereItMatters) {
+  cost_estimator const e;
+  EXPECT_NEAR(e.estimate(size(0, {}), true), 16'384, 10);
+  EXPECT_NEAR(e.estimate(size(0, {}), false), 512, 10);
+}
+
+TEST(CostEstimator, ImagesChoicesAndEmbeddingsCount) {
+  cost_estimator const e;
+  auto s = size(0, 100);
+  s.choices = 3;
+  EXPECT_NEAR(e.estimate(s, true), 308, 1);
+  s.images = 2;
+  EXPECT_NEAR(e.estimate(s, true), 2308, 1);
+  auto embedding = size(1000, {});
+  embedding.generates = false;
+  EXPECT_NEAR(e.estimate(embedding, true), 308, 1);
+}
+
+TEST(CostEstimator, LearnsCharactersPerTokenAsAHighQuantile) {
+  cost_estimator e;
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> per_token(3.0, 5.0);
+  int under = 0;
+  constexpr int n = 5000;
+  for (int i = 0; i < n; ++i) {
+    double const ratio = 1 / per_token(random);
+    if (i > 500 && e.tokens_per_char() < ratio) ++under;
+    e.observe_prompt(size(1000, 10), static_cast<std::uint64_t>(1000 * ratio));
+  }
+  // The estimate adds a fixed overhead on top, so under-estimates are rarer still.
+  EXPECT_LT(static_cast<double>(under) / n, 0.2);
+  EXPECT_GT(static_cast<double>(under) / n, 0.02);
+}
+
+TEST(CostEstimator, BelievesATextThatIsFarOffAtOnce) {
+  cost_estimator e;
+  e.observe_prompt(size(10'000, 10), 10'000);
+  EXPECT_GE(e.estimate(size(10'000, 10), true), 10'000);
+}
+
+TEST(CostEstimator, LearnsTheRealChargeOfAMissingMaximum) {
+  cost_estimator e;
+  EXPECT_TRUE(e.observe_charge(size(100, {}), 5000));
+  EXPECT_NEAR(e.estimate(size(100, {}), true), 5000, 1);
+  EXPECT_NEAR(e.estimate(size(100, {}), false), 5000, 1);
+  e.observe_refusal(size(100, {}));
+  EXPECT_GT(e.estimate(size(100, {}), true), 9000);
+}
+
+TEST(CostEstimator, LearnsThatALargeMaximumIsCharged16384) {
+  cost_estimator e;
+  EXPECT_TRUE(e.observe_charge(size(40, 60'000), 16'384));
+  EXPECT_NEAR(e.estimate(size(40, 60'000), true), 16'384, 2);
+  EXPECT_NEAR(e.estimate(size(40, 1000), true), 1020, 1);
+  // A charge above the cap shows that there is none.
+  EXPECT_TRUE(e.observe_charge(size(40, 60'000), 60'020));
+  EXPECT_NEAR(e.estimate(size(40, 60'000), true), 60'020, 1);
+}
+
+TEST(CostEstimator, FollowsTheShareThatIsReallyUsed) {
+  cost_estimator e;
+  EXPECT_EQ(e.use_share(), 1);
+  for (int i = 0; i < 100; ++i) e.observe_use(1000, 200);
+  EXPECT_NEAR(e.use_share(), 0.2, 0.01);
+}
+
+}  // namespace
+}  // namespace cooldown

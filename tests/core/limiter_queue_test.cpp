@@ -1,0 +1,364 @@
+// Tickets: order, bounds, refusals by the provider, and how they end.
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cooldown/core/cerebras_limiter.hpp"
+
+namespace cooldown {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr time_point start{std::chrono::hours{1000}};
+constexpr wall_time wall{std::chrono::hours{490'000}};
+constexpr scope_name scope{1, "m"};
+
+ticket_facts costing(double tokens, const scope_name& in = scope) {
+  ticket_facts t;
+  t.scope = in;
+  t.size.max_output_tokens = static_cast<std::uint64_t>(tokens) - 8;
+  return t;
+}
+
+/// Headers of an account of 60,000 tokens a minute without resets.
+class plain_headers {
+ public:
+  explicit plain_headers(int remaining) : text_(std::to_string(remaining)) { fields_[1].value = text_; }
+  header_view view() const { return fields_; }
+
+ private:
+  std::string text_;
+  header_field fields_[2] = {{"x-ratelimit-limit-tokens-minute", "60000"}, {"x-ratelimit-remaining-tokens-minute", ""}};
+};
+
+limiter_settings generous() {
+  limiter_settings s;
+  s.quota.rpm_limit = 1e6;
+  s.quota.tpm_limit = 1e9;
+  return s;
+}
+
+/// A limiter that knows by headers that `remaining` tokens are left.
+class CerebrasLimiterQueue : public ::testing::Test {
+ protected:
+  void know(int remaining, time_point now = start) {
+    plain_headers const h(remaining);
+    limiter.update_from_headers(scope, h.view(), now, wall);
+  }
+  ticket_id send(double tokens, time_point now = start) {
+    return std::get<go>(limiter.submit(costing(tokens), now)).id;
+  }
+  ticket_id wait(double tokens, time_point now = start) {
+    return std::get<queued>(limiter.submit(costing(tokens), now)).id;
+  }
+  observation refuse(ticket_id id, time_point now, const char* code = "token_quota_exceeded",
+                     std::vector<header_field> fields = {{"retry-after", "60"}}) {
+    return limiter.observe(id, {.status = 429, .headers = fields, .error = {.message = "", .type = "", .code = code}},
+                           now, wall);
+  }
+  std::vector<ticket_id> released(time_point now) {
+    std::vector<ticket_id> ids;
+    for (auto const& e : limiter.poll(now))
+      if (!e.refusal) ids.push_back(e.id);
+    return ids;
+  }
+  void expect_idle() {
+    EXPECT_EQ(limiter.queue_length(), 0U);
+    EXPECT_EQ(limiter.queued_bytes(), 0U);
+    EXPECT_EQ(limiter.in_flight(), 0U);
+    EXPECT_FALSE(limiter.next_deadline(start + 24h));
+  }
+
+  cerebras_limiter limiter{generous()};
+};
+
+TEST_F(CerebrasLimiterQueue, TicketsGoInTheOrderOfTheirArrival) {
+  know(0);
+  auto const a = wait(1000);
+  auto const b = wait(1000);
+  auto const c = wait(1000);
+  EXPECT_EQ(released(start + 10s), (std::vector<ticket_id>{a, b, c}));
+}
+
+TEST_F(CerebrasLimiterQueue, NobodyOvertakesTheHead) {
+  know(500);
+  auto const large = wait(10'000);
+  auto const small = wait(100);
+  EXPECT_TRUE(released(start + 1s).empty());
+  EXPECT_EQ(released(start + 11s), (std::vector<ticket_id>{large, small}));
+}
+
+TEST_F(CerebrasLimiterQueue, APlaceIsFreedAtOnceWhenItsClientLeaves) {
+  know(0);
+  auto const first = wait(30'000);
+  auto const second = wait(1000);
+  limiter.leave(first, start + 1s);
+  EXPECT_EQ(limiter.queue_length(), 1U);
+  EXPECT_EQ(released(start + 1100ms), (std::vector<ticket_id>{second}));
+  limiter.leave(first, start + 2s);  // unknown by now: nothing happens
+  limiter.settle(second, 10, std::nullopt, start + 2s);
+  expect_idle();
+}
+
+TEST_F(CerebrasLimiterQueue, DepthBytesAndTimeAreBounded) {
+  auto settings = generous();
+  settings.max_depth = 2;
+  settings.max_bytes = 100;
+  limiter.configure(settings, start);
+  know(0);
+  auto facts = costing(1000);
+  facts.body_bytes = 60;
+  ASSERT_TRUE(std::holds_alternative<queued>(limiter.submit(facts, start)));
+  auto const by_bytes = limiter.submit(facts, start);
+  ASSERT_TRUE(std::holds_alternative<refused>(by_bytes));
+  EXPECT_EQ(std::get<refused>(by_bytes).why, reason::queue_full);
+  facts.body_bytes = 1;
+  ASSERT_TRUE(std::holds_alternative<queued>(limiter.submit(facts, start)));
+  auto const by_depth = limiter.submit(facts, start);
+  EXPECT_EQ(std::get<refused>(by_depth).why, reason::queue_full);
+  EXPECT_TRUE(std::get<refused>(by_depth).retry_after);
+  facts.max_wait = 500ms;
+  auto const by_time = limiter.submit(facts, start);
+  ASSERT_TRUE(std::holds_alternative<refused>(by_time));
+  EXPECT_EQ(std::get<refused>(by_time).why, reason::queue_timeout);
+  // The truth: two are ahead, so three thousand tokens at a thousand a second.
+  EXPECT_GE(*std::get<refused>(by_time).retry_after, 3s);
+  EXPECT_LE(*std::get<refused>(by_time).retry_after, 3100ms);
+}
+
+TEST_F(CerebrasLimiterQueue, ZeroPatienceMeansNowOrNotAtAll) {
+  know(1000);
+  auto facts = costing(900);
+  facts.max_wait = 0s;
+  EXPECT_TRUE(std::holds_alternative<go>(limiter.submit(facts, start)));
+  auto const second = limiter.submit(facts, start);
+  ASSERT_TRUE(std::holds_alternative<refused>(second));
+  EXPECT_EQ(std::get<refused>(second).why, reason::queue_timeout);
+  EXPECT_EQ(limiter.queue_length(), 0U);
+}
+
+TEST_F(CerebrasLimiterQueue, WhoWaitsTooLongIsRefusedThen) {
+  know(0);
+  auto const patient = wait(5000);
+  auto facts = costing(1000);
+  facts.max_wait = 6100ms;
+  auto const hasty = std::get<queued>(limiter.submit(facts, start)).id;
+  // A foreign consumer takes everything meanwhile.
+  know(0, start + 5s);
+  EXPECT_TRUE(limiter.poll(start + 6s).empty());
+  auto const events = limiter.poll(start + 6100ms);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].id, hasty);
+  ASSERT_TRUE(events[0].refusal);
+  EXPECT_EQ(events[0].refusal->why, reason::queue_timeout);
+  EXPECT_GT(*events[0].refusal->retry_after, 0s);
+  limiter.leave(patient, start + 7s);
+  expect_idle();
+}
+
+TEST_F(CerebrasLimiterQueue, WhatCanNeverFitIsRefusedAtOnceWithTheRealLimit) {
+  know(60'000);
+  auto const decided = limiter.submit(costing(70'000), start);
+  // 70,000 may be charged as 16,384: accounts have been seen to do so. One probe finds out.
+  ASSERT_TRUE(std::holds_alternative<go>(decided));
+  auto const seen = refuse(std::get<go>(decided).id, start + 10ms);
+  EXPECT_EQ(seen.what, verdict::refuse);
+  ASSERT_TRUE(seen.refusal);
+  EXPECT_EQ(seen.refusal->why, reason::request_too_large_for_limit);
+  EXPECT_EQ(seen.refusal->limit, 60'000);
+  limiter.settle(std::get<go>(decided).id, 0, std::nullopt, start + 10ms);
+  auto const again = limiter.submit(costing(70'000), start + 1s);
+  ASSERT_TRUE(std::holds_alternative<refused>(again));
+  EXPECT_EQ(std::get<refused>(again).why, reason::request_too_large_for_limit);
+  EXPECT_FALSE(std::get<refused>(again).retry_after);
+  expect_idle();
+}
+
+TEST_F(CerebrasLimiterQueue, AnInputBeyondTheLimitNeedsNoProbe) {
+  know(60'000);
+  ticket_facts facts = costing(100);
+  facts.size.input_chars = 1'000'000;
+  auto const decided = limiter.submit(facts, start);
+  ASSERT_TRUE(std::holds_alternative<refused>(decided));
+  EXPECT_EQ(std::get<refused>(decided).why, reason::request_too_large_for_limit);
+}
+
+TEST_F(CerebrasLimiterQueue, AGuessedStaticLimitRefusesNobody) {
+  auto settings = generous();
+  settings.quota.tpm_limit = 100;
+  limiter.configure(settings, start);
+  EXPECT_TRUE(std::holds_alternative<go>(limiter.submit(costing(50'000), start)));
+  EXPECT_TRUE(std::holds_alternative<queued>(limiter.submit(costing(50'000), start)));
+}
+
+TEST_F(CerebrasLimiterQueue, AQuotaRefusalGoesBackToTheHead) {
+  know(3000);
+  auto const first = send(1000);
+  auto const second = send(1000);
+  auto const third = wait(5000);
+  EXPECT_EQ(refuse(first, start + 10ms).what, verdict::queue_again);
+  EXPECT_EQ(limiter.queue_length(), 2U);
+  EXPECT_EQ(limiter.in_flight(), 1U);
+  EXPECT_EQ(limiter.counters().upstream_refusals, 1U);
+  // Not at once, but before those that came later; one at a time until it is admitted.
+  EXPECT_TRUE(released(start + 20ms).empty());
+  auto const then = released(start + 10s);
+  ASSERT_EQ(then.size(), 1U);
+  EXPECT_EQ(then[0], first);
+  plain_headers const fine(20'000);
+  limiter.observe(first, {.status = 200, .headers = fine.view(), .error = {}}, start + 10s, wall);
+  EXPECT_EQ(released(start + 10s), (std::vector<ticket_id>{third}));
+  for (auto const id : {first, second, third}) limiter.settle(id, 1000, std::nullopt, start + 11s);
+  expect_idle();
+}
+
+TEST_F(CerebrasLimiterQueue, ARefusalWithAResetWaitsForIt) {
+  know(60'000);
+  auto const id = send(1000);
+  auto const seen = refuse(id, start, "",
+                           {{"x-ratelimit-limit-tokens-minute", "60000"},
+                            {"x-ratelimit-remaining-tokens-minute", "0"},
+                            {"x-ratelimit-reset-tokens-minute", "5"}});
+  EXPECT_EQ(seen.what, verdict::queue_again);
+  EXPECT_TRUE(released(start + 900ms).empty());
+  EXPECT_EQ(released(start + 5100ms).size(), 1U);
+}
+
+TEST_F(CerebrasLimiterQueue, BeforeAnythingIsKnownRetryAfterIsTheProvidersWord) {
+  auto const id = send(1000);
+  EXPECT_EQ(refuse(id, start, "", {{"retry-after", "7"}}).what, verdict::queue_again);
+  EXPECT_EQ(limiter.next_deadline(start), start + 7s);
+  EXPECT_TRUE(released(start + 7s - 1ns).empty());
+  EXPECT_EQ(released(start + 7s).size(), 1U);
+}
+
+TEST_F(CerebrasLimiterQueue, LoadIsRetriedAFewTimesThenPassedOn) {
+  know(60'000);
+  auto const id = send(1000);
+  auto now = start;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(refuse(id, now, "queue_exceeded", {}).what, verdict::queue_again) << i;
+    EXPECT_TRUE(released(now + 100ms).empty());
+    now += 10s;
+    ASSERT_EQ(released(now).size(), 1U);
+  }
+  EXPECT_EQ(refuse(id, now, "queue_exceeded", {}).what, verdict::pass);
+  limiter.settle(id, 0, std::nullopt, now);
+  expect_idle();
+}
+
+TEST_F(CerebrasLimiterQueue, IncurableRefusalsPassAtOnce) {
+  know(60'000);
+  EXPECT_EQ(refuse(send(100), start, "insufficient_quota", {{"retry-after", "5"}}).what, verdict::pass);
+  EXPECT_EQ(refuse(send(100), start, "token_quota_exceeded", {{"x-should-retry", "false"}}).what, verdict::pass);
+}
+
+TEST_F(CerebrasLimiterQueue, ARefusalBeyondPatiencePassesOn) {
+  auto facts = costing(1000);
+  facts.max_wait = 5s;
+  auto const id = std::get<go>(limiter.submit(facts, start)).id;
+  EXPECT_EQ(refuse(id, start, "", {{"retry-after", "3600"}}).what, verdict::pass);
+}
+
+TEST_F(CerebrasLimiterQueue, SettlingReturnsWhatWasNotUsed) {
+  know(10'000);
+  auto const id = send(9000);
+  EXPECT_EQ(limiter.status(scope, start).remaining_tokens, 1000);
+  limiter.settle(id, 2000, std::nullopt, start);
+  EXPECT_EQ(limiter.status(scope, start).remaining_tokens, 8000);
+}
+
+TEST_F(CerebrasLimiterQueue, WhatNeverWentOutIsReturnedWhole) {
+  know(10'000);
+  limiter.not_sent(send(9000), start);
+  EXPECT_EQ(limiter.status(scope, start).remaining_tokens, 10'000);
+  expect_idle();
+}
+
+TEST_F(CerebrasLimiterQueue, AMissingUsageKeepsTheReservationUntilTheNextHeader) {
+  know(10'000);
+  limiter.settle(send(9000), std::nullopt, std::nullopt, start);
+  EXPECT_EQ(limiter.status(scope, start).remaining_tokens, 1000);
+  know(9500);
+  EXPECT_EQ(limiter.status(scope, start).remaining_tokens, 9500);
+}
+
+TEST_F(CerebrasLimiterQueue, AHeaderDescribesThePast) {
+  know(60'000);
+  auto const first = send(10'000);
+  auto const second = send(20'000, start + 1s);
+  // The answer to the first knows nothing of the second.
+  plain_headers const h(50'000);
+  limiter.observe(first, {.status = 200, .headers = h.view(), .error = {}}, start + 2s, wall);
+  EXPECT_NEAR(limiter.status(scope, start + 2s).remaining_tokens, 32'000, 100);
+  // Nor does a late answer to the first, after the second's, undo what the second said.
+  plain_headers const h2(31'000);
+  limiter.observe(second, {.status = 200, .headers = h2.view(), .error = {}}, start + 3s, wall);
+  EXPECT_NEAR(limiter.status(scope, start + 3s).remaining_tokens, 33'000, 100);
+}
+
+TEST_F(CerebrasLimiterQueue, ConcurrencyIsBoundedInOrderOfArrivalAcrossScopes) {
+  auto settings = generous();
+  settings.max_in_flight = 1;
+  limiter.configure(settings, start);
+  auto const running = std::get<go>(limiter.submit(costing(10, {1, "a"}), start)).id;
+  auto const b = std::get<queued>(limiter.submit(costing(10, {1, "b"}), start)).id;
+  auto const a = std::get<queued>(limiter.submit(costing(10, {1, "a"}), start)).id;
+  EXPECT_TRUE(released(start).empty());
+  limiter.settle(running, 10, std::nullopt, start);
+  EXPECT_EQ(released(start), (std::vector<ticket_id>{b}));
+  limiter.leave(b, start);
+  EXPECT_EQ(released(start), (std::vector<ticket_id>{a}));
+  limiter.leave(a, start);
+  expect_idle();
+}
+
+TEST_F(CerebrasLimiterQueue, OneModelOutOfQuotaDoesNotDelayAnother) {
+  know(0);
+  wait(1000);
+  EXPECT_TRUE(std::holds_alternative<go>(limiter.submit(costing(1000, {1, "other"}), start)));
+  EXPECT_TRUE(std::holds_alternative<go>(limiter.submit(costing(1000, {2, "m"}), start)));
+}
+
+TEST_F(CerebrasLimiterQueue, ScopesAreBounded) {
+  auto settings = generous();
+  settings.max_scopes = 10;
+  limiter.configure(settings, start);
+  auto now = start;
+  for (int i = 0; i < 1000; ++i) {
+    auto const model = "model-" + std::to_string(i);
+    now += 1s;
+    auto const decided = limiter.submit(costing(100, {1, model}), now);
+    limiter.settle(std::get<go>(decided).id, 100, std::nullopt, now);
+  }
+  EXPECT_LE(limiter.report(now).size(), 10U);
+}
+
+TEST_F(CerebrasLimiterQueue, NewLimitsReleaseWhatWaits) {
+  auto settings = generous();
+  settings.quota.use_headers = false;
+  settings.quota.tpm_limit = 1000;
+  limiter.configure(settings, start);
+  send(1000);
+  wait(1000);
+  EXPECT_TRUE(released(start + 1s).empty());
+  settings.quota.tpm_limit = 5000;
+  limiter.configure(settings, start + 1s);
+  EXPECT_EQ(released(start + 1s).size(), 1U);
+}
+
+TEST_F(CerebrasLimiterQueue, TheHourIsWaitedForWhenTheMinuteHasEnough) {
+  header_field const fields[] = {{"x-ratelimit-limit-tokens-minute", "60000"},
+                                 {"x-ratelimit-remaining-tokens-minute", "60000"},
+                                 {"x-ratelimit-limit-tokens-hour", "360000"},
+                                 {"x-ratelimit-remaining-tokens-hour", "0"}};
+  limiter.update_from_headers(scope, fields, start, wall);
+  auto const expected = std::get<queued>(limiter.submit(costing(1000), start)).expected;
+  EXPECT_GE(expected, start + 10s);  // 100 tokens a second
+  EXPECT_LE(expected, start + 11s);
+}
+
+}  // namespace
+}  // namespace cooldown
