@@ -121,7 +121,9 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   if (!first) {
     auto const expected =
         s.limits.forecast(cost, static_cast<double>(s.queue.size()), s.queue.cost() * s.costs.use_share(), now);
-    if (expected - now > facts.max_wait || facts.max_wait <= duration::zero())
+    // How much of a reservation is really used is not known at first: until it is, what is ahead refuses nobody.
+    auto const certain = s.costs.use_known() ? expected : s.limits.forecast(cost, 0, 0, now);
+    if (certain - now > facts.max_wait || facts.max_wait <= duration::zero())
       return refused{.why = reason::queue_timeout, .retry_after = std::max(duration{1}, expected - now), .cost = cost};
     if (queued_ >= settings_.max_depth || queued_bytes_ + facts.body_bytes > settings_.max_bytes)
       return refused{.why = reason::queue_full,

@@ -75,7 +75,9 @@ void cost_estimator::observe_refusal(const request_size& size) {
 
 void cost_estimator::observe_use(double reserved, double actual) {
   if (!(reserved > 0)) return;
-  use_share_ += 0.1 * (std::clamp(actual / reserved, 0.0, 2.0) - use_share_);
+  // The first observations count for more, so that five of them are an estimate.
+  ++uses_;
+  use_share_ += std::max(0.1, 1 / static_cast<double>(uses_)) * (std::clamp(actual / reserved, 0.0, 2.0) - use_share_);
 }
 
 }  // namespace cooldown

@@ -107,6 +107,8 @@ TEST_F(CerebrasLimiterQueue, DepthBytesAndTimeAreBounded) {
   settings.max_depth = 2;
   settings.max_bytes = 100;
   limiter.configure(settings, start);
+  know(1000);
+  for (int i = 0; i < 5; ++i) limiter.settle(send(10), 10, std::nullopt, start);  // what is reserved is used
   know(0);
   auto facts = costing(1000);
   facts.body_bytes = 60;
@@ -126,6 +128,17 @@ TEST_F(CerebrasLimiterQueue, DepthBytesAndTimeAreBounded) {
   // The truth: two are ahead, so three thousand tokens at a thousand a second.
   EXPECT_GE(*std::get<refused>(by_time).retry_after, 3s);
   EXPECT_LE(*std::get<refused>(by_time).retry_after, 3100ms);
+}
+
+TEST_F(CerebrasLimiterQueue, WhatIsAheadRefusesNobodyUntilItsRealUseIsKnown) {
+  know(0);
+  for (int i = 0; i < 20; ++i) wait(10'000);
+  auto facts = costing(1000);
+  facts.max_wait = 60s;  // 200,000 tokens are ahead: 200 seconds if they are all used
+  EXPECT_TRUE(std::holds_alternative<queued>(limiter.submit(facts, start)));
+  facts = costing(50'000);
+  facts.max_wait = 10s;  // but alone it would take 50
+  EXPECT_TRUE(std::holds_alternative<refused>(limiter.submit(facts, start)));
 }
 
 TEST_F(CerebrasLimiterQueue, ZeroPatienceMeansNowOrNotAtAll) {

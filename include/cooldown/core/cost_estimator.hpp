@@ -39,6 +39,7 @@ class cost_estimator {
   /// What a settled request cost in the end as a share of what was reserved: for forecasts.
   void observe_use(double reserved, double actual);
   double use_share() const { return use_share_; }
+  bool use_known() const { return uses_ >= 5; }
 
   double tokens_per_char() const { return tokens_per_char_; }
 
@@ -52,6 +53,7 @@ class cost_estimator {
   std::optional<double> default_output_;  // charged for a missing maximum
   std::optional<double> output_cap_;      // the provider charges no more than this for any maximum
   double use_share_ = 1;
+  std::uint64_t uses_ = 0;
   std::uint64_t observations_ = 0;
 };
 
