@@ -50,14 +50,14 @@ task<admission::result> admission::wait(ticket_id id, time_point until, interrup
     waiters_.erase(id);
     event = w.event;
   }
-  // A release that came first counts even if the client left meanwhile: the caller's guard gives it back.
   if (event && event->refusal) {
     result r{kind::refused};
     r.why = *event->refusal;
     co_return r;
   }
-  if (event) co_return result{kind::released};
-  co_return result{ctl.fired() ? kind::interrupted : kind::still_waiting};
+  // A release that crossed an interruption is of no use: the caller gives it back.
+  if (ctl.fired()) co_return result{kind::interrupted};
+  co_return result{event ? kind::released : kind::still_waiting};
 }
 
 ticket_guard::~ticket_guard() {
@@ -75,7 +75,11 @@ void ticket_guard::settle(std::optional<std::uint64_t> actual, std::optional<std
 
 void ticket_guard::not_sent() {
   if (id_ == 0) return;
-  gate_->limiter_.not_sent(std::exchange(id_, 0), steady_now());
+  auto const id = std::exchange(id_, 0);
+  auto const now = steady_now();
+  gate_->early_.erase(id);
+  gate_->limiter_.not_sent(id, now);
+  gate_->limiter_.leave(id, now);  // if it has not even been released
   gate_->update();
 }
 

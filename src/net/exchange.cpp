@@ -193,6 +193,8 @@ task<std::optional<bool>> exchange::wait_for_release() {
   bool const comments = comments_after && facts_.stream && r_.http11;
   auto next_comment = comments ? since + *comments_after : time_point::max();
   c_.where = phase::queued;
+  // Whoever comes (back) to the queue during shutdown is refused like those whom it met there.
+  if (a_.draining) c_.ctl.fire(interruption::draining);
   for (;;) {
     auto const woken = co_await a_.gate.wait(ticket_->id(), next_comment, c_.ctl);
     auto const now = steady_now();
@@ -218,6 +220,7 @@ task<std::optional<bool>> exchange::wait_for_release() {
       auto const done = co_await refuse(why);
       co_return result(done);
     }
+    ticket_->not_sent();
     if (c_.ctl.why() != interruption::draining) {
       ++a_.stats.clients_gone;
       co_return result(false);
@@ -348,7 +351,10 @@ std::string exchange::client_head(bool keep_alive, std::optional<std::size_t> le
 task<bool> exchange::answer_with(std::string body) {
   record_.status = head_.status;
   if (committed_) {
-    auto const event = fmt::format("data: {}\n\n", body.substr(0, body.find_last_not_of("\r\n") + 1));
+    // An event is one line; between JSON's tokens a space does as well.
+    std::replace_if(
+        body.begin(), body.end(), [](char ch) { return ch == '\n' || ch == '\r'; }, ' ');
+    auto const event = fmt::format("data: {}\n\n", body.substr(0, body.find_last_not_of(' ') + 1));
     auto const framed = fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", event.size(), event);
     auto const patience = settings_->server.body_timeout;
     auto const ec = co_await c_.write(framed, patience);
@@ -493,6 +499,7 @@ task<bool> exchange::run() {
     }
     auto const end = co_await attempt(fresh);
     if (end.kind == what::interrupted) {
+      if (ticket_ && !end.sent) ticket_->not_sent();
       ++a_.stats.clients_gone;
       co_return false;
     }

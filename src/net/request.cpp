@@ -20,7 +20,7 @@ std::pair<char*, std::size_t> body_buffer::prepare(std::size_t expected) {
 
 void body_buffer::append(std::string_view text) {
   while (!text.empty()) {
-    auto const [to, room] = prepare(size_ + text.size());
+    auto const [to, room] = prepare();
     auto const n = std::min(room, text.size());
     std::memcpy(to, text.data(), n);
     commit(n);

@@ -24,9 +24,10 @@ struct tls_client::session_cache {
   static int keep(SSL* ssl, SSL_SESSION* session) {
     auto* const cache = static_cast<session_cache*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), index()));
     if (!cache) return 0;
+    // A copy: OpenSSL spoils the original for good when its connection ends without a close_notify from both sides.
     SSL_SESSION_free(cache->last);
-    cache->last = session;
-    return 1;  // the reference is ours now
+    cache->last = SSL_SESSION_dup(session);
+    return 0;  // no reference to the original was kept
   }
 };
 

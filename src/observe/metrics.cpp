@@ -4,6 +4,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include "cooldown/http/json_text.hpp"
 #include "cooldown/observe/report.hpp"
 
 namespace cooldown::observe {
@@ -66,7 +67,7 @@ void limiter_families(exposition& out, cerebras_limiter& limiter, time_point now
   left.type = MetricType::Gauge;
   for (auto const& s : limiter.report(now)) {
     for (auto const& b : s.budgets) {
-      labels const with{{"model", s.model},
+      labels const with{{"model", http::utf8_text(s.model)},
                         {"credential", std::to_string(s.credential % 1'000'000)},
                         {"resource", name_of(b.counts)},
                         {"window", name_of(b.over)}};

@@ -2,6 +2,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "cooldown/http/json_text.hpp"
 #include "cooldown/observe/report.hpp"
 
 namespace cooldown::observe {
@@ -23,7 +24,7 @@ std::string status_json(const sources& from, time_point now) {
   for (auto const& s : from.limiter.report(now)) {
     json::array budgets;
     for (auto const& b : s.budgets) budgets.push_back(budget(b, now));
-    json::object o{{"model", s.model},
+    json::object o{{"model", http::utf8_text(s.model)},
                    {"credential", s.credential % 1'000'000},
                    {"queued", s.queued},
                    {"in_flight", s.in_flight},

@@ -24,6 +24,8 @@ class process {
   process& operator=(const process&) = delete;
 
   int pid() const { return pid_; }
+  /// Its end has been waited for.
+  bool ended() const { return ended_; }
   void signal(int number) const;
 
   /// Waits for a line that contains `text`; returns it. Throws std::runtime_error with all output when it does not

@@ -99,6 +99,7 @@ std::string tcp_client::read_some(std::chrono::milliseconds limit) {
   std::string out(64 * 1024, '\0');
   auto const n = ::recv(fd_, out.data(), out.size(), 0);
   if (n < 0 && errno == ECONNRESET) reset_ = true;
+  if (n == 0) closed_ = true;
   out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
   return out;
 }
@@ -136,6 +137,11 @@ std::string tcp_client::read_all(std::chrono::milliseconds limit) {
     if (some.empty()) return out;
     out += some;
   }
+}
+
+bool tcp_client::ends(std::chrono::milliseconds limit) {
+  while (!read_some(limit).empty()) continue;
+  return closed_ || reset_;
 }
 
 std::string http_response::field(const std::string& name) const {
@@ -202,16 +208,26 @@ std::string chat_body(const std::string& model, int max_tokens, bool stream, con
          R"("}],"max_completion_tokens":)" + std::to_string(max_tokens) + (stream ? R"(,"stream":true})" : "}");
 }
 
-fake_upstream::fake_upstream(handler h, std::uint16_t port) : handler_(std::move(h)) {
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+fake_upstream::fake_upstream(handler h, std::uint16_t port, const char* host) : handler_(std::move(h)) {
+  bool const v6 = std::strchr(host, ':') != nullptr;
+  sockaddr_storage a{};
+  socklen_t size = sizeof(sockaddr_in);
+  if (v6) {
+    auto* const in6 = reinterpret_cast<sockaddr_in6*>(&a);
+    in6->sin6_family = AF_INET6;
+    in6->sin6_port = htons(port);
+    in6->sin6_addr = in6addr_loopback;
+    size = sizeof(sockaddr_in6);
+  } else {
+    *reinterpret_cast<sockaddr_in*>(&a) = loopback(port);
+  }
+  listener_ = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int const on = 1;
   ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  auto a = loopback(port);
-  socklen_t size = sizeof a;
-  if (::bind(listener_, reinterpret_cast<sockaddr*>(&a), sizeof a) != 0 || ::listen(listener_, 4096) != 0 ||
+  if (::bind(listener_, reinterpret_cast<sockaddr*>(&a), size) != 0 || ::listen(listener_, 4096) != 0 ||
       ::getsockname(listener_, reinterpret_cast<sockaddr*>(&a), &size) != 0)
     throw std::runtime_error("fake upstream cannot listen");
-  port_ = ntohs(a.sin_port);
+  port_ = ntohs(reinterpret_cast<sockaddr_in*>(&a)->sin_port);  // at the same place in both
   accepting_ = std::thread([this] {
     for (;;) {
       int const fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);

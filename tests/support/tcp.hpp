@@ -41,10 +41,15 @@ class tcp_client {
   std::string read_exactly(std::size_t n, std::chrono::milliseconds limit = patience);
   std::string read_all(std::chrono::milliseconds limit = patience);
   bool was_reset() const { return reset_; }
+  /// The peer has closed its side properly, and that has been read.
+  bool was_closed() const { return closed_; }
+  /// Nothing more comes, one way or the other; reads what does come until then.
+  bool ends(std::chrono::milliseconds limit = patience);
 
  private:
   int fd_;
   bool reset_ = false;
+  bool closed_ = false;
   std::string buffer_;
 };
 
@@ -84,7 +89,8 @@ class fake_upstream {
   /// Writes the answer; false closes the connection afterwards.
   using handler = std::function<bool(const seen_request&, tcp_client&)>;
 
-  explicit fake_upstream(handler h, std::uint16_t port = 0);
+  /// `host` is 127.0.0.1 or ::1.
+  explicit fake_upstream(handler h, std::uint16_t port = 0, const char* host = "127.0.0.1");
   ~fake_upstream();
   std::uint16_t port() const { return port_; }
   std::vector<seen_request> seen() const;

@@ -54,7 +54,7 @@ class ticket_guard {
 
   /// The answer is over. `actual` tokens, if known.
   void settle(std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens);
-  /// Nothing of the request reached the provider.
+  /// Nothing of the request reached the provider: it leaves the queue, or what was reserved is given back.
   void not_sent();
 
  private:
