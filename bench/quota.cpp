@@ -230,6 +230,7 @@ class experiment {
 
   std::vector<cd::header_field> view(const std::vector<sim::rate_header>& from) const {
     std::vector<cd::header_field> fields;
+    fields.reserve(from.size());
     for (auto const& h : from) fields.push_back({h.name, h.value});
     return fields;
   }

@@ -96,6 +96,7 @@ TEST(CerebrasLimiter, UpdatesFromTenThreadsLeaveOneConsistentState) {
   constexpr int updates = 200;
   auto now = start;
   std::vector<std::thread> posting;
+  posting.reserve(threads);
   for (int i = 0; i < threads; ++i) {
     posting.emplace_back([&io, &limiter, &now, i] {
       for (int n = 0; n < updates; ++n)
