@@ -210,6 +210,7 @@ TEST(Row8Health, AnsweredWithoutUpstream) {
 TEST(Row8Health, AHundredAtOnce) {
   proxy p("http://127.0.0.1:" + std::to_string(closed_port()));
   std::vector<tcp_client> clients;
+  clients.reserve(100);
   for (int i = 0; i < 100; ++i) clients.emplace_back(p.port());
   for (auto const& c : clients) ASSERT_TRUE(c.send(get_request("/health")));
   for (auto& c : clients) EXPECT_EQ(read_response(c).status, 200);

@@ -288,6 +288,30 @@ TEST(CircuitBreaker, FailedTrialOpensItAgain) {
   EXPECT_EQ(state(), "OPEN");
 }
 
+TEST(CircuitBreaker, AbandonedTrialMakesRoomForAnother) {
+  event never;
+  fake_upstream upstream([&](auto const& r, tcp_client& c) {
+    if (r.number == 1) return never.wait();
+    return c.send(r.number == 0 ? ok_response("{}", "", 500) : ok_response(completion()));
+  });
+  release_at_end const release(never);
+  proxy p(upstream, {{"cerebras.circuit_breaker.failure_threshold", "1"},
+                     {"cerebras.circuit_breaker.open_for", "300ms"},
+                     {"cerebras.circuit_breaker.half_open_requests", "1"}});
+  auto const state = [&] { return std::string(p.status().at("circuit_breaker").at("state").as_string()); };
+  EXPECT_EQ(p.fetch(chat()).status, 500);
+  ASSERT_TRUE(eventually([&] { return state() == "HALF_OPEN"; }));
+  {
+    tcp_client trial(p.port());
+    trial.send(chat());
+    ASSERT_TRUE(upstream.wait_for(2));
+    EXPECT_EQ(p.fetch(chat()).field("X-RateLimit-Reason"), "circuit_open") << "one trial at a time";
+  }
+  ASSERT_TRUE(eventually([&] { return p.in_flight() == 0; }));
+  EXPECT_EQ(p.fetch(chat()).status, 200);
+  EXPECT_EQ(state(), "CLOSED");
+}
+
 TEST(CircuitBreaker, ThresholdZeroNeverOpens) {
   fake_upstream upstream([&](auto const&, tcp_client& c) { return c.send(ok_response("{}", "", 500)); });
   proxy p(upstream, {{"cerebras.circuit_breaker.failure_threshold", "0"}});

@@ -63,6 +63,7 @@ TEST(Queue, HalfOfAThousandLeaveAndTheRestFinish) {
   auto const descriptors = p.program().descriptors();
 
   std::vector<tcp_client> busy;
+  busy.reserve(8);
   for (int i = 0; i < 8; ++i) busy.emplace_back(p.port());
   for (auto const& c : busy) ASSERT_TRUE(c.send(chat()));
   ASSERT_TRUE(upstream.wait_for(8));

@@ -91,16 +91,21 @@ std::size_t process::count_lines(const std::string& text) const {
   return n;
 }
 
-int process::wait(std::chrono::milliseconds limit) {
+bool process::ends_within(std::chrono::milliseconds limit) {
   auto const end = std::chrono::steady_clock::now() + limit;
   while (!ended_) {
     if (::waitpid(pid_, &status_, WNOHANG) == pid_) {
       ended_ = true;
       break;
     }
-    if (std::chrono::steady_clock::now() > end) throw std::runtime_error("the process does not end:\n" + output());
+    if (std::chrono::steady_clock::now() > end) return false;
     ::usleep(2000);
   }
+  return true;
+}
+
+int process::wait(std::chrono::milliseconds limit) {
+  if (!ends_within(limit)) throw std::runtime_error("the process does not end:\n" + output());
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, limit, [this] { return eof_; });
   return WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_);

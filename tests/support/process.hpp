@@ -38,6 +38,9 @@ class process {
   /// Waits for its end: the exit status, or minus the signal. Throws when it does not end.
   int wait(std::chrono::milliseconds limit = patience);
 
+  /// True if it ends in that time.
+  bool ends_within(std::chrono::milliseconds limit);
+
   /// Everything it wrote.
   std::string output() const;
 
