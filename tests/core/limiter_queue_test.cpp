@@ -247,6 +247,15 @@ TEST_F(CerebrasLimiterQueue, BeforeAnythingIsKnownRetryAfterIsTheProvidersWord) 
   EXPECT_EQ(released(start + 7s).size(), 1U);
 }
 
+TEST_F(CerebrasLimiterQueue, TheProvidersWordRefusesTheHastyAtOnce) {
+  ASSERT_EQ(refuse(send(1000), start, "", {{"retry-after", "7"}}).what, verdict::queue_again);
+  auto facts = costing(1000);
+  facts.max_wait = 3s;
+  auto const decided = limiter.submit(facts, start + 1s);
+  ASSERT_TRUE(std::holds_alternative<refused>(decided));
+  EXPECT_EQ(std::get<refused>(decided).retry_after, 6s);
+}
+
 TEST_F(CerebrasLimiterQueue, LoadIsRetriedAFewTimesThenPassedOn) {
   know(60'000);
   auto const id = send(1000);
