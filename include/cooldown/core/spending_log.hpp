@@ -1,0 +1,51 @@
+// What was taken of a limit within the last window, and when each part of it leaves.
+#pragma once
+
+#include <deque>
+
+#include "cooldown/core/time.hpp"
+
+namespace cooldown {
+
+/// Exact up to 512 entries; beyond, neighbours are merged and leave together, the earlier one late: never too early.
+/// Times given to add() and leave() must not run backwards.
+class spending_log {
+ public:
+  explicit spending_log(duration window) : window_(window) {}
+
+  void add(double n, time_point at);
+
+  /// Takes `n` off what was added at `taken`; nothing when that has left. Returns what was taken off.
+  double give_back(double n, time_point taken);
+
+  /// Drops what has left by `now`, and returns how much that was.
+  double leave(time_point now);
+
+  /// Everything was misjudged by this factor.
+  void scale(double factor);
+
+  void clear();
+
+  double sum() const { return sum_; }
+  bool empty() const { return entries_.empty(); }
+
+  /// When the oldest part was taken; only when not empty.
+  time_point oldest() const { return entries_.front().first; }
+
+  /// Earliest time by which `n` will have left; when all have, if that is less.
+  time_point when_left(double n, time_point now) const;
+
+ private:
+  struct entry {
+    time_point first;  // when the first of its parts was taken
+    time_point last;
+    double amount;
+  };
+  void merge();
+
+  duration window_;
+  std::deque<entry> entries_;
+  double sum_ = 0;
+};
+
+}  // namespace cooldown

@@ -1,0 +1,71 @@
+#include "cooldown/core/spending_log.hpp"
+
+#include <algorithm>
+
+namespace cooldown {
+namespace {
+
+constexpr std::size_t most_entries = 512;
+
+}  // namespace
+
+void spending_log::add(double n, time_point at) {
+  sum_ += n;
+  if (!entries_.empty() && at <= entries_.back().last) {
+    entries_.back().amount += n;
+    return;
+  }
+  if (entries_.size() == most_entries) merge();
+  entries_.push_back({at, at, n});
+}
+
+double spending_log::give_back(double n, time_point taken) {
+  auto const found =
+      std::lower_bound(entries_.begin(), entries_.end(), taken, [](auto const& e, auto t) { return e.last < t; });
+  if (found == entries_.end() || found->first > taken) return 0;
+  double const change = std::min(n, found->amount);
+  found->amount -= change;
+  sum_ -= change;
+  return change;
+}
+
+double spending_log::leave(time_point now) {
+  double left = 0;
+  while (!entries_.empty() && entries_.front().last + window_ <= now) {
+    left += entries_.front().amount;
+    entries_.pop_front();
+  }
+  sum_ = entries_.empty() ? 0 : sum_ - left;  // rounding errors do not outlive the entries
+  return left;
+}
+
+void spending_log::scale(double factor) {
+  for (auto& e : entries_) e.amount *= factor;
+  sum_ *= factor;
+}
+
+void spending_log::clear() {
+  entries_.clear();
+  sum_ = 0;
+}
+
+time_point spending_log::when_left(double n, time_point now) const {
+  auto at = now;
+  double left = 0;
+  for (auto const& e : entries_) {
+    if (left >= n) break;
+    left += e.amount;
+    at = std::max(at, e.last + window_);
+  }
+  return at;
+}
+
+void spending_log::merge() {
+  std::deque<entry> merged;
+  for (std::size_t i = 0; i + 1 < entries_.size(); i += 2)
+    merged.push_back({entries_[i].first, entries_[i + 1].last, entries_[i].amount + entries_[i + 1].amount});
+  if (entries_.size() % 2 == 1) merged.push_back(entries_.back());
+  entries_ = std::move(merged);
+}
+
+}  // namespace cooldown

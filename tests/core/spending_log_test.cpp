@@ -1,0 +1,69 @@
+#include "cooldown/core/spending_log.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+namespace cooldown {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr time_point start{std::chrono::hours{1000}};
+
+TEST(SpendingLog, WhatWasTakenLeavesOneWindowLater) {
+  spending_log log(60s);
+  log.add(10, start);
+  log.add(20, start + 5s);
+  EXPECT_EQ(log.sum(), 30);
+  EXPECT_EQ(log.leave(start + 60s - 1ns), 0);
+  EXPECT_EQ(log.leave(start + 60s), 10);
+  EXPECT_EQ(log.leave(start + 65s), 20);
+  EXPECT_TRUE(log.empty());
+}
+
+TEST(SpendingLog, TellsWhenEnoughWillHaveLeft) {
+  spending_log log(60s);
+  log.add(10, start);
+  log.add(20, start + 5s);
+  EXPECT_EQ(log.when_left(0, start + 6s), start + 6s);
+  EXPECT_EQ(log.when_left(10, start + 6s), start + 60s);
+  EXPECT_EQ(log.when_left(11, start + 6s), start + 65s);
+  EXPECT_EQ(log.when_left(500, start + 6s), start + 65s);
+}
+
+TEST(SpendingLog, GivesBackOnlyWhatIsThere) {
+  spending_log log(60s);
+  log.add(10, start);
+  log.add(20, start + 5s);
+  EXPECT_EQ(log.give_back(5, start), 5);
+  EXPECT_EQ(log.give_back(50, start + 5s), 20);
+  EXPECT_EQ(log.sum(), 5);
+  log.leave(start + 61s);
+  EXPECT_EQ(log.give_back(5, start), 0);
+}
+
+TEST(SpendingLog, IsBoundedAndNeverEarly) {
+  spending_log merged(60s);
+  for (int i = 0; i < 5000; ++i) merged.add(1, start + i * 10ms);
+  EXPECT_EQ(merged.sum(), 5000);
+  double left = 0;
+  for (int i = 0; i < 12'000; ++i) {
+    auto const now = start + i * 10ms;
+    left += merged.leave(now);
+    double const truth = std::clamp((seconds_of(now - start) - 60) * 100 + 1, 0.0, 5000.0);
+    ASSERT_LE(left, truth + 1e-6) << i;
+  }
+  EXPECT_EQ(left, 5000);
+}
+
+TEST(SpendingLog, ScalesWhatIsLeft) {
+  spending_log log(60s);
+  log.add(10, start);
+  log.scale(1.5);
+  EXPECT_EQ(log.sum(), 15);
+  EXPECT_EQ(log.leave(start + 60s), 15);
+}
+
+}  // namespace
+}  // namespace cooldown
