@@ -6,17 +6,20 @@
 namespace cooldown {
 namespace {
 
-constexpr double image_tokens = 1'000;  // a high-detail image at most models
-constexpr double overhead_tokens = 8;   // role markers of a chat template
+constexpr double image_tokens = 1'000;            // a high-detail image at most models
+constexpr double overhead_tokens = 8;             // role markers of a chat template
+constexpr std::uint64_t enough_observations = 8;  // beyond, what was learned contains some of it
 constexpr double quantile = 0.9;
 constexpr double learning_rate = 0.05;      // of the ratio, per observation
+constexpr double least_input = 0.6;         // of our guess of an input, at least so much is charged if any of it is
+constexpr double clearly_less = 0.9;        // a charge below this share of the maximum asked for: there is a cap
 constexpr std::uint64_t enough_chars = 64;  // below, the overhead drowns the ratio
 
 }  // namespace
 
 double cost_estimator::input_tokens(const request_size& size) const {
-  return overhead_tokens + static_cast<double>(size.input_chars) * tokens_per_char_ +
-         static_cast<double>(size.images) * image_tokens;
+  return (observations_ < enough_observations ? overhead_tokens : overhead_tokens / 2) +
+         static_cast<double>(size.input_chars) * tokens_per_char_ + static_cast<double>(size.images) * image_tokens;
 }
 
 double cost_estimator::output_tokens(const request_size& size, bool careful) const {
@@ -34,8 +37,9 @@ double cost_estimator::estimate(const request_size& size, bool careful) const {
 void cost_estimator::observe_prompt(const request_size& size, std::uint64_t prompt_tokens) {
   if (size.input_chars < enough_chars || size.images > 0) return;
   // The overhead stays on top: a little too much is a little wait, a little too little a refusal.
+  // One more for what was rounded down: of a short prompt it would make much too little of a long one.
   double const ratio =
-      std::clamp(static_cast<double>(prompt_tokens) / static_cast<double>(size.input_chars), 0.01, 4.0);
+      std::clamp(static_cast<double>(prompt_tokens + 1) / static_cast<double>(size.input_chars), 0.01, 4.0);
   // Stochastic approximation of a quantile: nine steps down weigh as much as one up.
   double const direction = ratio > tokens_per_char_ ? quantile : quantile - 1;
   double const rate = std::max(learning_rate, 1.0 / static_cast<double>(++observations_));
@@ -48,18 +52,18 @@ void cost_estimator::observe_prompt(const request_size& size, std::uint64_t prom
 
 bool cost_estimator::observe_charge(const request_size& size, double charge) {
   if (!size.generates || size.choices != 1 || charge < 1) return false;
-  double const output = std::max(1.0, charge - input_tokens(size));
+  // How much of it is the input is not certain: our guess may be too high, and some accounts charge small inputs
+  // nothing.
+  double const input = input_tokens(size);
+  double const most = std::max(1.0, charge - least_input * input);
   auto const cap_before = output_cap_;
   auto const default_before = default_output_;
   if (!size.max_output_tokens) {
-    default_output_ = output;
-  } else {
-    double const max = static_cast<double>(*size.max_output_tokens);
-    if (output < 0.95 * max - overhead_tokens) {
-      output_cap_ = output;
-    } else if (output_cap_ && max > *output_cap_) {
-      output_cap_.reset();
-    }
+    default_output_ = most;
+  } else if (most < clearly_less * static_cast<double>(*size.max_output_tokens)) {
+    output_cap_ = most;
+  } else if (output_cap_ && charge - input > *output_cap_ + overhead_tokens) {
+    output_cap_.reset();
   }
   return output_cap_ != cap_before || default_output_ != default_before;
 }

@@ -15,6 +15,7 @@ using std::chrono::nanoseconds;
 
 constexpr std::uint64_t longest_seconds = 366ULL * 86400;
 constexpr std::uint64_t nanos_per_second = 1'000'000'000;
+constexpr std::uint64_t latest_epoch = 9'000'000'000;  // 2255; nanoseconds overflow seven years later
 
 /// "123.456" to nanoseconds per unit, exactly; a number with an exponent goes through double.
 std::optional<duration> decimal(std::string_view text, std::uint64_t unit_ns) {
@@ -57,7 +58,9 @@ std::optional<duration> decimal(std::string_view text, std::uint64_t unit_ns) {
     more = more || part % nanos_per_second != 0;
   }
   if (more) ++ns;
-  return duration{static_cast<duration::rep>(whole * unit_ns + ns)};
+  ns += whole * unit_ns;
+  if (ns > longest_seconds * nanos_per_second) return std::nullopt;
+  return duration{static_cast<duration::rep>(ns)};
 }
 
 /// "1h2m3.5s", "825ms": each unit once at most is not demanded, as in Go.
@@ -148,8 +151,16 @@ std::optional<wall_time> rfc3339(std::string_view s) {
   return at(c);
 }
 
-/// Sun, 06 Nov 1994 08:49:37 GMT, the one form that senders may generate (RFC 9110 §5.6.7).
-std::optional<wall_time> http_date(std::string_view s) {
+std::optional<duration> until(std::optional<wall_time> then, wall_time now) {
+  if (!then) return std::nullopt;
+  if (*then <= now) return duration::zero();
+  if (*then - now > std::chrono::seconds{longest_seconds}) return std::nullopt;
+  return *then - now;
+}
+
+}  // namespace
+
+std::optional<wall_time> parse_http_date(std::string_view s) {
   if (s.size() != 29 || s.substr(3, 2) != ", " || s[7] != ' ' || s[11] != ' ' || s[16] != ' ' || s[19] != ':' ||
       s[22] != ':' || s.substr(25) != " GMT")
     return std::nullopt;
@@ -166,31 +177,22 @@ std::optional<wall_time> http_date(std::string_view s) {
   return at(c);
 }
 
-std::optional<duration> until(std::optional<wall_time> then, wall_time now) {
-  if (!then) return std::nullopt;
-  if (*then <= now) return duration::zero();
-  if (*then - now > std::chrono::seconds{longest_seconds}) return std::nullopt;
-  return *then - now;
-}
-
-}  // namespace
-
 std::optional<duration> parse_delay(std::string_view text, wall_time now) {
   text = trim(text);
   if (text.empty() || text.size() > 64) return std::nullopt;
   bool const number = text.find_first_not_of("0123456789.eE+-") == std::string_view::npos;
   if (!number) {
     if (is_digit(text.front()) && text.size() >= 20 && text[4] == '-') return until(rfc3339(text), now);
-    if (text.find(',') != std::string_view::npos) return until(http_date(text), now);
+    if (text.find(',') != std::string_view::npos) return until(parse_http_date(text), now);
     return go_duration(text);
   }
   if (!is_digit(text.front()) && text.front() != '.') return std::nullopt;
   // Ten or more digits before the point cannot be a delay: an epoch, in seconds or from 1e12 on in milliseconds.
   auto const whole = text.substr(0, text.find('.'));
   if (auto const n = parse_u64(whole); n && *n >= 1'000'000'000) {
-    if (*n >= 1'000'000'000'000'000) return std::nullopt;
-    auto const since_epoch =
-        *n >= 1'000'000'000'000 ? duration{std::chrono::milliseconds{*n}} : duration{std::chrono::seconds{*n}};
+    bool const in_ms = *n >= 1'000'000'000'000;
+    if ((in_ms ? *n / 1000 : *n) > latest_epoch) return std::nullopt;
+    auto const since_epoch = in_ms ? duration{std::chrono::milliseconds{*n}} : duration{std::chrono::seconds{*n}};
     return until(wall_time{since_epoch}, now);
   }
   return decimal(text, nanos_per_second);

@@ -6,41 +6,69 @@
 namespace cooldown {
 namespace {
 
-// Requests sent this close together may reach the provider in another order: one may still be in its TLS handshake.
-constexpr duration reordering = std::chrono::milliseconds{250};
-
 // After a refusal, how long a probe may stay unanswered before the next one goes: a refusal comes faster than an
 // answer.
 constexpr duration probe_spacing = std::chrono::milliseconds{500};
 
-// Refusals in a row that the learned model may explain; beyond, the provider's retry-after is obeyed.
-constexpr unsigned trusted_attempts = 4;
+// Beyond what has been admitted within a minute before, and this share of what the configuration allows, a limit that
+// no header reports may turn out lower with every request: so few may be without any answer at a time. A refusal comes
+// faster than an answer, so one that has been quiet for `reordering` is taken for admitted.
+constexpr double trusted_share = 0.15;
+constexpr unsigned most_unproven = 4;
 
-duration backoff(unsigned attempt) {
-  return std::chrono::milliseconds{500} * (1U << std::min(attempt, 6U));
-}
+// Releases that a limit per second spaces out are tried closer again so slowly.
+constexpr duration spacing_memory = std::chrono::minutes{10};
+
+constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
+constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
 
 }  // namespace
 
-quota::quota(const quota_settings& settings, time_point)
+quota::quota(const quota_settings& settings, time_point now)
     : settings_(settings),
       requests_(settings.rpm_limit, std::chrono::minutes{1}),
-      tokens_(settings.tpm_limit, std::chrono::minutes{1}) {}
+      tokens_(settings.tpm_limit, std::chrono::minutes{1}),
+      crowd_(1e9, reordering),
+      second_(1e9, std::chrono::seconds{1}) {
+  configure(settings, now);
+}
 
 budget_settings quota::budget_options() const {
-  return {.reset_buffer = settings_.reset_buffer, .header_timeout = settings_.header_timeout};
+  return {.reset_buffer = settings_.reset_buffer,
+          .header_timeout = settings_.header_timeout,
+          .pinned = settings_.replenishment};
 }
 
 void quota::configure(const quota_settings& settings, time_point now) {
   settings_ = settings;
-  requests_.set_limit(settings.rpm_limit);
-  tokens_.set_limit(settings.tpm_limit);
+  auto const& limits = settings.limits.limit;
+  requests_.set_limit(limits[rpm_slot].value_or(settings.rpm_limit));
+  tokens_.set_limit(limits[tpm_slot].value_or(settings.tpm_limit));
   for (auto& b : budgets_)
     if (b) b->configure(budget_options());
-  auto& rpm = budgets_[slot_of(resource::requests, window::minute)];
-  if (rpm && !rpm->reported()) {
-    rpm.reset();
-    if (last_update_) create_configured(now);
+  create_configured(now);
+}
+
+void quota::align(duration wall_offset) {
+  wall_offset_ = wall_offset;
+  for (auto& b : budgets_)
+    if (b) b->align(wall_offset);
+}
+
+/// What headers may never report follows the configuration: requests a minute, on most accounts, and what is configured
+/// of hours and days. Tokens a minute wait for the first header.
+void quota::create_configured(time_point now) {
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    auto& b = budgets_[slot];
+    if (slot == tpm_slot || (b && b->reported())) continue;
+    auto const limit = slot == rpm_slot ? std::optional{requests_.limit()} : settings_.limits.limit[slot];
+    if (!limit) {
+      if (resource_of(slot) != resource::total_tokens) b.reset();
+    } else if (b) {
+      b->set_limit(*limit);
+    } else {
+      make_budget(slot, *limit, refill::continuous, now);
+    }
   }
 }
 
@@ -60,7 +88,32 @@ time_point quota::static_ready_at(double cost, duration waited, time_point now) 
   return std::min(fits, std::max(now, probe));
 }
 
-time_point quota::ready_at(double cost, duration waited, time_point now) {
+/// A long window that is known to be used up still is, however old the snapshot. A limit whose remaining is never shown
+/// holds nothing back before a refusal has spoken of it: what is shown under its name may be all there is.
+bool quota::counts(std::size_t slot, bool dynamic) const {
+  auto const& b = budgets_[slot];
+  if (!b || (b->reported() && !b->shown() && !b->learned())) return false;
+  if (dynamic) return true;
+  if (!b->reported()) return slot != rpm_slot && slot != tpm_slot;  // those two have static windows
+  return window_of(slot) != window::minute && b->next_reset();
+}
+
+/// Not too many into the dark at once: before the first answer of all, when the quota may be spent already, and where a
+/// limit that no header reports might be met.
+time_point quota::unproven_ready_at(time_point now) {
+  if (!settings_.use_headers || (!answered_ && !settings_.header_fallback)) return now;
+  if (answered_) {
+    auto& rpm = budgets_[rpm_slot];
+    if (!rpm || rpm->reported() || rpm->learned()) return now;
+    if (rpm->used(now) < std::max(proven_requests_, trusted_share * rpm->limit())) return now;
+  }
+  unsigned quiet = 0;
+  for (auto i = reservations_.rbegin(); i != reservations_.rend() && i->second.taken + reordering > now; ++i)
+    if (!i->second.answered && ++quiet == most_unproven) return i->second.taken + reordering;
+  return now;
+}
+
+time_point quota::ready_at(double cost, duration waited, time_point now, double passed_requests, double passed_tokens) {
   auto at = now;
   if (hold_until_) {
     if (*hold_until_ > now) {
@@ -70,45 +123,45 @@ time_point quota::ready_at(double cost, duration waited, time_point now) {
       cautious_ = true;
     }
   }
-  if (cautious_ && unanswered_ > 0) at = std::max(at, last_release_ + probe_spacing);
+  bool const passed = passed_requests > 0;
+  auto const last = passed ? now : last_release_;
+  if (cautious_ && (passed || unanswered_ > 0)) at = std::max(at, last + probe_spacing);
+  if (spacing_ > duration::zero()) at = std::max(at, last + spacing_);
   bool const dynamic = decides(now) == basis::headers;
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
-    auto& b = budgets_[slot];
-    // A long window that is known to be used up still is, however old the snapshot.
-    if (!b || (!dynamic && (window_of(slot) == window::minute || !b->next_reset()))) continue;
-    at = std::max(at, b->ready_at(amount(slot, cost), now));
+    if (!counts(slot, dynamic)) continue;
+    double const taken = resource_of(slot) == resource::requests ? passed_requests : passed_tokens;
+    at = std::max(at, budgets_[slot]->ready_at(amount(slot, cost), now, taken));
   }
-  return dynamic ? at : std::max(at, static_ready_at(cost, waited, now));
+  if (!dynamic) at = std::max(at, static_ready_at(cost, waited, now));
+  return std::max(at, unproven_ready_at(now));
 }
 
-time_point quota::forecast(double cost, double ahead_requests, double ahead_tokens, time_point now) {
+time_point quota::forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now) {
   auto at = hold_until_ ? std::max(now, *hold_until_) : now;
   // Before the first answer the configured limits are a guess, and refuse nobody; the provider's own word is none.
   if (settings_.use_headers && !answered_) return at;
   bool const dynamic = decides(now) == basis::headers;
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
-    auto& b = budgets_[slot];
-    if (!b || (!dynamic && (window_of(slot) == window::minute || !b->next_reset()))) continue;
-    bool const counts_requests = resource_of(slot) == resource::requests;
-    double const own = counts_requests ? 1 : cost;
-    double const ahead = counts_requests ? ahead_requests : ahead_tokens;
-    // What is ahead goes in turn, so more than one whole limit takes more than one refill.
-    auto const last = b->ready_at(std::min(own + ahead, b->capacity()), now);
-    double const beyond = std::max(0.0, own + ahead - b->capacity());
-    at = std::max(at, last + duration_of_seconds(beyond / b->limit() * seconds_of(length_of(window_of(slot)))));
+    if (!counts(slot, dynamic)) continue;
+    if (resource_of(slot) == resource::requests) {
+      at = std::max(at, budgets_[slot]->forecast(1, ahead.requests, 1, 0, now));
+    } else {
+      at = std::max(at, budgets_[slot]->forecast(cost, ahead.tokens, use_share, reserved_, now));
+    }
   }
   if (dynamic || (settings_.use_headers && !settings_.header_fallback)) return at;
   auto const windows = [&](sliding_window& w, double n) {
     double const beyond = std::max(0.0, std::ceil(n / w.limit()) - 1);
     return w.ready_at(std::min(n, w.limit()), now) + duration_of_seconds(60 * beyond);
   };
-  return std::max({at, windows(requests_, 1 + ahead_requests), windows(tokens_, cost + ahead_tokens)});
+  return std::max({at, windows(requests_, 1 + ahead.requests), windows(tokens_, cost + ahead.tokens * use_share)});
 }
 
 std::optional<double> quota::known_token_limit() const {
   std::optional<double> lowest;
-  for (auto const w : {window::minute, window::hour, window::day})
-    if (auto const* b = find(resource::tokens, w); b && b->reported())
+  for (std::size_t slot = tpm_slot; slot < slot_count; ++slot)
+    if (auto const& b = budgets_[slot]; b && b->reported() && counts(slot, true))
       lowest = std::min(lowest.value_or(b->capacity()), b->capacity());
   return lowest;
 }
@@ -119,185 +172,77 @@ const budget* quota::find(resource r, window w) const {
 }
 
 double quota::level(resource r, window w, time_point now) {
-  auto& b = budgets_[slot_of(r, w)];
+  auto slot = slot_of(r, w);
+  if (r == resource::tokens && !counts(slot, true)) slot = slot_of(resource::total_tokens, w);
+  auto& b = budgets_[slot];
   return b ? b->level(now) : 0;
 }
 
 /// Only out of a full bucket, with nothing else in flight, is the drop of the remaining the charge of one request.
 bool quota::measurable(time_point now) {
   if (!reservations_.empty()) return false;
-  auto& tokens = budgets_[slot_of(resource::tokens, window::minute)];
+  auto& tokens = budgets_[tpm_slot];
   return tokens ? tokens->model() == refill::continuous && tokens->level(now) >= tokens->capacity() : !answered_;
 }
 
-quota::reservation_id quota::reserve(double cost, time_point now) {
+quota::reservation_id quota::reserve(double cost, double input, time_point now) {
   if (settings_.use_headers && !answered_ && tokens_.ready_at(cost, now) > now) last_probe_ = now;
-  reservation r{.cost = cost, .taken = now, .answered = false, .measurable = measurable(now), .marks = {}};
+  reservation r{.cost = cost,
+                .input = input,
+                .taken = now,
+                .crowd = static_cast<unsigned>(std::min(64.0, crowd_.used(now))),
+                .answered = false,
+                .measurable = measurable(now),
+                .marks = {}};
   for (std::size_t slot = 0; slot < slot_count; ++slot)
     if (auto& b = budgets_[slot]) r.marks[slot] = b->take(amount(slot, cost), now);
   requests_.record(1, now);
   tokens_.record(cost, now);
+  crowd_.record(1, now);
+  second_.record(1, now);
+  if (spacing_ > duration::zero() && now - last_burst_ > spacing_memory) {
+    spacing_ = spacing_ > std::chrono::milliseconds{1} ? spacing_ * 9 / 10 : duration::zero();
+    last_burst_ = now - spacing_memory * 9 / 10;
+  }
   ++unanswered_;
   last_release_ = now;
   auto const id = next_id_++;
   reservations_.emplace(id, r);
+  reserved_ += cost;
   return id;
 }
 
-/// How many others were sent so close to this one that the provider may have met them before or after it.
-unsigned quota::overlap_of(entry e) const {
-  unsigned n = 0;
-  for (auto i = e; i != reservations_.begin() && n < 16;) {
-    --i;
-    if (e->second.taken - i->second.taken > reordering) break;
-    ++n;
-  }
-  for (auto i = std::next(e); i != reservations_.end() && n < 16; ++i, ++n)
-    if (i->second.taken - e->second.taken > reordering) break;
-  return n;
+budget& quota::make_budget(std::size_t slot, double limit, refill model, time_point now) {
+  auto& b = budgets_[slot].emplace(limit, length_of(window_of(slot)), model, now, budget_options());
+  b.align(wall_offset_);
+  return b;
 }
 
-/// A reset that is sent is the provider's own word; without one, refill is limit ÷ window.
-budget& quota::make_budget(std::size_t slot, const limit_snapshot& s, time_point now) {
-  auto const model = s.reset ? refill::window : refill::continuous;
-  auto const limit = static_cast<double>(*s.limit);
-  return budgets_[slot].emplace(limit, length_of(window_of(slot)), model, now, budget_options());
-}
-
-/// A budget is heard of for the first time, in the answer to one of the requests in flight. The others get the marks
-/// they would have if it had been known, and full, all along. Those sent long before are in the answer's figures; of
-/// those sent about then nobody knows, so they are taken for later.
-void quota::create(std::size_t slot, entry answered, const limit_snapshot& s) {
-  auto const& first = answered->second;
-  auto& b = make_budget(slot, s, first.taken);
-  double later = amount(slot, first.cost);
-  answered->second.marks[slot] = b.take(later, first.taken);
-  auto about_then = answered;
-  while (about_then != reservations_.begin() && first.taken - std::prev(about_then)->second.taken <= reordering)
-    --about_then;
-  for (auto i = about_then; i != reservations_.end(); ++i) {
-    if (i == answered) continue;
-    i->second.marks[slot] = b.take(amount(slot, i->second.cost), std::max(first.taken, i->second.taken));
-    later += amount(slot, i->second.cost);
-  }
-  for (auto i = about_then; i != reservations_.begin();) {
-    --i;
-    i->second.marks[slot] = b.mark_before(later);
-    later += amount(slot, i->second.cost);
-  }
-}
-
-/// Requests a minute, which most accounts' headers do not report, follow the configured limit.
-void quota::create_configured(time_point now) {
-  auto const slot = slot_of(resource::requests, window::minute);
-  if (budgets_[slot]) return;
-  auto& b =
-      budgets_[slot].emplace(settings_.rpm_limit, length_of(window::minute), refill::continuous, now, budget_options());
-  auto const mark = b.take(std::min(settings_.rpm_limit, requests_.used(now)), now);
-  for (auto& [id, r] : reservations_) r.marks[slot] = mark;
-}
-
-std::optional<double> quota::observe(reservation_id id, const rate_limit_snapshot* snapshot, bool charged,
-                                     time_point now) {
-  auto const e = reservations_.find(id);
-  if (e == reservations_.end()) return std::nullopt;
-  auto& r = e->second;
-  if (!r.answered) {
-    r.answered = true;
-    --unanswered_;
-  }
-  if (charged) {
-    answered_ = true;
-    cautious_ = false;
-    if (r.taken >= last_refusal_) refusals_ = 0;
-  }
-  if (!snapshot || !settings_.use_headers) return std::nullopt;
-  // Now there is something better than the word of a refusal that came before anything was known.
-  if (!last_update_) hold_until_.reset();
-  last_update_ = now;
-  std::optional<double> charge;
-  auto const overlap = overlap_of(e);
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
-    auto const& s = snapshot->limits[slot];
-    if (!s.any()) continue;
-    bool const created = !budgets_[slot];
-    if (created) {
-      if (!s.limit) continue;
-      create(slot, e, s);
-    }
-    double const residual =
-        budgets_[slot]->observe(r.marks[slot], amount(slot, r.cost), s, r.taken, now, overlap, charged);
-    if (slot != slot_of(resource::tokens, window::minute) || !charged || !s.remaining) continue;
-    // The first header of all is about a bucket that was full, and mostly about the first request to be met.
-    if (created || (r.measurable && id + 1 == next_id_)) charge = r.cost - residual;
-  }
-  create_configured(now);
-  return charge;
-}
-
-void quota::update(const rate_limit_snapshot& snapshot, time_point now) {
-  if (!settings_.use_headers) return;
-  last_update_ = now;
-  answered_ = true;
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
-    auto const& s = snapshot.limits[slot];
-    if (!s.any() || (!budgets_[slot] && !s.limit)) continue;
-    if (!budgets_[slot]) make_budget(slot, s, now);
-    budgets_[slot]->observe({}, 0, s, now, now, 0, true);
-  }
-  create_configured(now);
-}
-
-void quota::give_back_all(const reservation& r, time_point now) {
+/// The provider charged nothing for it. `but`: this slot's budget knows already.
+void quota::untake(const reservation& r, time_point now, std::size_t but) {
   for (std::size_t slot = 0; slot < slot_count; ++slot)
-    if (auto& b = budgets_[slot]) b->give_back(r.marks[slot], amount(slot, r.cost), now);
+    if (auto& b = budgets_[slot]; b && slot != but) b->untake(r.marks[slot], amount(slot, r.cost), r.taken, now);
   requests_.give_back(1, r.taken, now);
   tokens_.give_back(r.cost, r.taken, now);
 }
 
-void quota::refused(reservation_id id, const refusal& why, bool informed, time_point now) {
+void quota::settle(reservation_id id, const usage& used, time_point now) {
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return;
-  auto const r = e->second;
-  end(e);
-  // Requests sent together are refused together: that is one refusal, not a row of them.
-  if (r.taken >= last_refusal_) ++refusals_;
-  last_refusal_ = now;
-  auto const attempt = refusals_;
-  if (why.what == refusal::kind::load) {
-    give_back_all(r, now);
-    hold(now + std::max(why.retry_after.value_or(duration::zero()), backoff(attempt)));
-    return;
-  }
-  cautious_ = true;
-  auto const slot = slot_of(why.counts.value_or(resource::tokens), why.over.value_or(window::minute));
-  auto* const culprit = budgets_[slot] ? &*budgets_[slot] : nullptr;
-  bool const trusted = culprit && culprit->reported() && attempt <= trusted_attempts && !why.burst;
-  if (trusted && !informed) {
-    // What the model said is wrong by an unknown amount: let it assume a little less with each refusal.
-    auto marks = r;
-    culprit->refused(r.marks[slot], amount(slot, r.cost), attempt, why.retry_after, now);
-    marks.marks[slot].epoch = 0;  // given back already
-    give_back_all(marks, now);
-    return;
-  }
-  give_back_all(r, now);
-  bool const explained = informed && ready_at(r.cost, duration::zero(), now) > now;
-  if (explained && attempt <= trusted_attempts) return;
-  if (culprit && !culprit->reported() && why.counts == resource::requests)
-    culprit->set_limit(std::clamp(requests_.used(now), 1.0, culprit->limit()));
-  hold(now + why.retry_after.value_or(why.burst ? duration{std::chrono::seconds{1}} : backoff(attempt)));
-}
-
-void quota::settle(reservation_id id, std::optional<double> actual, double input_excess, time_point now) {
-  auto const e = reservations_.find(id);
-  if (e == reservations_.end()) return;
-  if (actual) {
+  if (used.total) {
     auto const& r = e->second;
-    double const unused = r.cost - *actual;
-    tokens_.give_back(unused, r.taken, now);
-    for (std::size_t slot = slot_of(resource::tokens, window::minute); slot < slot_count; ++slot)
-      if (auto& b = budgets_[slot]) b->give_back(r.marks[slot], unused - (b->reported() ? input_excess : 0), now);
+    double const unused = r.cost - *used.total;
+    tokens_.give_back(unused + used.cached, r.taken, now);
+    // By how much the input was charged less at admission than we thought, headers have shown.
+    double input_seen = used.input ? std::max(0.0, r.input - *used.input) : 0;
+    if (now < careful_until_) input_seen = r.input;
+    for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
+      auto& b = budgets_[slot];
+      if (!b) continue;
+      bool const uncached = resource_of(slot) == resource::tokens;
+      double const correction = b->shown() ? -input_seen : (uncached ? used.cached : 0);
+      b->give_back(r.marks[slot], unused + correction, r.taken, now);
+    }
   }
   end(e);
 }
@@ -305,13 +250,15 @@ void quota::settle(reservation_id id, std::optional<double> actual, double input
 void quota::cancel(reservation_id id, time_point now) {
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return;
-  give_back_all(e->second, now);
+  untake(e->second, now);
   end(e);
 }
 
 void quota::end(entry e) {
   if (!e->second.answered) --unanswered_;
+  reserved_ -= e->second.cost;
   reservations_.erase(e);
+  if (reservations_.empty()) reserved_ = 0;  // rounding errors do not outlive them
 }
 
 void quota::hold(time_point until) {

@@ -68,24 +68,14 @@ std::optional<std::uint64_t> parameter(std::string_view member, std::string_view
   return std::nullopt;
 }
 
-/// RateLimit: "default";r=50;t=30 with RateLimit-Policy: "default";q=100;w=60. Its quota units are taken as tokens when
-/// nothing else spoke of tokens.
-void ietf(header_view headers, rate_limit_snapshot& out) {
-  limit_snapshot found;
-  for (auto const& field : headers) {
-    if (iequals(field.name, "ratelimit")) {
-      found.remaining = parameter(field.value, "r");
-      if (auto const t = parameter(field.value, "t"); t && *t <= 366ULL * 86400) found.reset = std::chrono::seconds{*t};
-    } else if (iequals(field.name, "ratelimit-policy")) {
-      found.limit = parameter(field.value, "q");
-    }
-  }
-  if (auto& slot = out.at(tokens, minute); !slot.any() && found.limit) slot = found;
-}
-
 template <class T, class Better>
 void keep(std::optional<T>& slot, std::optional<T> value, Better better) {
   if (value && (!slot || better(*value, *slot))) slot = value;
+}
+
+/// Beyond 2^53 doubles lose whole tokens, and nobody sells that many.
+std::optional<std::uint64_t> exact(std::optional<std::uint64_t> n) {
+  return n && *n > (1ULL << 53) ? std::nullopt : n;
 }
 
 /// A count: digits; a fraction ("29.0") is cut, as some gateways format every number as a float.
@@ -96,16 +86,37 @@ std::optional<std::uint64_t> count(std::string_view text) {
     auto const fraction = text.substr(dot + 1);
     if (fraction.empty() || fraction.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
   }
-  auto const n = parse_u64(text.substr(0, dot));
-  // Beyond 2^53 doubles lose whole tokens, and nobody sells that many.
-  if (n && *n > (1ULL << 53)) return std::nullopt;
-  return n;
+  return exact(parse_u64(text.substr(0, dot)));
+}
+
+/// RateLimit: "default";r=50;t=30 with RateLimit-Policy: "default";q=100;w=60. Its quota units are taken as tokens when
+/// nothing else spoke of tokens.
+void ietf(header_view headers, rate_limit_snapshot& out) {
+  limit_snapshot found;
+  for (auto const& field : headers) {
+    if (iequals(field.name, "ratelimit")) {
+      keep(found.remaining, exact(parameter(field.value, "r")), std::less<>{});
+      if (auto const t = parameter(field.value, "t"); t && *t <= 366ULL * 86400)
+        keep(found.reset, std::optional<duration>{std::chrono::seconds{*t}}, std::greater<>{});
+    } else if (iequals(field.name, "ratelimit-policy")) {
+      if (auto const q = exact(parameter(field.value, "q")); q && *q > 0) keep(found.limit, q, std::less<>{});
+    }
+  }
+  if (auto& slot = out.at(tokens, minute); !slot.any() && found.limit) slot = found;
 }
 
 }  // namespace
 
 const char* name_of(resource r) {
-  return r == requests ? "requests" : "tokens";
+  switch (r) {
+    case requests:
+      return "requests";
+    case tokens:
+      return "tokens";
+    case total_tokens:
+      return "total_tokens";
+  }
+  return "tokens";
 }
 
 const char* name_of(window w) {

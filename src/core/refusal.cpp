@@ -55,7 +55,7 @@ refusal classify_refusal(const error_fields& body, header_view headers, wall_tim
     return r;
   }
   if (contains(body.code, "token") || contains(body.type, "token") || contains(body.message, "tokens per")) {
-    r.counts = resource::tokens;
+    r.counts = contains(body.message, "total tokens") ? resource::total_tokens : resource::tokens;
   } else if (contains(body.code, "request_quota") || contains(body.message, "requests per")) {
     r.counts = resource::requests;
   }

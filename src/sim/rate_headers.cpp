@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <ctime>
 
 namespace cooldown::sim {
 namespace {
@@ -55,6 +56,14 @@ std::string reset_text(nanoseconds value) {
   const auto end =
       std::to_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed, decimals).ptr;
   return {text.data(), end};
+}
+
+std::string date_text(std::chrono::system_clock::time_point when) {
+  const auto seconds = std::chrono::system_clock::to_time_t(when);
+  std::tm fields{};
+  gmtime_r(&seconds, &fields);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &fields)};
 }
 
 api_error quota_error(resource what, period per, bool two_buckets) {

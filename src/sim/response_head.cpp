@@ -17,6 +17,7 @@ std::string response_head(int status, std::string_view type, std::int64_t length
   }
   if (!keep_alive) head.append("connection: close\r\n");
   for (const auto& each : headers) head.append(each.name).append(": ").append(each.value).append("\r\n");
+  head.append("date: ").append(date_text(std::chrono::system_clock::now())).append("\r\n");
   head.append("server: cerebras-sim\r\n\r\n");
   return head;
 }

@@ -42,8 +42,15 @@ TEST(DelayText, Forms) {
       {"-5", none},
       {"-5s", none},
       {"1e400", none},
-      {"1e9", none},       // beyond a year
-      {"40000000", none},  // beyond a year, before any epoch
+      {"1e9", none},              // beyond a year
+      {"40000000", none},         // beyond a year, before any epoch
+      {"9999999999", none},       // an epoch that nanoseconds cannot hold
+      {"999999999999", none},     // in seconds
+      {"999999999999999", none},  // in milliseconds
+      {"31622400", 366 * 24h},    // a year and no more
+      {"31622400.000000001", none},
+      {"31622400.9", none},
+      {"8784h0.5s", none},
       {"2025-02-30T00:00:00Z", none},
       {"2025-11-24T25:00:00Z", none},
       {"2025-11-24 16", none},

@@ -1,6 +1,7 @@
 // A million random steps: whatever happens in whatever order, the books balance.
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -69,6 +70,18 @@ class driver {
     }
     check();
     EXPECT_FALSE(limiter_->next_deadline(now_));
+    for (auto const& s : limiter_->report(now_)) EXPECT_EQ(s.in_flight, 0U);
+    // Whatever was learned: after two days of rest a small request goes at once.
+    now_ += std::chrono::hours{49};
+    for (int i = 0; i < 4; ++i) {
+      model_ = "m" + std::to_string(i);
+      ticket_facts t;
+      t.scope = {0, model_};
+      t.size.max_output_tokens = 50;
+      auto const decided = limiter_->submit(t, now_);
+      ASSERT_TRUE(std::holds_alternative<go>(decided)) << model_;
+      limiter_->leave(std::get<go>(decided).id, now_);
+    }
   }
 
  private:
@@ -91,11 +104,20 @@ class driver {
     if (pick(0, 3) > 0) t.size.max_output_tokens = static_cast<std::uint64_t>(pick(0, 5000));
     t.body_bytes = static_cast<std::size_t>(pick(0, 2000));
     t.max_wait = std::chrono::milliseconds{pick(0, 100'000)};
+    t.client = static_cast<std::uint64_t>(pick(0, 3));
+    t.urgency = static_cast<std::uint8_t>(pick(0, 7));
+    t.weight = pick(1, 3);
+    auto const line =
+        model_ + std::to_string(t.scope.credential) + ':' + std::to_string(t.client) + ':' + std::to_string(t.urgency);
     auto const decided = limiter_->submit(t, now_);
     if (auto const* const g = std::get_if<go>(&decided)) {
       ASSERT_TRUE(tickets_.emplace(g->id, phase::released).second);
+      EXPECT_TRUE(lines_[line].empty()) << "went before an older one of the same client and class";
+      line_of_[g->id] = line;
     } else if (auto const* const q = std::get_if<queued>(&decided)) {
       ASSERT_TRUE(tickets_.emplace(q->id, phase::waiting).second);
+      line_of_[q->id] = line;
+      lines_[line].insert(q->id);
       EXPECT_GE(q->position, 1U);
       bytes_[q->id] = t.body_bytes;
       queued_bytes_ += t.body_bytes;
@@ -111,9 +133,12 @@ class driver {
       auto const found = tickets_.find(e.id);
       ASSERT_NE(found, tickets_.end());
       ASSERT_EQ(found->second, phase::waiting);
+      auto const oldest = *lines_[line_of_[e.id]].begin();
+      EXPECT_TRUE(e.refusal || oldest == e.id) << "the oldest of a client and class goes first";
       unqueue(e.id);
       if (e.refusal) {
         tickets_.erase(found);
+        line_of_.erase(e.id);
       } else {
         found->second = phase::released;
       }
@@ -139,6 +164,7 @@ class driver {
     auto const seen = limiter_->observe(id, {.status = status, .headers = fields, .error = error}, now_, wall_);
     if (seen.what == verdict::queue_again) {
       tickets_[id] = phase::waiting;
+      lines_[line_of_[id]].insert(id);
       bytes_[id] = sizes_[id];
       queued_bytes_ += bytes_[id];
     }
@@ -175,6 +201,7 @@ class driver {
   }
 
   void unqueue(ticket_id id) {
+    lines_[line_of_[id]].erase(id);
     sizes_[id] = bytes_[id];
     queued_bytes_ -= bytes_[id];
     bytes_.erase(id);
@@ -184,6 +211,7 @@ class driver {
     if (bytes_.contains(id)) unqueue(id);
     tickets_.erase(id);
     sizes_.erase(id);
+    line_of_.erase(id);
   }
 
   void check() {
@@ -197,8 +225,10 @@ class driver {
   std::unique_ptr<cerebras_limiter> limiter_;
   std::string model_;
   std::map<ticket_id, phase> tickets_;
-  std::map<ticket_id, std::size_t> bytes_;  // of those that wait
-  std::map<ticket_id, std::size_t> sizes_;  // of those that may come back
+  std::map<ticket_id, std::size_t> bytes_;    // of those that wait
+  std::map<ticket_id, std::size_t> sizes_;    // of those that may come back
+  std::map<ticket_id, std::string> line_of_;  // scope, client and class
+  std::map<std::string, std::set<ticket_id>> lines_;
   std::size_t queued_bytes_ = 0;
   time_point now_{std::chrono::hours{1000}};
   wall_time wall_{std::chrono::hours{490'000}};
@@ -210,6 +240,53 @@ TEST_P(LimiterProperty, TheBooksBalance) {
   driver d(GetParam());
   for (int i = 0; i < steps / 4 && !::testing::Test::HasFailure(); ++i) d.step();
   d.finish();
+}
+
+// A bucket whose headers tell the truth: nothing is ever released that it would refuse.
+TEST_P(LimiterProperty, NeverMoreThanTheQuotaAllows) {
+  std::mt19937 random(GetParam());
+  auto const pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
+  limiter_settings settings;
+  settings.quota.rpm_limit = 1e9;
+  settings.quota.tpm_limit = 60'000;
+  settings.quota.replenishment = refill::continuous;
+  cerebras_limiter limiter(settings);
+  scope_name const scope{1, "m"};
+  wall_time const wall{std::chrono::hours{490'000}};
+  time_point now{std::chrono::hours{1000}};
+  double level = 60'000;
+  std::map<ticket_id, double> running;
+  auto const released = [&](ticket_id id) {
+    double const cost = limiter.cost_of(id);
+    ASSERT_GE(level, cost) << "at " << seconds_of(now.time_since_epoch());
+    level -= cost;
+    running[id] = cost;
+    auto const remaining = std::to_string(static_cast<std::uint64_t>(level));
+    header_field const fields[] = {{"x-ratelimit-limit-tokens-minute", "60000"},
+                                   {"x-ratelimit-remaining-tokens-minute", remaining}};
+    limiter.observe(id, {.status = 200, .headers = fields, .error = {}}, now, wall);
+  };
+  for (int i = 0; i < steps / 40 && !HasFatalFailure(); ++i) {
+    auto const pause = std::chrono::microseconds{pick(0, 400'000)};
+    now += pause;
+    level = std::min(60'000.0, level + 1000 * seconds_of(pause));
+    if (!running.empty() && pick(0, 1) == 0) {
+      auto const [id, cost] = *running.begin();
+      auto const used = std::floor(cost * pick(10, 100) / 100);
+      level = std::min(60'000.0, level + cost - used);
+      limiter.settle(id, static_cast<std::uint64_t>(used), std::nullopt, now);
+      running.erase(id);
+    }
+    ticket_facts t;
+    t.scope = scope;
+    t.client = static_cast<std::uint64_t>(pick(0, 3));
+    t.size.max_output_tokens = static_cast<std::uint64_t>(pick(1, 2000));
+    auto const decided = limiter.submit(t, now);
+    if (auto const* const g = std::get_if<go>(&decided)) released(g->id);
+    for (auto const& e : limiter.poll(now))
+      if (!e.refusal) released(e.id);
+  }
+  EXPECT_GT(limiter.counters().released, 100U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, LimiterProperty, ::testing::Values(1U, 2U, 3U, 4U));

@@ -81,7 +81,8 @@ TEST(RateLimitHeaders, LiveCaptureOfAllSixPairsWithoutResets) {
                          {"x-ratelimit-remaining-tokens-hour", "2999976"},
                          {"x-ratelimit-limit-tokens-day", "1000000"},
                          {"x-ratelimit-remaining-tokens-day", "983005"}});
-  for (auto const& l : s.limits) {
+  for (std::size_t slot = 0; slot < slot_of(resource::total_tokens, window::minute); ++slot) {
+    auto const& l = s.limits[slot];
     EXPECT_TRUE(l.limit && l.remaining);
     EXPECT_FALSE(l.reset);
   }
@@ -170,6 +171,21 @@ TEST(RateLimitHeaders, OtherDialects) {
   EXPECT_EQ(tokens_minute(draft).limit, 100U);
   EXPECT_EQ(tokens_minute(draft).remaining, 50U);
   EXPECT_EQ(tokens_minute(draft).reset, 30s);
+}
+
+TEST(RateLimitHeaders, TheDraftObeysTheSameRules) {
+  for (auto const* const policy : {"a;q=0;w=60", "a;q=18446744073709551615;w=60", "a;q=-1"})
+    EXPECT_FALSE(refused({{"RateLimit-Policy", policy}, {"RateLimit", "a;r=5;t=1"}}).absent) << policy;
+  auto const huge = parsed({{"RateLimit-Policy", "a;q=5"}, {"RateLimit", "a;r=9007199254740993;t=1"}});
+  EXPECT_EQ(tokens_minute(huge).remaining, std::nullopt);
+  auto const repeated = parsed({{"RateLimit-Policy", "a;q=5"},
+                                {"RateLimit-Policy", "a;q=50"},
+                                {"RateLimit", "a;r=1;t=30"},
+                                {"RateLimit", "a;r=4;t=3"},
+                                {"RateLimit", "rubbish"}});
+  EXPECT_EQ(tokens_minute(repeated).limit, 5U);
+  EXPECT_EQ(tokens_minute(repeated).remaining, 1U);
+  EXPECT_EQ(tokens_minute(repeated).reset, 30s);
 }
 
 }  // namespace

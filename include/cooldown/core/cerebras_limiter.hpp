@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -28,6 +29,9 @@ struct limiter_settings {
   std::size_t max_in_flight = 0;                 // released and not yet settled; 0: no bound
   unsigned load_retries = 2;                     // how often a refusal for load goes back to the queue
   std::size_t max_scopes = 1'024;                // beyond, the longest unused is forgotten
+  duration ageing = std::chrono::seconds{30};    // a waiting ticket rises one class per this long; 0: never
+  /// Limits of single models, in place of quota.limits.
+  std::map<std::string, configured_limits, std::less<>> models;
 };
 
 /// What shares a quota: the credential towards the provider, as a salted hash, and the model.
@@ -41,6 +45,15 @@ struct ticket_facts {
   request_size size;
   std::size_t body_bytes = 0;
   duration max_wait = std::chrono::minutes{10};
+  std::uint64_t client = 0;  // whose fair share it counts against: a hash
+  double weight = 1;         // of that client's share
+  std::uint8_t urgency = 3;  // RFC 9218: 0 goes first, 7 last
+};
+
+/// Where a waiting ticket stands, by the present plan.
+struct standing {
+  std::size_t position;  // 1: next
+  time_point expected;   // when it will go
 };
 
 /// The ticket may go now.
@@ -108,12 +121,24 @@ struct scope_report {
     double limit;
     double level;
     refill model;
+    bool confirmed;
     bool reported;
     std::optional<time_point> next_reset;
   };
   std::vector<budget_report> budgets;
   double tokens_per_char = 0;
+  double use_share = 1;  // of what is reserved, so much is used in the end
   basis decides = basis::fallback;
+  /// In the order in which they would go if no others came; the first 1,000.
+  struct waiting_ticket {
+    ticket_id id;
+    std::uint64_t client;
+    std::uint8_t urgency;
+    double cost;
+    duration waited;
+    duration expected_in;
+  };
+  std::vector<waiting_ticket> waiting;
 };
 
 struct limiter_counters {
@@ -148,9 +173,10 @@ class cerebras_limiter {
   /// The upstream answered a released ticket. After queue_again it waits as before its release.
   observation observe(ticket_id id, const answer& a, time_point now, wall_time wall);
 
-  /// The answer is over and cost `actual` tokens (nullopt: unknown); `prompt_tokens` as the provider counted them.
+  /// The answer is over and cost `actual` tokens (nullopt: unknown); `prompt_tokens` as the provider counted them, of
+  /// which `cached_tokens` were in its cache.
   void settle(ticket_id id, std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
-              time_point now);
+              time_point now, std::uint64_t cached_tokens = 0);
 
   /// The request of a released ticket never reached the provider: nothing was charged. Ends the ticket.
   void not_sent(ticket_id id, time_point now);
@@ -173,6 +199,9 @@ class cerebras_limiter {
   std::size_t queued_bytes() const { return queued_bytes_; }
   const limiter_counters& counters() const { return counters_; }
 
+  /// nullopt: it does not wait.
+  std::optional<standing> standing_of(ticket_id id, time_point now) const;
+
   /// Tokens reserved for a ticket; 0 when unknown.
   double cost_of(ticket_id id) const;
 
@@ -188,14 +217,21 @@ class cerebras_limiter {
   bool careful(const scope& s, time_point now) const;
   void estimate(ticket& t, time_point now);
   void estimate_again(scope& s, time_point now);
+  quota_settings quota_of(std::string_view model) const;
   void enqueue(ticket_id id, ticket& t);
-  void dequeue(ticket_id id, ticket& t);
-  void release(ticket_id id, ticket& t, time_point now);
+  void stop_waiting(ticket_id id, const ticket& t);
+  void release(ticket& t, time_point now);
   void finish(ticket_id id);
   bool may_go(std::size_t in_flight) const {
     return settings_.max_in_flight == 0 || in_flight < settings_.max_in_flight;
   }
-  scope* ready_scope(time_point now);
+  struct turn {
+    const request_queue::head* goes;  // nullptr: none may go now
+    time_point next;                  // when one may
+  };
+  turn turn_of(scope& s, time_point now);
+  standing plan_of(const ticket& t, time_point now) const;
+  std::vector<scope_report::waiting_ticket> waiting_of(scope& s, time_point now) const;
   void release_ready(time_point now, std::vector<ticket_event>& events);
   bool refuse_overdue(time_point now, std::vector<ticket_event>& events);
   const rate_limit_snapshot* parse(header_view headers, bool expected, wall_time wall, rate_limit_snapshot& into,

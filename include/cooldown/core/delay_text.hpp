@@ -21,4 +21,7 @@ std::string delay_in_words(duration d);
 /// Seconds with three decimals, rounded up: "0.250".
 std::string decimal_seconds(duration d);
 
+/// Sun, 06 Nov 1994 08:49:37 GMT: the one form that senders may generate (RFC 9110 §5.6.7).
+std::optional<wall_time> parse_http_date(std::string_view text);
+
 }  // namespace cooldown

@@ -9,21 +9,36 @@
 
 #include "cooldown/core/budget.hpp"
 #include "cooldown/core/refusal.hpp"
+#include "cooldown/core/request_queue.hpp"
 #include "cooldown/core/sliding_window.hpp"
 
 namespace cooldown {
+
+/// Limits that the configuration knows of, per slot; absent: none, or not known.
+struct configured_limits {
+  std::array<std::optional<double>, slot_count> limit;
+};
 
 struct quota_settings {
   bool use_headers = true;
   bool header_fallback = true;  // without headers: true: static windows; false: nothing
   duration header_timeout = std::chrono::seconds{5};
   duration reset_buffer = std::chrono::milliseconds{100};
-  double rpm_limit = 30;      // requests a minute: static, and what no header reports
-  double tpm_limit = 60'000;  // tokens a minute: static
+  double rpm_limit = 30;                // requests a minute: static, and what no header reports
+  double tpm_limit = 60'000;            // tokens a minute: static
+  configured_limits limits;             // beyond these two
+  std::optional<refill> replenishment;  // how limits refill; nullopt: learned
 };
 
 /// Snapshots older than this decide nothing any more.
 constexpr duration snapshot_lifetime = std::chrono::minutes{5};
+
+/// What a request has used, in tokens, as far as its answer told.
+struct usage {
+  std::optional<double> total;
+  std::optional<double> input;
+  double cached = 0;  // of the input: no uncached tokens
+};
 
 /// What decided a release: the provider's headers, or the configured limits.
 enum class basis : std::uint8_t { headers, fallback };
@@ -37,18 +52,24 @@ class quota {
 
   void configure(const quota_settings& settings, time_point now);
 
-  /// Earliest time at which a request of `cost` tokens may go, given `waited`, the time since it was submitted. Rounded
-  /// up: at that time it will fit, if nothing else happens.
-  time_point ready_at(double cost, duration waited, time_point now);
+  /// The wall clock minus the steady one: windows that nobody announces end at its minutes, hours and days.
+  void align(duration wall_offset);
 
-  /// When the last of several requests may go: `cost` for itself, `ahead_requests` and `ahead_tokens` before it.
-  time_point forecast(double cost, double ahead_requests, double ahead_tokens, time_point now);
+  /// Earliest time at which a request of `cost` tokens may go, given `waited`, the time since it was submitted. Rounded
+  /// up: at that time it will fit, if nothing else happens. `passed_*`: as if so much more were taken now.
+  time_point ready_at(double cost, duration waited, time_point now, double passed_requests = 0,
+                      double passed_tokens = 0);
+
+  /// When a request of `cost` may go after what is `ahead`, if of what is reserved `use_share` is used in the end and
+  /// the rest comes back.
+  time_point forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now);
 
   /// The real token limit if a header told it: a cost above it can never be admitted.
   std::optional<double> known_token_limit() const;
 
-  /// Takes one request of `cost` tokens out of every budget, and out of the sliding windows.
-  reservation_id reserve(double cost, time_point now);
+  /// Takes one request of `cost` tokens, of which `input` are what the input is taken for, out of every budget, and out
+  /// of the sliding windows.
+  reservation_id reserve(double cost, double input, time_point now);
 
   /// The response head of a reservation: its snapshot, if it had one. `charged` is false for a refusal. Returns the
   /// tokens that the provider charged for it, where nothing else can explain the drop of the remaining.
@@ -61,9 +82,8 @@ class quota {
   /// observed.
   void refused(reservation_id id, const refusal& why, bool informed, time_point now);
 
-  /// The reservation ends with its real cost; nullopt: not known, so it stands until headers correct it. `input_excess`
-  /// is by how much the input was taken for more than it was: headers have shown that already.
-  void settle(reservation_id id, std::optional<double> actual, double input_excess, time_point now);
+  /// The reservation ends with what was really used; what is not known of it stands until headers correct it.
+  void settle(reservation_id id, const usage& used, time_point now);
 
   /// The reservation ends; the request never reached the provider.
   void cancel(reservation_id id, time_point now);
@@ -83,7 +103,9 @@ class quota {
  private:
   struct reservation {
     double cost = 0;
+    double input = 0;  // of it
     time_point taken;
+    unsigned crowd = 0;  // others released within `reordering` before it
     bool answered = false;
     bool measurable = false;  // its header will show its charge
     std::array<budget::mark, slot_count> marks{};
@@ -92,12 +114,18 @@ class quota {
   double amount(std::size_t slot, double cost) const { return resource_of(slot) == resource::requests ? 1 : cost; }
   using entry = std::map<reservation_id, reservation>::iterator;
   time_point static_ready_at(double cost, duration waited, time_point now);
-  budget& make_budget(std::size_t slot, const limit_snapshot& s, time_point now);
+  bool counts(std::size_t slot, bool dynamic) const;
+  time_point unproven_ready_at(time_point now);
+  rate_limit_snapshot split_buckets(rate_limit_snapshot s);
+  budget& make_budget(std::size_t slot, double limit, refill model, time_point now);
   void create(std::size_t slot, entry answered, const limit_snapshot& s);
   void create_configured(time_point now);
+  void create_total(window over, double used, time_point now);
+  double undecided(std::size_t slot, time_point now) const;
+  void space_out(const reservation& r, time_point now);
   bool measurable(time_point now);
   unsigned overlap_of(entry e) const;
-  void give_back_all(const reservation& r, time_point now);
+  void untake(const reservation& r, time_point now, std::size_t but = slot_count);
   void end(entry e);
   budget_settings budget_options() const;
 
@@ -105,9 +133,18 @@ class quota {
   std::array<std::optional<budget>, slot_count> budgets_;
   sliding_window requests_;
   sliding_window tokens_;
+  sliding_window crowd_;   // releases within `reordering`
+  sliding_window second_;  // releases within the last second
+  duration spacing_{};     // between releases, after refusals for bursts
+  time_point last_burst_{};
+  time_point careful_until_{};            // inputs are not taken for charged at admission
+  double proven_requests_ = 0;            // the most that were admitted within a minute
+  std::array<double, 3> total_factor_{};  // per window: the total bucket is so many times the main limit; 0: none seen
+  duration wall_offset_{};
   std::map<reservation_id, reservation> reservations_;  // ordered by release
   reservation_id next_id_ = 1;
   std::size_t unanswered_ = 0;
+  double reserved_ = 0;  // tokens of all reservations
   std::optional<time_point> last_update_;
   bool answered_ = false;  // the provider has admitted something: the start is over
   std::optional<time_point> hold_until_;

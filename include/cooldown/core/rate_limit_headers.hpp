@@ -12,8 +12,9 @@
 
 namespace cooldown {
 
-/// What a limit counts.
-enum class resource : std::uint8_t { requests, tokens };
+/// What a limit counts. Where a provider keeps two buckets of tokens, `tokens` are the uncached ones, the main limit,
+/// and `total_tokens` counts cached input as well.
+enum class resource : std::uint8_t { requests, tokens, total_tokens };
 
 /// What a limit is counted over.
 enum class window : std::uint8_t { minute, hour, day };
@@ -33,13 +34,13 @@ constexpr duration length_of(window w) {
 const char* name_of(resource r);
 const char* name_of(window w);
 
-/// Index of a (resource, window) pair in arrays of six: requests minute, hour, day, tokens minute, hour, day.
+/// Index of a (resource, window) pair in arrays of nine: requests minute, hour, day, tokens minute, hour, day, total …
 constexpr std::size_t slot_of(resource r, window w) {
   return static_cast<std::size_t>(r) * 3 + static_cast<std::size_t>(w);
 }
-constexpr std::size_t slot_count = 6;
+constexpr std::size_t slot_count = 9;
 constexpr resource resource_of(std::size_t slot) {
-  return slot < 3 ? resource::requests : resource::tokens;
+  return static_cast<resource>(slot / 3);
 }
 constexpr window window_of(std::size_t slot) {
   return static_cast<window>(slot % 3);

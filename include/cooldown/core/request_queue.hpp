@@ -1,49 +1,127 @@
-// The tickets of one scope that wait for quota, in the order in which they will go.
+// The tickets of one scope that wait for quota: who goes next.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <map>
+#include <memory>
 #include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cooldown/core/time.hpp"
 
 namespace cooldown {
 
 using ticket_id = std::uint64_t;
 
-/// Where a ticket stands. A ticket that the provider refused comes back under its old key, and so to the front.
-struct queue_key {
-  std::uint64_t arrival = 0;
-  auto operator<=>(const queue_key&) const = default;
+/// Urgencies of RFC 9218 §4.1: 0 goes first, 7 last.
+constexpr std::size_t urgency_count = 8;
+
+/// What decides a ticket's turn; it keeps it when the provider refuses it and it waits again, and so is next.
+struct queue_place {
+  std::uint64_t arrival = 0;  // unique
+  std::uint64_t client = 0;
+  double weight = 1;
+  std::uint8_t urgency = 3;
+  time_point submitted;
 };
 
-/// O(log n) per operation.
+/// Classes by urgency; a class rises by one for every `ageing` that its next ticket has waited, so that nothing
+/// starves. Within a class start-time fair queueing by tokens between clients (Goyal, Vin, Cheng 1996); within a
+/// client, order of arrival. Tags belong to clients, not to tickets: who cancels pays nothing, and a cost that was
+/// misjudged can be made up for. O(log n) per operation.
 class request_queue {
  public:
-  void push(queue_key key, ticket_id id, double cost);
-  void erase(queue_key key, ticket_id id, double cost);
+  struct waiting {
+    ticket_id id = 0;
+    double cost = 0;
+    time_point submitted;
+  };
+  struct head {
+    ticket_id id = 0;
+    double cost = 0;
+    std::size_t rank = 0;  // its class after ageing
+    std::uint64_t arrival = 0;
+  };
+  /// What goes before a ticket.
+  struct backlog {
+    double requests = 0;
+    double tokens = 0;
+  };
 
-  /// The cost of a waiting ticket has changed by `difference`.
-  void adjust(double difference) { cost_ += difference; }
+  void push(const queue_place& place, ticket_id id, double cost);
 
-  /// Calls `visit(id)` for all, in order.
+  /// It leaves without having gone.
+  void erase(const queue_place& place);
+
+  /// It goes: its client pays for it.
+  void release(const queue_place& place);
+
+  /// A ticket that went cost its client this much less than it paid (negative: more).
+  void credit(const queue_place& place, double tokens);
+
+  /// The next ticket of every client, in the order in which they would go now, at most `most`. `ageing` zero: never.
+  void heads(time_point now, duration ageing, std::size_t most, std::vector<head>& into) const;
+
+  /// What will go before the ticket at `place`, which waits.
+  backlog ahead_of(const queue_place& place) const;
+
+  /// The first `most` tickets in the order in which they would go if no others came.
+  std::vector<ticket_id> order(std::size_t most) const;
+
+  /// Calls `visit(id)`, which returns its cost, for all; costs are changed to that.
   template <class Visitor>
-  void for_each(Visitor visit) const {
-    for (auto const& e : entries_) visit(e.id);
+  void reprice(Visitor visit) {
+    for (auto& c : classes_) {
+      c.cost = 0;
+      for (auto& [client, f] : c.flows) {
+        f->cost = 0;
+        for (auto& [arrival, t] : f->tickets) f->cost += t.cost = visit(t.id);
+        c.cost += f->cost;
+      }
+    }
   }
 
-  bool empty() const { return entries_.empty(); }
-  std::size_t size() const { return entries_.size(); }
-  double cost() const { return cost_; }  // tokens of all that wait
-  ticket_id front() const { return entries_.begin()->id; }
-  queue_key front_key() const { return entries_.begin()->key; }
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  double cost() const;
+  /// Clients that there is anything to remember of.
+  std::size_t remembered() const;
 
  private:
-  struct entry {
-    queue_key key;
-    ticket_id id;
-    auto operator<=>(const entry&) const = default;
+  struct flow {
+    double weight = 1;
+    double tag = 0;  // start tag of its next ticket
+    double cost = 0;
+    std::map<std::uint64_t, waiting> tickets;  // by arrival
   };
-  std::set<entry> entries_;
-  double cost_ = 0;
+  struct turn {
+    double tag;
+    std::uint64_t arrival;
+    flow* whose;
+    auto operator<=>(const turn&) const = default;
+  };
+  struct urgency_class {
+    double virtual_time = 0;  // start tag of the last that went
+    double cost = 0;
+    std::size_t size = 0;
+    std::set<turn> turns;  // of the clients that wait
+    std::unordered_map<std::uint64_t, std::unique_ptr<flow>> flows;
+  };
+
+  static turn turn_of(flow& f) { return {f.tag, f.tickets.begin()->first, &f}; }
+  urgency_class& class_of(const queue_place& p) { return classes_[p.urgency < urgency_count ? p.urgency : 7]; }
+  const urgency_class& class_of(const queue_place& p) const {
+    return classes_[p.urgency < urgency_count ? p.urgency : 7];
+  }
+  double take_out(urgency_class& c, flow& f, const queue_place& place);
+  static void forget_idle(urgency_class& c);
+
+  std::array<urgency_class, urgency_count> classes_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace cooldown

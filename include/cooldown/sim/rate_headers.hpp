@@ -28,6 +28,9 @@ std::vector<rate_header> render_headers(header_style style, const std::vector<qu
 // Seconds as the API writes a reset: a bare decimal fraction with 17 significant digits.
 std::string reset_text(nanoseconds value);
 
+// A Date field (RFC 9110 §5.6.7).
+std::string date_text(std::chrono::system_clock::time_point when);
+
 // The fields of an error body; all strings, as the API sends them.
 struct api_error {
   std::string message;

@@ -1,0 +1,210 @@
+// How a limit refills, and how large one is that no header reports: what headers and refusals teach
+// (docs/decisions/008-learned-refill.md).
+#include <algorithm>
+#include <cmath>
+
+#include "cooldown/core/budget.hpp"
+
+namespace cooldown {
+namespace {
+
+// How many resets in a row must equal (limit - remaining) / rate before we believe that refill is continuous: one may
+// do so by chance in any window, three hardly ever.
+constexpr unsigned votes_needed = 3;
+
+// How much of the refill may be given up for lost to others: some remains to find out with.
+constexpr double most_drift = 0.8;
+
+// Of the limit: the most that is kept unspent after refusals.
+constexpr double most_margin = 0.25;
+constexpr double first_margin = 0.25;  // of the cost that was refused; half as much again each time
+
+// A limit learned from refusals is tried a little higher after so long without one.
+constexpr duration raise_interval = std::chrono::seconds{30};
+constexpr double raise_step = 1.01;
+constexpr double lower_step = 0.97;
+
+// A window that has not ended when the clock says so is asked again so much later.
+constexpr duration late_step = std::chrono::milliseconds{500};
+
+// So often a suspicion is dropped when a window's end could not tell it from a bucket.
+constexpr unsigned most_undecided = 2;
+
+// Of the limit: predictions nearer to each other than this are taken for the same.
+constexpr double tolerated = 0.1;
+
+// Doubles of this size add up in the 12th digit.
+constexpr double epsilon = 1e-6;
+
+}  // namespace
+
+/// Votes with hysteresis: three resets in a row that equal the time to full make a bucket of it, three that don't
+/// unmake it.
+void budget::vote(const limit_snapshot& s) {
+  if (settings_.pinned || !s.remaining || !s.limit || *s.remaining >= *s.limit) return;
+  double const to_full = static_cast<double>(*s.limit - *s.remaining) / rate();
+  // Of a used-up window both are nearly its length, so only what rounding explains counts as equal.
+  double const said = seconds_of(*s.reset);
+  double const rounding = 1.5 / rate() + (said == std::floor(said) ? 1.0 : 0.02);
+  bool const matches = std::abs(said - to_full) <= rounding;
+  if (matches && continuous_votes_ < votes_needed) ++continuous_votes_;
+  if (!matches && continuous_votes_ > 0) --continuous_votes_;
+  if (continuous_votes_ == votes_needed) {
+    adopt(refill::continuous, true);
+  } else if (continuous_votes_ == 0 && model_ == refill::continuous) {
+    adopt(refill::window, false);
+  }
+}
+
+void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point now) {
+  announced_ = true;
+  vote(s);
+  if (model_ != refill::window) return;
+  // The fields were made between sending and now, so the reset lies within [sent + reset, now + reset]: of several
+  // headers about one reset the lowest upper end is nearest to it.
+  auto const latest = now + *s.reset;
+  auto const earliest = sent + *s.reset;
+  bool const same = reset_at_ && *reset_at_ + std::chrono::seconds{1} >= earliest;
+  reset_at_ = same ? std::min(*reset_at_, latest) : latest;
+}
+
+/// The first header after a reset: what it shows is what one of the three models predicts for this moment.
+void budget::judge_reset(const mark& m, double after, time_point sent) {
+  if (settings_.pinned) return;
+  double const by_window = limit_ - (m.spent - spent_at_reset_);
+  double const by_sliding = limit_ - log_.sum() + (spent_ - m.spent);
+  auto const off = [&](double prediction) { return std::abs(after - prediction); };
+  double const tolerance = tolerated * limit_;
+  if (announced_ || confirmed_) {
+    if (off(by_sliding) <= tolerance && off(by_window) > 2 * tolerance) adopt(refill::sliding, true);
+    if (off(by_window) <= tolerance && off(by_sliding) > 2 * tolerance) confirmed_ = true;
+    return;
+  }
+  double by_bucket = by_sliding;
+  if (suspected_at_)
+    by_bucket =
+        std::min(limit_, suspected_level_ + rate() * seconds_of(sent - *suspected_at_)) - (m.spent - suspected_spent_);
+  double const nearest = std::min({off(by_window), off(by_sliding), off(by_bucket)});
+  if (off(by_window) > nearest && off(by_sliding) == nearest) {
+    adopt(refill::sliding, true);
+  } else if (off(by_window) == nearest && off(by_bucket) > nearest + tolerance) {
+    confirmed_ = true;
+  } else if (off(by_bucket) + tolerance < off(by_window)) {
+    adopt(refill::continuous, true);
+  } else if (++undecided_ < most_undecided) {
+    adopt(refill::continuous, false);  // both would be full by now: the documented rule has another try
+  } else {
+    confirmed_ = true;
+  }
+}
+
+/// What the headers since the last jump say about refill: how fast it is, and whether there is any at all.
+void budget::learn_from_headers(time_point now) {
+  auto const seen = evidence_.rate();
+  if (!seen) return;
+  if (model_ == refill::continuous) {
+    if (seen->error < 0.35 * rate() && seen->rate - 2 * seen->error > 0.25 * rate()) confirmed_ = true;
+    bool const clear = seen->error < 0.25 * rate();
+    drift_ =
+        clear && seen->rate + 3 * seen->error < rate() ? std::clamp(rate() - seen->rate, 0.0, most_drift * rate()) : 0;
+    bool const none = seen->error < 0.2 * rate() && seen->rate + 2 * seen->error < 0.4 * rate();
+    if (none && !confirmed_ && !announced_) suspect_window(std::nullopt, now);
+  } else if (!settings_.pinned && seen->error < 0.25 * rate() && seen->rate - 4 * seen->error > 0.25 * rate()) {
+    adopt(refill::continuous, true);
+  }
+}
+
+/// Nothing seems to come back by and by: then everything may at the end of a window. One probe goes there, or when the
+/// provider said to come again, whichever is first.
+void budget::suspect_window(std::optional<duration> retry_after, time_point now) {
+  adopt(refill::window, false);
+  suspected_at_ = now;
+  suspected_level_ = levels_.level();
+  suspected_spent_ = spent_;
+  reset_at_ = boundary_after(now);
+  if (retry_after) reset_at_ = std::min(*reset_at_, now + *retry_after);
+}
+
+void budget::admitted(time_point sent, time_point now) {
+  if (!learned_at_ || sent <= *learned_at_ || confirmed_) return;
+  advance(now);
+  if (model_ == refill::window && suspected_at_ && sent < boundary_after(*suspected_at_)) {
+    adopt(refill::continuous, true);  // before any window's end there was some again
+    levels_.restart(0);
+  } else if (model_ == refill::window) {
+    assumed_ = false;
+    levels_.restart(limit_ - taken_since_reset());
+  }
+  confirmed_ = true;  // it was used up, and there is some again
+}
+
+void budget::refused(const mark& m, double n, unsigned attempt, std::optional<duration> retry_after, double undecided,
+                     time_point sent, time_point now) {
+  advance(now);
+  // Headers since, or a refusal since, have told already that it could not fit.
+  bool const probe = model_ == refill::window && assumed_;  // sent although the model knew of nothing left
+  double const then = levels_.level_after(m.level);
+  bool const explained = m.epoch != epoch_ || (!probe && then < -epsilon) || (learned_at_ && sent <= *learned_at_);
+  untake(m, n, sent, now);
+  if (explained) return;
+  if (!shown_ && !learned_at_) {
+    learn_limit(undecided, now);
+  } else if (model_ == refill::window) {
+    refused_in_window(probe, retry_after, now);
+  } else if (model_ == refill::continuous && !confirmed_ && !plausible_bucket() && (attempt > 1 || !few_in_limit(n))) {
+    levels_.lower(std::max(0.0, levels_.level() - std::min(certain_level(now), n - 1)));
+    suspect_window(retry_after, now);
+  } else {
+    if (attempt <= 1) widen_margin(n);
+    if (!reported_) limit_ = std::max(1.0, lower_step * limit_);
+    // Half of it was missing, or, if that was not enough, all of it.
+    levels_.lower(std::max(0.0, then + n * (attempt <= 1 ? 0.5 : 1.0)));
+  }
+}
+
+void budget::widen_margin(double n) {
+  margin_ = std::min(most_margin * limit_, std::max(1.5 * margin_, first_margin * n));
+}
+
+/// Before anything stands behind the bucket: do headers at least point that way?
+bool budget::plausible_bucket() const {
+  auto const seen = evidence_.rate();
+  return seen && seen->error < 0.5 * rate() && seen->rate - seen->error > 0.3 * rate();
+}
+
+void budget::refused_in_window(bool probe, std::optional<duration> retry_after, time_point now) {
+  levels_.lower(std::max(0.0, levels_.level()));
+  assumed_ = false;
+  if (!reset_at_) reset_at_ = announced_ ? now + retry_after.value_or(window_ / 12) : boundary_after(now);
+  if (!probe || announced_) return;
+  if (confirmed_) {
+    // It ends a little later than we think: clocks differ.
+    phase_ += late_step;
+    reset_at_ = now + late_step;
+  } else if (suspected_at_ && now >= boundary_after(*suspected_at_)) {
+    // A whole window's end has brought nothing: it comes back as it was taken.
+    adopt(refill::sliding, false);
+    levels_.lower(levels_.level() - std::min(limit_ - log_.sum(), 0.0));
+  } else if (retry_after) {
+    reset_at_ = std::min(*reset_at_, now + *retry_after);
+  }
+}
+
+/// A refusal where the configuration saw room: what was admitted within the last window is about what the limit is.
+void budget::learn_limit(double undecided, time_point now) {
+  double const used = std::max(1.0, log_.sum() - undecided);
+  double const since = log_.empty() ? 0 : std::min(1.0, seconds_of(now - log_.oldest()) / seconds_of(window_));
+  if (!reported_) limit_ = std::clamp(used / (1 + since), 1.0, configured_);
+  levels_.lower(levels_.level() + undecided);
+  learned_at_ = now;
+  raised_at_ = now;
+  if (!settings_.pinned) adopt(refill::continuous, false);
+}
+
+void budget::raise_learned_limit(time_point now) {
+  if (reported_ || now - raised_at_ < raise_interval) return;
+  raised_at_ = now;
+  limit_ = std::min(configured_, limit_ * raise_step);
+}
+
+}  // namespace cooldown

@@ -1,0 +1,205 @@
+// Who goes when: the part of the limiter that submits, releases, refuses and foretells.
+#include <algorithm>
+#include <cmath>
+
+#include "cooldown/core/cerebras_limiter.hpp"
+
+#include "limiter_parts.hpp"
+
+namespace cooldown {
+namespace {
+
+// How many clients' next tickets are asked whether they may pass one that has to wait.
+constexpr std::size_t most_passing = 16;
+
+// Of the tickets that wait, so many are reported.
+constexpr std::size_t most_reported = 1'000;
+
+}  // namespace
+
+decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
+  auto& s = scope_of(facts.scope, now);
+  ticket t;
+  t.owner = &s;
+  t.size = facts.size;
+  t.input = s.costs.input_tokens(facts.size);
+  t.cost = s.costs.estimate(facts.size, careful(s, now));
+  t.bytes = facts.body_bytes;
+  t.submitted = now;
+  t.deadline = now + facts.max_wait;
+  t.place = {.arrival = next_arrival_++,
+             .client = facts.client,
+             .weight = facts.weight,
+             .urgency = facts.urgency,
+             .submitted = now};
+  if (auto const limit = s.limits.known_token_limit(); limit && t.cost > *limit && !fit(t, *limit))
+    return refused{
+        .why = reason::request_too_large_for_limit, .retry_after = std::nullopt, .cost = t.cost, .limit = *limit};
+  double const cost = t.cost;
+  bool const first = s.queue.empty() && may_go(in_flight_) && s.limits.ready_at(cost, duration::zero(), now) <= now;
+  auto const id = next_ticket_++;
+  auto& placed = tickets_.emplace(id, t).first->second;
+  ++s.tickets;
+  s.queue.push(placed.place, id, cost);
+  if (first) {
+    s.queue.release(placed.place);
+    release(placed, now);
+    return go{.id = id};
+  }
+  auto const plan = plan_of(placed, now);
+  s.queue.erase(placed.place);
+  // How much of a reservation is really used is not known at first: until it is, what is ahead refuses nobody.
+  auto const certain = s.costs.use_known() ? plan.expected : s.limits.forecast(cost, {}, 1, now);
+  std::optional<refused> no;
+  if (certain - now > facts.max_wait || facts.max_wait <= duration::zero()) {
+    no = refused{.why = reason::queue_timeout, .retry_after = std::max(duration{1}, plan.expected - now), .cost = cost};
+  } else if (queued_ >= settings_.max_depth || queued_bytes_ + facts.body_bytes > settings_.max_bytes) {
+    no = refused{.why = reason::queue_full,
+                 .retry_after = std::max(duration{std::chrono::seconds{1}}, plan.expected - now)};
+  }
+  if (no) {
+    finish(id);
+    return *no;
+  }
+  enqueue(id, placed);
+  return queued{.id = id, .position = plan.position, .expected = plan.expected};
+}
+
+void cerebras_limiter::enqueue(ticket_id id, ticket& t) {
+  t.where = ticket::state::waiting;
+  t.waited = true;
+  t.owner->queue.push(t.place, id, t.cost);
+  waiting_.insert(t.owner);
+  deadlines_.insert({t.deadline, id});
+  ++queued_;
+  queued_bytes_ += t.bytes;
+}
+
+/// It does not wait any more; the caller has taken it out of its scope's queue.
+void cerebras_limiter::stop_waiting(ticket_id id, const ticket& t) {
+  if (t.owner->queue.empty()) waiting_.erase(t.owner);
+  deadlines_.erase({t.deadline, id});
+  --queued_;
+  queued_bytes_ -= t.bytes;
+}
+
+void cerebras_limiter::release(ticket& t, time_point now) {
+  auto& used =
+      t.owner->limits.decides(now) == basis::headers ? counters_.dynamic_timings_used : counters_.fallback_timings_used;
+  ++used;
+  ++counters_.released;
+  if (t.waited) ++counters_.waited;
+  t.where = ticket::state::released;
+  t.reservation = t.owner->limits.reserve(t.cost, t.input, now);
+  ++in_flight_;
+}
+
+/// The ticket of a scope that may go now, and when one may that cannot. When the head has to wait, the next of other
+/// clients may pass if that does not delay it (EASY backfilling: Lifka 1995).
+cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
+  auto& heads = s.heads;
+  s.queue.heads(now, settings_.ageing, most_passing, heads);
+  auto const ready = [&](const request_queue::head& h, double passed_requests, double passed_tokens) {
+    return s.limits.ready_at(h.cost, now - tickets_.at(h.id).submitted, now, passed_requests, passed_tokens);
+  };
+  auto const& head = heads.front();
+  auto const head_ready = ready(head, 0, 0);
+  if (head_ready <= now) return {&head, now};
+  turn result{nullptr, head_ready};
+  for (std::size_t i = 1; i < heads.size(); ++i) {
+    auto const at = ready(heads[i], 0, 0);
+    if (at > now) {
+      result.next = std::min(result.next, at);
+    } else if (ready(head, 1, heads[i].cost) <= head_ready) {
+      return {&heads[i], now};
+    }
+  }
+  return result;
+}
+
+std::vector<ticket_event> cerebras_limiter::poll(time_point now) {
+  std::vector<ticket_event> events;
+  release_ready(now, events);
+  bool const refused_any = refuse_overdue(now, events);
+  // A head that was refused may have been all that held up the others.
+  if (refused_any) release_ready(now, events);
+  return events;
+}
+
+/// Among several scopes the most urgent ticket goes first, then the oldest: it matters only where the number in flight
+/// is bounded.
+void cerebras_limiter::release_ready(time_point now, std::vector<ticket_event>& events) {
+  while (may_go(in_flight_)) {
+    const request_queue::head* best = nullptr;
+    for (auto* s : waiting_) {
+      auto const t = turn_of(*s, now);
+      if (t.goes && (!best || std::pair(t.goes->rank, t.goes->arrival) < std::pair(best->rank, best->arrival)))
+        best = t.goes;
+      if (best && settings_.max_in_flight == 0) break;
+    }
+    if (!best) return;
+    auto const id = best->id;
+    auto& t = tickets_.at(id);
+    t.owner->queue.release(t.place);
+    stop_waiting(id, t);
+    release(t, now);
+    events.push_back({.id = id, .refusal = std::nullopt});
+  }
+}
+
+bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>& events) {
+  bool any = false;
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    auto const id = deadlines_.begin()->second;
+    auto& t = tickets_.at(id);
+    refused const why{.why = reason::queue_timeout,
+                      .retry_after = std::max(duration{std::chrono::seconds{1}}, plan_of(t, now).expected - now),
+                      .cost = t.cost};
+    t.owner->queue.erase(t.place);
+    stop_waiting(id, t);
+    finish(id);
+    events.push_back({.id = id, .refusal = why});
+    any = true;
+  }
+  return any;
+}
+
+std::optional<time_point> cerebras_limiter::next_deadline(time_point now) {
+  if (waiting_.empty()) return std::nullopt;
+  auto next = deadlines_.begin()->first;
+  if (may_go(in_flight_))
+    for (auto* s : waiting_) next = std::min(next, turn_of(*s, now).next);
+  return next;
+}
+
+/// Of a ticket that is in its scope's queue.
+standing cerebras_limiter::plan_of(const ticket& t, time_point now) const {
+  auto const ahead = t.owner->queue.ahead_of(t.place);
+  return {.position = static_cast<std::size_t>(ahead.requests) + 1,
+          .expected = t.owner->limits.forecast(t.cost, ahead, t.owner->costs.use_share(), now)};
+}
+
+std::optional<standing> cerebras_limiter::standing_of(ticket_id id, time_point now) const {
+  auto const found = tickets_.find(id);
+  if (found == tickets_.end() || found->second.where != ticket::state::waiting) return std::nullopt;
+  return plan_of(found->second, now);
+}
+
+std::vector<scope_report::waiting_ticket> cerebras_limiter::waiting_of(scope& s, time_point now) const {
+  std::vector<scope_report::waiting_ticket> out;
+  request_queue::backlog ahead;
+  for (auto const id : s.queue.order(most_reported)) {
+    auto const& t = tickets_.at(id);
+    out.push_back({.id = id,
+                   .client = t.place.client,
+                   .urgency = t.place.urgency,
+                   .cost = t.cost,
+                   .waited = now - t.submitted,
+                   .expected_in = s.limits.forecast(t.cost, ahead, s.costs.use_share(), now) - now});
+    ahead.requests += 1;
+    ahead.tokens += t.cost;
+  }
+  return out;
+}
+
+}  // namespace cooldown
