@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "address.hpp"
+#include "collections.hpp"
 #include "suggest.hpp"
 
 namespace cooldown::config {
@@ -42,33 +43,33 @@ std::string or_quotes(std::string text) {
 }
 
 template <class At>
-scalar_key integer(std::string path, std::uint64_t low, std::uint64_t high, At at) {
+config_key integer(std::string path, std::uint64_t low, std::uint64_t high, At at) {
   return {std::move(path), "integer", range_text(std::to_string(low), std::to_string(high)),
           std::to_string(default_of(at)),
           [=](settings& s, std::string_view text) { return store(at(s), read_integer(text, low, high)); }};
 }
 
 template <class At>
-scalar_key boolean(std::string path, At at) {
+config_key boolean(std::string path, At at) {
   return {std::move(path), "boolean", "true or false", default_of(at) ? "true" : "false",
           [=](settings& s, std::string_view text) { return store(at(s), read_boolean(text)); }};
 }
 
 template <class At>
-scalar_key size(std::string path, std::uint64_t low, std::uint64_t high, At at) {
+config_key size(std::string path, std::uint64_t low, std::uint64_t high, At at) {
   return {std::move(path), "size", range_text(show_size(low), show_size(high)), show_size(default_of(at)),
           [=](settings& s, std::string_view text) { return store(at(s), read_size(text, low, high)); }};
 }
 
 template <class At>
-scalar_key duration(std::string path, milliseconds low, milliseconds high, At at) {
+config_key duration(std::string path, milliseconds low, milliseconds high, At at) {
   return {std::move(path), "duration", range_text(show_duration(low), show_duration(high)),
           show_duration(default_of(at)),
           [=](settings& s, std::string_view text) { return store(at(s), read_duration(text, low, high)); }};
 }
 
 template <class At>
-scalar_key optional_duration(std::string path, milliseconds low, milliseconds high, At at) {
+config_key optional_duration(std::string path, milliseconds low, milliseconds high, At at) {
   auto const fallback = default_of(at);
   auto read = [=](settings& s, std::string_view text) -> std::optional<rejection> {
     if (text != "off") {
@@ -84,13 +85,13 @@ scalar_key optional_duration(std::string path, milliseconds low, milliseconds hi
 }
 
 template <class At>
-scalar_key host(std::string path, At at) {
+config_key host(std::string path, At at) {
   return {std::move(path), "host", "a name or an IP address", default_of(at),
           [=](settings& s, std::string_view text) { return store(at(s), read_host(text, zone::allowed)); }};
 }
 
 template <class At>
-scalar_key optional_host(std::string path, At at) {
+config_key optional_host(std::string path, At at) {
   auto read = [=](settings& s, std::string_view text) {
     return store(at(s), text.empty() ? reading<std::string>{} : read_host(text, zone::refused));
   };
@@ -99,13 +100,13 @@ scalar_key optional_host(std::string path, At at) {
 }
 
 template <class At>
-scalar_key url(std::string path, At at) {
+config_key url(std::string path, At at) {
   return {std::move(path), "URL", "http:// or https://", show_url(default_of(at)),
           [=](settings& s, std::string_view text) { return store(at(s), read_url(text)); }};
 }
 
 template <class At>
-scalar_key secret(std::string path, At at) {
+config_key secret(std::string path, At at) {
   return {std::move(path),
           "secret",
           "empty, or visible ASCII",
@@ -116,7 +117,7 @@ scalar_key secret(std::string path, At at) {
 }
 
 template <class At>
-scalar_key file_path(std::string path, At at) {
+config_key file_path(std::string path, At at) {
   return {std::move(path),
           "path",
           "empty, or a file",
@@ -138,7 +139,7 @@ constexpr choices<log_level, 6> levels{{{"trace", log_level::trace},
 constexpr choices<log_format, 2> formats{{{"text", log_format::text}, {"json", log_format::json}}};
 
 template <class E, std::size_t N, class At>
-scalar_key word(std::string path, const choices<E, N>& all, At at) {
+config_key word(std::string path, const choices<E, N>& all, At at) {
   std::vector<std::string> names;
   std::string list;
   std::string fallback;
@@ -159,9 +160,22 @@ scalar_key word(std::string path, const choices<E, N>& all, At at) {
   return {std::move(path), "word", list, fallback, std::move(read)};
 }
 
-std::vector<scalar_key> make_keys() {
+constexpr choices<replenishment, 4> replenishments{{{"auto", replenishment::automatic},
+                                                    {"window", replenishment::window},
+                                                    {"continuous", replenishment::continuous},
+                                                    {"sliding", replenishment::sliding}}};
+
+/// A key that holds more than one value.
+config_key collection(std::string path, std::string kind, std::string range, std::string fallback,
+                      bool (*read)(settings&, const yaml_node&, value_reader&)) {
+  config_key key{std::move(path), std::move(kind), std::move(range), std::move(fallback), {}};
+  key.read_node = read;
+  return key;
+}
+
+std::vector<config_key> make_keys() {
   // clang-format off
-  std::vector<scalar_key> table{
+  std::vector<config_key> table{
       host("server.host", [](settings& s) -> auto& { return s.server.host; }),
       integer("server.port", 0, 65535, [](settings& s) -> auto& { return s.server.port; }),
       integer("server.max_connections", 1, million, [](settings& s) -> auto& { return s.server.max_connections; }),
@@ -177,6 +191,8 @@ std::vector<scalar_key> make_keys() {
       integer("cerebras.rpm_limit", 1, million * million, [](settings& s) -> auto& { return s.cerebras.rpm_limit; }),
       integer("cerebras.tpm_limit", 1, million * million, [](settings& s) -> auto& { return s.cerebras.tpm_limit; }),
 
+      collection("cerebras.limits", "map", "limits by model", "{}", read_limits),
+
       boolean("cerebras.rate_limits.use_headers",
               [](settings& s) -> auto& { return s.cerebras.rate_limits.use_headers; }),
       boolean("cerebras.rate_limits.header_fallback",
@@ -185,6 +201,8 @@ std::vector<scalar_key> make_keys() {
                [](settings& s) -> auto& { return s.cerebras.rate_limits.header_timeout; }),
       duration("cerebras.rate_limits.reset_buffer", 0ms, 60s,
                [](settings& s) -> auto& { return s.cerebras.rate_limits.reset_buffer; }),
+      word("cerebras.rate_limits.replenishment", replenishments,
+           [](settings& s) -> auto& { return s.cerebras.rate_limits.replenishment; }),
 
       integer("cerebras.queue.max_depth", 0, million, [](settings& s) -> auto& { return s.cerebras.queue.max_depth; }),
       size("cerebras.queue.max_bytes", KiB, TiB, [](settings& s) -> auto& { return s.cerebras.queue.max_bytes; }),
@@ -193,6 +211,14 @@ std::vector<scalar_key> make_keys() {
               [](settings& s) -> auto& { return s.cerebras.queue.max_in_flight; }),
       optional_duration("cerebras.queue.keepalive_after", 100ms, 1h,
                         [](settings& s) -> auto& { return s.cerebras.queue.keepalive_after; }),
+      optional_duration("cerebras.queue.ageing", 100ms, 24h,
+                        [](settings& s) -> auto& { return s.cerebras.queue.ageing; }),
+      integer("cerebras.queue.default_priority", 0, 7,
+              [](settings& s) -> auto& { return s.cerebras.queue.default_priority; }),
+      collection("cerebras.queue.fair_share_by", "list", "credential, user, address", "[credential, user, address]",
+                 read_fair_share),
+
+      collection("cerebras.clients", "list", "rules", "[]", read_clients),
 
       integer("cerebras.retries", 0, 10, [](settings& s) -> auto& { return s.cerebras.retries; }),
 
@@ -227,19 +253,19 @@ std::vector<scalar_key> make_keys() {
 
 }  // namespace
 
-const std::vector<scalar_key>& keys() {
-  static const std::vector<scalar_key> table = make_keys();
+const std::vector<config_key>& keys() {
+  static const std::vector<config_key> table = make_keys();
   return table;
 }
 
-const scalar_key* find_key(std::string_view path) {
-  auto const found = std::find_if(keys().begin(), keys().end(), [&](const scalar_key& k) { return k.path == path; });
+const config_key* find_key(std::string_view path) {
+  auto const found = std::find_if(keys().begin(), keys().end(), [&](const config_key& k) { return k.path == path; });
   return found == keys().end() ? nullptr : &*found;
 }
 
 bool is_section(std::string_view path) {
   auto const below = path.empty() ? std::string{} : std::string(path) + '.';
-  return std::any_of(keys().begin(), keys().end(), [&](const scalar_key& k) { return k.path.starts_with(below); });
+  return std::any_of(keys().begin(), keys().end(), [&](const config_key& k) { return k.path.starts_with(below); });
 }
 
 std::vector<std::string> children(std::string_view section) {

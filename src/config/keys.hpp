@@ -10,10 +10,11 @@
 #include "cooldown/config/config.hpp"
 
 #include "scalars.hpp"
+#include "value_reader.hpp"
 
 namespace cooldown::config {
 
-struct scalar_key {
+struct config_key {
   std::string path;      // "cerebras.queue.max_depth"
   std::string kind;      // "integer", "size", ...
   std::string range;     // "0 to 65535"; the choices of a word; empty: anything of its kind
@@ -21,13 +22,15 @@ struct scalar_key {
   std::function<std::optional<rejection>(settings&, std::string_view)> read;
   bool secret = false;
   bool may_be_empty = false;
+  /// Instead of `read`, for what is no single value; false when something in it was refused.
+  std::function<bool(settings&, const yaml_node&, value_reader&)> read_node = {};
 };
 
 /// In the order of config.yaml.example.
-const std::vector<scalar_key>& keys();
+const std::vector<config_key>& keys();
 
 /// The key of that path, or nullptr.
-const scalar_key* find_key(std::string_view path);
+const config_key* find_key(std::string_view path);
 
 /// Whether keys stand below that path. "" is the document.
 bool is_section(std::string_view path);

@@ -11,67 +11,16 @@
 #include <tuple>
 #include <utility>
 
-#include "cooldown/core/ascii.hpp"
-
 #include "address.hpp"
-#include "expand.hpp"
 #include "keys.hpp"
 #include "suggest.hpp"
+#include "value_reader.hpp"
 #include "yaml_tree.hpp"
 
 namespace cooldown::config {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-
-std::string_view found(yaml_node::kind kind) {
-  switch (kind) {
-    case yaml_node::kind::null:
-      return "nothing";
-    case yaml_node::kind::scalar:
-      return "a single value";
-    case yaml_node::kind::list:
-      return "a list";
-    case yaml_node::kind::map:
-      return "a map";
-  }
-  return "nothing";
-}
-
-std::string with_article(std::string_view noun) {
-  bool const vowel = std::string_view("aeio").find(noun.front()) != std::string_view::npos;
-  return (vowel ? "an " : "a ") + std::string(noun);
-}
-
-std::string joined(const std::vector<std::string>& names, std::string_view separator) {
-  std::string list;
-  for (auto const& name : names) list.append(list.empty() ? "" : separator).append(name);
-  return list;
-}
-
-std::string_view without_line_end(std::string_view text) {
-  while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
-  return text;
-}
-
-/// "$NAME": what a shell would expand and this file does not.
-bool looks_like_variable(std::string_view text) {
-  return text.size() > 1 && text.front() == '$' && text[1] != '$' && text[1] != '{' &&
-         std::all_of(text.begin() + 1, text.end(), [](char c) {
-           return c == '_' || is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
-         });
-}
-
-/// Whether text that should hold no secret may hold one all the same: pasted at the wrong key, or swallowed by a value
-/// whose quote is closed much later.
-bool may_hold_secret(std::string_view text) {
-  return text.size() > 60 || text.find("sk-") != std::string_view::npos;
-}
-
-/// The same of a key's name: "api_key:csk-..." with the space forgotten is one.
-bool name_may_hold_secret(std::string_view name) {
-  return may_hold_secret(name) || name.find_first_of(":=$\"'") != std::string_view::npos;
-}
 
 /// What an unknown key may have been meant to be.
 std::string advice(const std::string& section, std::string_view name) {
@@ -90,7 +39,7 @@ std::string advice(const std::string& section, std::string_view name) {
 /// Walks the tree along the table of keys; collects the settings and everything wrong with them.
 class reader {
  public:
-  reader(std::string_view file, const environment& env) : file_(file), env_(env) {}
+  reader(std::string_view file, const environment& env) : values_(file, env) {}
 
   void read_document(const yaml_node& root) {
     if (!read_section("", root.at, root)) return;
@@ -98,19 +47,17 @@ class reader {
     check_sizes();
   }
 
-  void complain(place at, std::string key, std::string message) {
-    problems_.push_back({file_, at.line, at.column, std::move(key), std::move(message)});
-  }
-
   std::variant<settings, problems> take() {
-    if (problems_.empty()) return std::move(settings_);
-    std::stable_sort(problems_.begin(), problems_.end(), [](const problem& a, const problem& b) {
-      return std::tie(a.line, a.column) < std::tie(b.line, b.column);
-    });
-    return std::move(problems_);
+    auto problems = values_.take();
+    if (problems.empty()) return std::move(settings_);
+    return problems;
   }
 
  private:
+  void complain(place at, std::string key, std::string message) {
+    values_.complain(at, std::move(key), std::move(message));
+  }
+
   /// False when it is no map at all. A section without content is one with nothing but defaults.
   bool read_section(const std::string& path, place at, const yaml_node& node) {
     if (!node.refusal.empty()) {
@@ -120,7 +67,7 @@ class reader {
     if (node.type == yaml_node::kind::null) return true;
     if (node.type != yaml_node::kind::map) {
       complain(at, path,
-               "expected a map (" + joined(children(path), ", ") + "), found " + std::string(found(node.type)));
+               "expected a map (" + joined(children(path), ", ") + "), found " + std::string(kind_name(node.type)));
       return false;
     }
     std::map<std::string, place> seen;
@@ -131,7 +78,7 @@ class reader {
   void read_entry(const std::string& section, const yaml_entry& entry, std::map<std::string, place>& seen) {
     auto const& [key, value] = entry;
     if (key.type != yaml_node::kind::scalar || !key.refusal.empty())
-      return complain(key.at, section, "expected the name of a key, found " + std::string(found(key.type)));
+      return complain(key.at, section, "expected the name of a key, found " + std::string(kind_name(key.type)));
     auto const& name = key.text;
     auto const path = section.empty() ? name : section + '.' + name;
     // A dotted name could spell the path of a key that is elsewhere.
@@ -153,33 +100,14 @@ class reader {
   }
 
   /// Whether the field was set.
-  bool read_value(const scalar_key& key, const yaml_node& node) {
-    if (!node.refusal.empty()) {
-      complain(node.at, key.path, node.refusal);
-      return false;
-    }
-    if (node.type == yaml_node::kind::list || node.type == yaml_node::kind::map) {
-      complain(node.at, key.path, "expected " + with_article(key.kind) + ", found " + std::string(found(node.type)));
-      return false;
-    }
-    if (node.type == yaml_node::kind::null && !key.may_be_empty) {
-      complain(node.at, key.path, "has no value; remove the line to take the default (" + key.fallback + ")");
-      return false;
-    }
-    auto const raw = without_line_end(node.text);
-    auto const value = expand(raw, env_);
-    for (auto const& mistake : value.mistakes) complain(node.at, key.path, mistake);
-    if (!value.mistakes.empty()) return false;
-    auto const text = without_line_end(value.text);
-    if (key.secret && looks_like_variable(raw)) {
-      complain(node.at, key.path, "write ${NAME} for the value of a variable, or '$$' for a plain '$' (value hidden)");
-      return false;
-    }
-    auto bad = key.read(settings_, text);
-    if (!bad) return true;
-    bool const hidden = key.secret || value.from_environment || bad->hide || may_hold_secret(text);
-    complain(node.at, key.path, bad->why + (hidden ? " (value hidden)" : bad->hint + "; got " + quoted(text)));
-    return false;
+  bool read_value(const config_key& key, const yaml_node& node) {
+    if (key.read_node) return key.read_node(settings_, node, values_);
+    return values_.read_scalar({.path = key.path,
+                                .kind = key.kind,
+                                .fallback = key.fallback,
+                                .secret = key.secret,
+                                .may_be_empty = key.may_be_empty},
+                               node, [&](std::string_view text) { return key.read(settings_, text); });
   }
 
   struct given {
@@ -226,10 +154,8 @@ class reader {
              "), or the largest request could never wait"});
   }
 
-  std::string file_;
-  const environment& env_;
+  value_reader values_;
   settings settings_;
-  problems problems_;
   std::map<std::string, given> given_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 
 #include "cooldown/core/ascii.hpp"
@@ -105,6 +106,20 @@ reading<std::uint64_t> read_integer(std::string_view text, std::uint64_t low, st
   auto const value = parse_u64(digits);
   if (!value || (negative && *value != 0) || *value < low || *value > high) return rejection{range};
   return *value;
+}
+
+reading<double> read_decimal(std::string_view text, double low, double high) {
+  auto rest = text;
+  if (!take_decimal(rest) || !rest.empty() || text.size() > 20) return rejection{"expected a number such as 2 or 0.25"};
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  auto const shown = [](double v) {
+    auto digits = std::to_string(v);
+    digits.resize(digits.find_last_not_of('0') + 1);
+    return digits.ends_with('.') ? digits.substr(0, digits.size() - 1) : digits;
+  };
+  if (value < low || value > high) return rejection{between(shown(low), shown(high))};
+  return value;
 }
 
 reading<bool> read_boolean(std::string_view text) {

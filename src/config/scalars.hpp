@@ -34,6 +34,9 @@ reading<std::chrono::milliseconds> read_duration(std::string_view text, std::chr
 /// "64KiB", "1.5GiB", "1MB", or plain bytes.
 reading<std::uint64_t> read_size(std::string_view text, std::uint64_t low, std::uint64_t high);
 
+/// A decimal number such as 2 or 0.25, within [low, high].
+reading<double> read_decimal(std::string_view text, double low, double high);
+
 /// A credential: visible ASCII, or empty. Anything else could smuggle a header, or is a slip of copy and paste.
 reading<std::string> read_secret(std::string_view text);
 

@@ -108,7 +108,10 @@ class tree_builder final : public YAML::EventHandler {
       return;
     }
     auto& parent = open_.back();
-    if (parent.node.type != yaml_node::kind::map) return;
+    if (parent.node.type != yaml_node::kind::map) {
+      parent.node.items.push_back(std::move(node));
+      return;
+    }
     if (!parent.key) {
       parent.key = std::move(node);
       return;

@@ -22,7 +22,8 @@ struct yaml_node {
   place at;
   std::string text;                 // of a scalar
   std::string refusal;              // why this value is not taken: it is an alias, or has an anchor or a foreign tag
-  std::vector<yaml_entry> entries;  // of a map, duplicates included; the items of a list are not kept
+  std::vector<yaml_entry> entries;  // of a map, duplicates included
+  std::vector<yaml_node> items;     // of a list
 };
 
 struct yaml_entry {

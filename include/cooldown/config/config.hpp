@@ -5,9 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "cooldown/config/address_range.hpp"
 
 namespace cooldown::config {
 
@@ -26,12 +29,24 @@ struct server_settings {
   bool operator==(const server_settings&) const = default;
 };
 
+/// How the provider's limits refill; `automatic`: learned from its headers.
+enum class replenishment { automatic, window, continuous, sliding };
+
 struct rate_limit_settings {
   bool use_headers = false;     // schedule by the provider's rate-limit headers
   bool header_fallback = true;  // without fresh headers: true: rpm_limit and tpm_limit decide; false: nothing does
   milliseconds header_timeout{5'000};  // how long to wait for the first header, at start and after a reset
   milliseconds reset_buffer{100};      // added to every reset the provider announces
+  config::replenishment replenishment = config::replenishment::automatic;
   bool operator==(const rate_limit_settings&) const = default;
+};
+
+/// What tells clients apart when the quota is shared among them. None of it: all are one client.
+struct client_attributes {
+  bool credential = true;  // as the client sent it
+  bool user = true;        // `user` of the body
+  bool address = true;     // without the port
+  bool operator==(const client_attributes&) const = default;
 };
 
 struct queue_settings {
@@ -40,7 +55,27 @@ struct queue_settings {
   milliseconds max_wait{600'000};               // longest wait of one request; Prefer: wait=N lowers it
   std::size_t max_in_flight = 0;                // metered requests at the upstream at once; 0: no bound
   std::optional<milliseconds> keepalive_after;  // `off`, or: a streaming request that waits this long gets SSE comments
+  std::optional<milliseconds> ageing{30'000};   // a waiting request rises one class per this long; `off`: never
+  unsigned default_priority = 3;                // class of a request that names none: 0 goes first, 7 last
+  client_attributes fair_share_by;
   bool operator==(const queue_settings&) const = default;
+};
+
+/// Limits of a model, in requests, tokens and, where a provider keeps two buckets, total tokens (cached ones included)
+/// a minute, an hour and a day. Absent: none that is known.
+struct model_limits {
+  std::optional<std::uint64_t> rpm, rph, rpd, tpm, tph, tpd, total_tpm, total_tph, total_tpd;
+  bool operator==(const model_limits&) const = default;
+};
+
+/// A kind of client: all that is given must match.
+struct client_rule {
+  std::optional<std::string> credential;  // secret; the key that the client sends
+  std::optional<std::string> user;
+  std::optional<address_range> address;
+  std::optional<unsigned> priority;  // class of a request that names none; absent: queue.default_priority
+  double weight = 1;                 // of its fair share
+  bool operator==(const client_rule&) const = default;
 };
 
 struct breaker_settings {
@@ -79,9 +114,11 @@ struct cerebras_settings {
   std::string api_key;               // secret; empty: the client's own Authorization goes through
   std::uint64_t rpm_limit = 30;      // requests a minute: the fallback, and what no header reports
   std::uint64_t tpm_limit = 60'000;  // tokens a minute: the fallback
+  std::map<std::string, model_limits, std::less<>> limits;  // by model; "*": every other
   rate_limit_settings rate_limits;
   queue_settings queue;
-  unsigned retries = 2;  // repeats of a metered request before its first response byte; 0: never
+  std::vector<client_rule> clients;  // the first that matches counts
+  unsigned retries = 2;              // repeats of a metered request before its first response byte; 0: never
   breaker_settings circuit_breaker;
   timeout_settings timeouts;
   tls_settings tls;

@@ -1,0 +1,228 @@
+#include "collections.hpp"
+
+#include <array>
+#include <map>
+#include <utility>
+
+#include "suggest.hpp"
+
+namespace cooldown::config {
+namespace {
+
+constexpr std::uint64_t largest_limit = 1'000'000'000'000;
+constexpr std::size_t longest_name = 256;
+constexpr std::string_view every_other = "*";
+
+/// Puts a good reading into its field.
+template <class Field, class T>
+std::optional<rejection> store(Field& field, reading<T> r) {
+  if (auto* bad = std::get_if<rejection>(&r)) return std::move(*bad);
+  field = static_cast<T>(std::move(std::get<T>(r)));
+  return std::nullopt;
+}
+
+bool expect(yaml_node::kind kind, std::string_view what, const std::string& path, const yaml_node& node,
+            value_reader& values) {
+  if (!node.refusal.empty()) {
+    values.complain(node.at, path, node.refusal);
+    return false;
+  }
+  if (node.type == kind) return true;
+  values.complain(node.at, path, "expected " + std::string(what) + ", found " + std::string(kind_name(node.type)));
+  return false;
+}
+
+/// Calls `use(name, value)` for each entry of a map, and complains of names that are none or come twice. False when
+/// anything was wrong.
+template <class Use>
+bool each_entry(const std::string& path, const yaml_node& node, value_reader& values, Use use) {
+  bool good = true;
+  std::map<std::string, int> seen;
+  for (auto const& [key, value] : node.entries) {
+    if (key.type != yaml_node::kind::scalar || !key.refusal.empty() || key.text.empty()) {
+      values.complain(key.at, path,
+                      key.refusal.empty() ? "expected a name, found " + std::string(kind_name(key.type)) : key.refusal);
+      good = false;
+      continue;
+    }
+    auto const [first, is_new] = seen.emplace(key.text, key.at.line);
+    if (!is_new) {
+      values.complain(key.at, path + '.' + printable(key.text),
+                      "duplicate key; first given at line " + std::to_string(first->second));
+      good = false;
+    }
+    good = use(key, value) && good;
+  }
+  return good;
+}
+
+bool unknown(const std::string& path, const yaml_node& key, const std::vector<std::string>& known,
+             value_reader& values) {
+  if (name_may_hold_secret(key.text)) {
+    values.complain(key.at, path, "unknown key (name hidden); a key is followed by ':' and a space");
+    return false;
+  }
+  auto const meant = nearest(key.text, known);
+  values.complain(key.at, path + '.' + printable(key.text),
+                  "unknown key " + quoted(key.text) + "; " +
+                      (meant.empty() ? "known here: " + joined(known, ", ") : "did you mean '" + meant + "'?"));
+  return false;
+}
+
+bool read_model(const std::string& path, const yaml_node& node, model_limits& into, value_reader& values) {
+  using field = std::optional<std::uint64_t> model_limits::*;
+  constexpr std::array<std::pair<std::string_view, field>, 9> fields{{{"rpm", &model_limits::rpm},
+                                                                      {"rph", &model_limits::rph},
+                                                                      {"rpd", &model_limits::rpd},
+                                                                      {"tpm", &model_limits::tpm},
+                                                                      {"tph", &model_limits::tph},
+                                                                      {"tpd", &model_limits::tpd},
+                                                                      {"total_tpm", &model_limits::total_tpm},
+                                                                      {"total_tph", &model_limits::total_tph},
+                                                                      {"total_tpd", &model_limits::total_tpd}}};
+  std::vector<std::string> names;
+  names.reserve(fields.size());
+  for (auto const& f : fields) names.emplace_back(f.first);
+  if (!expect(yaml_node::kind::map, "a map (" + joined(names, ", ") + ")", path, node, values)) return false;
+  return each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
+    for (auto const& f : fields) {
+      if (f.first != key.text) continue;
+      auto const at = f.second;
+      return values.read_scalar({.path = path + '.' + key.text, .kind = "integer"}, value, [&](std::string_view text) {
+        return store(into.*at, read_integer(text, 1, largest_limit));
+      });
+    }
+    return unknown(path, key, names, values);
+  });
+}
+
+bool read_match(const std::string& path, const yaml_node& node, client_rule& rule, value_reader& values) {
+  static const std::vector<std::string> names{"credential", "user", "address"};
+  if (!expect(yaml_node::kind::map, "a map (" + joined(names, ", ") + ")", path, node, values)) return false;
+  bool const good = each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
+    scalar_rule what{.path = path + '.' + key.text, .kind = "word"};
+    if (key.text == "credential") {
+      what.kind = "secret";
+      what.secret = true;
+      return values.read_scalar(what, value, [&](std::string_view text) -> std::optional<rejection> {
+        if (text.empty()) return rejection{"must not be empty"};
+        return store(rule.credential, read_secret(text));
+      });
+    }
+    if (key.text == "user") {
+      return values.read_scalar(what, value, [&](std::string_view text) -> std::optional<rejection> {
+        if (text.empty() || text.size() > longest_name)
+          return rejection{"must have between 1 and " + std::to_string(longest_name) + " bytes"};
+        rule.user = text;
+        return std::nullopt;
+      });
+    }
+    if (key.text == "address") {
+      what.kind = "address";
+      return values.read_scalar(what, value, [&](std::string_view text) -> std::optional<rejection> {
+        auto read = read_address_range(text);
+        if (!read.range) return rejection{std::move(read.why)};
+        rule.address = read.range;
+        return std::nullopt;
+      });
+    }
+    return unknown(path, key, names, values);
+  });
+  if (!good) return false;
+  if (rule.credential || rule.user || rule.address) return true;
+  values.complain(node.at, path, "needs at least one of " + joined(names, ", "));
+  return false;
+}
+
+bool read_client(const std::string& path, const yaml_node& node, client_rule& rule, value_reader& values) {
+  static const std::vector<std::string> names{"match", "priority", "weight"};
+  if (!expect(yaml_node::kind::map, "a map (" + joined(names, ", ") + ")", path, node, values)) return false;
+  bool matches = false;
+  bool const good = each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
+    auto const below = path + '.' + key.text;
+    if (key.text == "match") {
+      matches = true;
+      return read_match(below, value, rule, values);
+    }
+    if (key.text == "priority")
+      return values.read_scalar({.path = below, .kind = "integer"}, value,
+                                [&](std::string_view text) { return store(rule.priority, read_integer(text, 0, 7)); });
+    if (key.text == "weight")
+      return values.read_scalar({.path = below, .kind = "number"}, value, [&](std::string_view text) {
+        return store(rule.weight, read_decimal(text, 0.001, 1000));
+      });
+    return unknown(path, key, names, values);
+  });
+  if (!matches) values.complain(node.at, path, "has no 'match': say which clients it is for");
+  return good && matches;
+}
+
+}  // namespace
+
+bool read_limits(settings& s, const yaml_node& node, value_reader& values) {
+  std::string const path = "cerebras.limits";
+  auto& limits = s.cerebras.limits;
+  limits.clear();
+  if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
+  if (!expect(yaml_node::kind::map, "a map of model names", path, node, values)) return false;
+  return each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
+    if (key.text.size() > longest_name) {
+      values.complain(key.at, path, "the name of a model must not be longer than " + std::to_string(longest_name));
+      return false;
+    }
+    auto const below = path + '.' + printable(key.text);
+    auto const name = key.text == "default" ? every_other : std::string_view(key.text);
+    model_limits read;
+    if (!read_model(below, value, read, values)) return false;
+    bool const is_new = limits.emplace(name, read).second;
+    if (!is_new && name == every_other)
+      values.complain(key.at, below, "'default' and '*' mean the same; give one of them");
+    return is_new;
+  });
+}
+
+bool read_fair_share(settings& s, const yaml_node& node, value_reader& values) {
+  std::string const path = "cerebras.queue.fair_share_by";
+  static const std::vector<std::string> names{"credential", "user", "address"};
+  client_attributes chosen{false, false, false};
+  auto const take = [&](std::string_view text) -> std::optional<rejection> {
+    if (text == "credential") {
+      chosen.credential = true;
+    } else if (text == "user") {
+      chosen.user = true;
+    } else if (text == "address") {
+      chosen.address = true;
+    } else {
+      auto const meant = nearest(text, names);
+      return rejection{"must be one of " + joined(names, ", "), false,
+                       meant.empty() ? "" : " (did you mean '" + meant + "'?)"};
+    }
+    return std::nullopt;
+  };
+  bool good = true;
+  if (node.type == yaml_node::kind::list && node.refusal.empty()) {
+    for (auto const& item : node.items) good = values.read_scalar({.path = path, .kind = "word"}, item, take) && good;
+  } else if (node.type == yaml_node::kind::map && node.refusal.empty()) {
+    good = expect(yaml_node::kind::list, "a list", path, node, values);
+  } else {
+    good = values.read_scalar({.path = path, .kind = "list", .fallback = "[credential, user, address]"}, node, take);
+  }
+  if (good) s.cerebras.queue.fair_share_by = chosen;
+  return good;
+}
+
+bool read_clients(settings& s, const yaml_node& node, value_reader& values) {
+  std::string const path = "cerebras.clients";
+  auto& clients = s.cerebras.clients;
+  clients.clear();
+  if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
+  if (!expect(yaml_node::kind::list, "a list of rules", path, node, values)) return false;
+  bool good = true;
+  for (auto const& item : node.items) {
+    auto& rule = clients.emplace_back();
+    good = read_client(path + '[' + std::to_string(clients.size() - 1) + ']', item, rule, values) && good;
+  }
+  return good;
+}
+
+}  // namespace cooldown::config

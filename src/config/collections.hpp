@@ -1,0 +1,17 @@
+// The keys that hold more than one value: limits by model, what tells clients apart, rules for clients.
+#pragma once
+
+#include "value_reader.hpp"
+
+namespace cooldown::config {
+
+/// cerebras.limits: {MODEL: {rpm: 30, ...}, ...}; "default" and "*" stand for every other model.
+bool read_limits(settings& s, const yaml_node& node, value_reader& values);
+
+/// cerebras.queue.fair_share_by: a list of words, or one.
+bool read_fair_share(settings& s, const yaml_node& node, value_reader& values);
+
+/// cerebras.clients: [{match: {...}, priority: 0, weight: 2}, ...].
+bool read_clients(settings& s, const yaml_node& node, value_reader& values);
+
+}  // namespace cooldown::config
