@@ -67,9 +67,10 @@ ticket_guard::~ticket_guard() {
   gate_->update();
 }
 
-void ticket_guard::settle(std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens) {
+void ticket_guard::settle(std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
+                          std::uint64_t cached_tokens) {
   if (id_ == 0) return;
-  gate_->limiter_.settle(std::exchange(id_, 0), actual, prompt_tokens, steady_now());
+  gate_->limiter_.settle(std::exchange(id_, 0), actual, prompt_tokens, steady_now(), cached_tokens);
   gate_->update();
 }
 

@@ -22,8 +22,9 @@ constexpr const char* via = "1.1 cooldown-proxy";
 
 /// Fields that we write ourselves: the upstream's of the same name would contradict them.
 constexpr std::string_view own_fields[] = {
-    "x-ratelimit-limit-rpm",    "x-ratelimit-limit-tpm",  "x-ratelimit-current-tpm-limit", "x-ratelimit-remaining-tpm",
-    "x-ratelimit-queue-length", "x-circuitbreaker-state", "x-circuitbreaker-failures",     "x-ratelimit-delay"};
+    "x-ratelimit-limit-rpm",     "x-ratelimit-limit-tpm",    "x-ratelimit-current-tpm-limit",
+    "x-ratelimit-remaining-tpm", "x-ratelimit-queue-length", "x-circuitbreaker-state",
+    "x-circuitbreaker-failures", "x-ratelimit-delay",        "x-ratelimit-delay-forecast"};
 
 bool is_own(std::string_view name) {
   return std::any_of(std::begin(own_fields), std::end(own_fields),
@@ -86,6 +87,10 @@ class exchange {
   void append_common_fields(std::string& out);
   void note_outcome(bool success);
   bool wants_close() const { return !r_.keep_alive || a_.draining; }
+  bool comments() const { return settings_->cerebras.queue.keepalive_after && facts_.stream && r_.http11; }
+  std::optional<duration> client_limit() const;
+  std::string place_in_queue() const;
+  void note_release();
   scope_name scope() const { return {r_.credential, facts_.model}; }
   ticket_facts ticket() const;
 
@@ -97,6 +102,8 @@ class exchange {
   std::optional<ticket_guard> ticket_;
   duration waited_{};
   duration max_wait_{};
+  std::optional<duration> forecast_;  // the wait expected at submission, if there was to be one
+  bool forecast_judged_ = false;
   unsigned repeats_ = 0;
   bool trial_ = false;      // the breaker waits for our verdict
   bool committed_ = false;  // a keep-alive comment has sent the client's head already
@@ -120,13 +127,44 @@ ticket_facts exchange::ticket() const {
             .generates = r_.generates};
   t.body_bytes = r_.body.size();
   t.max_wait = max_wait_;
+  auto const standing =
+      a_.rules().standing_of({.credential = r_.key, .user = facts_.user, .address = c_.peer}, r_.urgency);
+  t.client = standing.client;
+  t.weight = standing.weight;
+  t.urgency = standing.urgency;
   return t;
+}
+
+/// How long the client will be there: by its own word, or by its timeout unless comments keep it patient.
+std::optional<duration> exchange::client_limit() const {
+  if (r_.prefer_wait) return r_.prefer_wait;
+  if (!r_.timeout) return std::nullopt;
+  if (comments() && std::max<duration>(*settings_->cerebras.queue.keepalive_after, comment_interval) < *r_.timeout)
+    return std::nullopt;
+  return r_.timeout;
+}
+
+/// A comment of the event stream.
+std::string exchange::place_in_queue() const {
+  auto const now = steady_now();
+  auto const standing = a_.limiter.standing_of(ticket_->id(), now);
+  if (!standing) return ": queued\n\n";
+  auto const left = std::max<duration>(std::chrono::seconds{1}, standing->expected - now);
+  return fmt::format(": queued, position {}, about {} s\n\n", standing->position, ceil_seconds(left).count());
+}
+
+void exchange::note_release() {
+  a_.stats.record_wait(seconds_of(waited_));
+  if (!forecast_ || std::exchange(forecast_judged_, true)) return;
+  a_.stats.record_forecast(seconds_of(*forecast_), seconds_of(waited_));
 }
 
 void exchange::append_common_fields(std::string& out) {
   auto const now = steady_now();
   append_status_fields(out, a_, r_.metered ? a_.limiter.status(scope(), now) : a_.limiter.latest_status(now));
   if (waited_ > duration::zero()) http::append_field(out, "X-RateLimit-Delay", decimal_seconds(waited_));
+  if (waited_ > duration::zero() && forecast_)
+    http::append_field(out, "X-RateLimit-Delay-Forecast", decimal_seconds(*forecast_));
   fmt::format_to(std::back_inserter(out), "Server-Timing: queue;dur={:.1f}, upstream;dur={:.1f}\r\n",
                  seconds_of(waited_) * 1e3, seconds_of(upstream_time_) * 1e3);
 }
@@ -157,6 +195,11 @@ task<bool> exchange::refuse(const refused& why) {
   record_.cost = why.cost;
   if (why.why == reason::request_too_large_for_limit)
     details.explanation = fmt::format("It costs about {:.0f} tokens; the limit is {:.0f} tokens.", why.cost, why.limit);
+  auto const limit = client_limit();
+  if (why.why == reason::queue_timeout && limit && *limit <= max_wait_)
+    details.explanation = *limit > duration::zero()
+                              ? fmt::format("Its client waits at most {}.", delay_in_words(*limit))
+                              : "Its client does not wait.";
   auto const done = co_await refuse(why.why, std::move(details));
   co_return done;
 }
@@ -165,8 +208,9 @@ task<bool> exchange::refuse(const refused& why) {
 task<std::optional<bool>> exchange::enter_queue() {
   using result = std::optional<bool>;
   max_wait_ = settings_->cerebras.queue.max_wait;
-  if (r_.prefer_wait) max_wait_ = std::min(max_wait_, *r_.prefer_wait);
-  auto const decided = a_.limiter.submit(ticket(), steady_now());
+  max_wait_ = std::min(max_wait_, client_limit().value_or(max_wait_));
+  auto const submitted = steady_now();
+  auto const decided = a_.limiter.submit(ticket(), submitted);
   if (auto const* const no = std::get_if<refused>(&decided)) {
     auto const why = *no;
     auto const done = co_await refuse(why);
@@ -178,7 +222,9 @@ task<std::optional<bool>> exchange::enter_queue() {
     a_.stats.record_wait(0);
     co_return result();
   }
-  ticket_.emplace(a_.gate, std::get<queued>(decided).id);
+  auto const& place = std::get<queued>(decided);
+  forecast_ = std::max(duration::zero(), place.expected - submitted);
+  ticket_.emplace(a_.gate, place.id);
   a_.gate.update();
   auto const over = co_await wait_for_release();
   co_return over;
@@ -189,9 +235,7 @@ task<std::optional<bool>> exchange::wait_for_release() {
   using kind = admission::result::what;
   auto const since = steady_now();
   auto const before = waited_;
-  auto const& comments_after = settings_->cerebras.queue.keepalive_after;
-  bool const comments = comments_after && facts_.stream && r_.http11;
-  auto next_comment = comments ? since + *comments_after : time_point::max();
+  auto next_comment = comments() ? since + *settings_->cerebras.queue.keepalive_after : time_point::max();
   c_.where = phase::queued;
   // Whoever comes (back) to the queue during shutdown is refused like those whom it met there.
   if (a_.draining) c_.ctl.fire(interruption::draining);
@@ -202,9 +246,8 @@ task<std::optional<bool>> exchange::wait_for_release() {
     record_.waited = seconds_of(waited_);
     if (woken.kind == kind::still_waiting) {
       next_comment = now + comment_interval;
-      auto const text = fmt::format(": queued for {} of at most {}, {} waiting\n\n", delay_in_words(waited_),
-                                    delay_in_words(max_wait_), a_.limiter.queue_length());
-      auto const sent = co_await send_comment(text);
+      auto text = place_in_queue();
+      auto const sent = co_await send_comment(std::move(text));
       if (sent) continue;
       c_.ctl.fire(interruption::client_gone);
       continue;
@@ -212,7 +255,7 @@ task<std::optional<bool>> exchange::wait_for_release() {
     c_.where = phase::exchanging;
     record_.cost = a_.limiter.cost_of(ticket_->id());
     if (woken.kind == kind::released) {
-      a_.stats.record_wait(seconds_of(waited_));
+      note_release();
       co_return result();
     }
     if (woken.kind == kind::refused) {
@@ -333,7 +376,9 @@ std::string exchange::client_head(bool keep_alive, std::optional<std::size_t> le
   http::nominations const nominated(head_.fields);
   for (auto const& f : head_.fields) {
     if (http::is_hop_by_hop(f.name) || is_own(f.name) || nominated.contains(f.name)) continue;
-    if (iequals(f.name, "content-length") && (length || head_.body.how == http::body_framing::kind::chunked)) continue;
+    // A 204 has no body whatever it says (RFC 9110 §8.6); a client that believed it would wait for one.
+    bool const no_length = length || head_.status == 204 || head_.body.how == http::body_framing::kind::chunked;
+    if (no_length && iequals(f.name, "content-length")) continue;
     http::append_field(out, f.name, f.value);
   }
   if (length) http::append_field(out, "Content-Length", std::to_string(*length));
@@ -401,6 +446,14 @@ task<std::optional<bool>> exchange::handle_429() {
     auto const done = co_await refuse(why);
     co_return result(done);
   }
+  if (!whole) {
+    // With a length of its own, what came of it would look complete.
+    ++a_.stats.answers_cut;
+    refusal_details details;
+    details.retry_after = retry_after_of(head_.fields, wall_now()).value_or(std::chrono::seconds{1});
+    auto const done = co_await refuse(reason::upstream_unavailable, std::move(details));
+    co_return result(done);
+  }
   auto const done = co_await answer_with(std::move(body));
   co_return result(done);
 }
@@ -462,7 +515,7 @@ task<bool> exchange::relay_answer() {
       a_.stats.prompt_tokens += used->prompt_tokens;
       a_.stats.completion_tokens += used->completion_tokens;
       a_.stats.cached_tokens += used->cached_tokens;
-      ticket_->settle(total, used->prompt_tokens);
+      ticket_->settle(total, used->prompt_tokens, used->cached_tokens);
     } else {
       ticket_->settle(std::nullopt, std::nullopt);
     }

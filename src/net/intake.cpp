@@ -8,6 +8,8 @@
 #include "cooldown/http/chunked.hpp"
 #include "cooldown/http/error_body.hpp"
 #include "cooldown/http/fields.hpp"
+#include "cooldown/http/patience.hpp"
+#include "cooldown/http/priority.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -41,25 +43,6 @@ std::string_view view_of(const boost::beast::flat_buffer& b) {
 bool ends_with_path(std::string_view path, std::string_view tail) {
   if (path.ends_with('/')) path.remove_suffix(1);
   return path.ends_with(tail);
-}
-
-/// wait=N of a Prefer field (RFC 7240 §2).
-std::optional<duration> wait_preference(const http::request_head& head) {
-  for (auto const& f : head.fields) {
-    if (!iequals(f.name, "prefer")) continue;
-    std::string_view rest = f.value;
-    std::string_view preference;
-    while (next_token(rest, ',', preference)) {
-      preference = trim(preference.substr(0, preference.find(';')));
-      if (!istarts_with(preference, "wait")) continue;
-      auto value = trim(preference.substr(4));
-      if (value.empty() || value.front() != '=') continue;
-      value = trim(value.substr(1));
-      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-      if (auto const n = parse_u64(value); n && *n <= 366ULL * 86400) return std::chrono::seconds{*n};
-    }
-  }
-  return std::nullopt;
 }
 
 /// Fields of the client's that do not go on: hop-by-hop ones, framing, and those we write ourselves.
@@ -109,13 +92,16 @@ void take_facts(const http::request_head& head, client_connection& c, const conf
   bool const embedding = ends_with_path(path, "/embeddings");
   r.metered = r.method == "POST" && (completion || embedding);
   r.generates = completion;
-  r.prefer_wait = wait_preference(head);
+  r.prefer_wait = http::wait_preference(head.fields);
+  r.timeout = http::client_timeout(head.fields);
+  r.urgency = http::urgency_of(head.fields);
   auto const encoding = head.find("content-encoding");
   r.identity_body = !encoding || iequals(*encoding, "identity") || encoding->empty();
   if (c.serves != role::proxy) return;
+  auto const authorization = head.find("authorization").value_or("");
+  r.key = c.shared.credential_of(key_of(authorization));
   // With a key of our own all clients share its quota.
-  r.credential =
-      settings.cerebras.api_key.empty() ? c.shared.credential_of(head.find("authorization").value_or("")) : 0;
+  r.credential = settings.cerebras.api_key.empty() ? c.shared.credential_of(authorization) : 0;
   write_upstream_head(head, settings, r);
 }
 

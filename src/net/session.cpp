@@ -22,12 +22,13 @@ task<bool> next_request(client_connection& c, bool first) {
   co_return !ec && !c.ctl.fired();
 }
 
-/// Answers a request that was refused while it was read; the client may still be sending.
-task<void> refuse_and_close(client_connection& c, const request* r, local_reply reply) {
+/// Answers a request that was refused while it was read; the client may still be sending. A HEAD whose head was sound
+/// is known for one, and gets no body.
+task<void> refuse_and_close(client_connection& c, const request& r, local_reply reply) {
   scope_status const nothing;
   if (c.serves == role::proxy) append_status_fields(reply.fields, c.shared, nothing);
   c.ctl.reset();
-  auto const ec = co_await send(c, r, reply, true);
+  auto const ec = co_await send(c, &r, reply, true);
   if (!ec) co_await c.linger();
 }
 
@@ -38,13 +39,13 @@ task<bool> serve_one(client_connection& c) {
   auto head = co_await read_head(c, r);
   if (head.kind == intake_result::what::closed) co_return false;
   if (head.kind == intake_result::what::refused) {
-    co_await refuse_and_close(c, nullptr, std::move(head.refusal));
+    co_await refuse_and_close(c, r, std::move(head.refusal));
     co_return false;
   }
   auto body = co_await read_body(c, r);
   if (body.kind == intake_result::what::closed) co_return false;
   if (body.kind == intake_result::what::refused) {
-    co_await refuse_and_close(c, nullptr, std::move(body.refusal));
+    co_await refuse_and_close(c, r, std::move(body.refusal));
     co_return false;
   }
   c.where = phase::exchanging;

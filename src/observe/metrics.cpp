@@ -1,3 +1,4 @@
+#include <limits>
 #include <sstream>
 #include <vector>
 
@@ -37,6 +38,15 @@ class exposition {
   template <class T>
   void gauge(const char* name, const char* help, T value) {
     add(family(name, help, MetricType::Gauge), static_cast<double>(value));
+  }
+  template <std::size_t n>
+  void histogram_of(const char* name, const char* help, const histogram<n>& from) {
+    auto& h = family(name, help, MetricType::Histogram).metric.emplace_back().histogram;
+    for (std::size_t i = 0; i <= n; ++i) {
+      h.sample_count += from.counts[i];
+      h.bucket.push_back({h.sample_count, i < n ? from.bounds[i] : std::numeric_limits<double>::infinity()});
+    }
+    h.sample_sum = from.sum;
   }
   std::string text() const {
     std::ostringstream out;
@@ -92,15 +102,10 @@ std::string metrics_text(const sources& from, time_point now) {
   for (auto const& [code, n] : s.refusals) exposition::add(refusals, static_cast<double>(n), {{"code", code}});
   limiter_families(out, from.limiter, now);
 
-  auto& waits =
-      out.family("wait_seconds", "Time from submission to release of metered requests.", MetricType::Histogram);
-  auto& h = waits.metric.emplace_back().histogram;
-  for (std::size_t i = 0; i < s.waits.size(); ++i) {
-    h.sample_count += s.waits[i];
-    if (i < stats::wait_bounds.size()) h.bucket.push_back({h.sample_count, stats::wait_bounds[i]});
-  }
-  h.bucket.push_back({h.sample_count, std::numeric_limits<double>::infinity()});
-  h.sample_sum = s.wait_sum;
+  out.histogram_of("wait_seconds", "Time from submission to release of metered requests.", s.waits);
+  out.histogram_of("forecast_error_ratio",
+                   "How far the wait forecast at submission was off, as a share of it, for requests that waited.",
+                   s.forecast_errors);
 
   auto& tokens = out.family("tokens_total", "Tokens that usage reported.", MetricType::Counter);
   exposition::add(tokens, static_cast<double>(s.prompt_tokens), {{"kind", "prompt"}});

@@ -12,9 +12,19 @@ namespace json = boost::json;
 
 json::object budget(const scope_report::budget_report& b, time_point now) {
   json::object o{{"resource", name_of(b.counts)}, {"window", name_of(b.over)},  {"limit", b.limit},
-                 {"remaining", b.level},          {"refill", name_of(b.model)}, {"reported", b.reported}};
+                 {"remaining", b.level},          {"refill", name_of(b.model)}, {"refill_confirmed", b.confirmed},
+                 {"reported", b.reported}};
   if (b.next_reset) o["reset_in_seconds"] = seconds_of(*b.next_reset - now);
   return o;
+}
+
+json::object waiting(const scope_report::waiting_ticket& t, std::size_t position) {
+  return {{"position", position},
+          {"client", t.client % 1'000'000},
+          {"urgency", t.urgency},
+          {"tokens", t.cost},
+          {"waited_seconds", seconds_of(t.waited)},
+          {"expected_in_seconds", seconds_of(t.expected_in)}};
 }
 
 }  // namespace
@@ -24,13 +34,17 @@ std::string status_json(const sources& from, time_point now) {
   for (auto const& s : from.limiter.report(now)) {
     json::array budgets;
     for (auto const& b : s.budgets) budgets.push_back(budget(b, now));
+    json::array queue;
+    for (auto const& t : s.waiting) queue.push_back(waiting(t, queue.size() + 1));
     json::object o{{"model", http::utf8_text(s.model)},
                    {"credential", s.credential % 1'000'000},
                    {"queued", s.queued},
                    {"in_flight", s.in_flight},
                    {"decided_by", s.decides == basis::headers ? "headers" : "configuration"},
                    {"tokens_per_character", s.tokens_per_char},
-                   {"budgets", std::move(budgets)}};
+                   {"used_share_of_reserved", s.use_share},
+                   {"budgets", std::move(budgets)},
+                   {"waiting", std::move(queue)}};
     if (s.tokens.last_update) o["last_headers_seconds_ago"] = seconds_of(now - *s.tokens.last_update);
     scopes.push_back(std::move(o));
   }

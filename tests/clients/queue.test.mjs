@@ -62,11 +62,27 @@ for (const sdk of sdks) {
     const { proxy } = await startSmall(t);
     const client = sdk.create(proxy.origin, { maxRetries: 0 });
     await leaveLittle(client);
-    const waiter = client.chat.completions.create(chat(3000), { timeout: 1500 });
+    // The SDK tells its timeout; Prefer makes the request wait all the same.
+    const waiter = client.chat.completions.create(chat(3000), { timeout: 1500, headers: { Prefer: 'wait=60' } });
     waiter.catch(() => {});
     await eventually('it waits', async () => (await proxy.queueLength()) === 1, 1500);
     await assert.rejects(waiter, sdk.errors.APIConnectionTimeoutError);
     await eventually('its place is free', async () => (await proxy.queueLength()) === 0, 2000);
+  });
+
+  test(`${sdk.name}: a timeout that is too short for the wait is answered at once`, { timeout }, async (t) => {
+    const { sim, proxy } = await startSmall(t);
+    const client = sdk.create(proxy.origin, { maxRetries: 0 });
+    await leaveLittle(client);
+    for (const stream of [false, true]) {
+      const error = await client.chat.completions
+        .create(chat(3000, { stream }), { timeout: 10_000 })
+        .then(() => assert.fail('it must be refused'), (reason) => reason);
+      assert.ok(error instanceof sdk.errors.RateLimitError, error);
+      assert.equal(sdk.codes(error).code, 'queue_timeout');
+      assert.ok(Number(sdk.header(error, 'retry-after-ms')) > 20_000, 'the time until it can go');
+    }
+    assert.equal((await sim.stats()).models.test.refusals, 0, 'the provider was not asked');
   });
 
   test(`${sdk.name}: aborting while streaming stops the provider`, { timeout }, async (t) => {

@@ -95,6 +95,20 @@ TEST(ProviderRefusal, ShouldRetryFalsePassesAtOnce) {
   EXPECT_EQ(upstream.count(), 1U);
 }
 
+TEST(ProviderRefusal, CutShortIsNotPassedOnAsWhole) {
+  fake_upstream upstream([](auto const&, tcp_client& c) {
+    c.send(
+        "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\nx-should-retry: false\r\nContent-Length: 500\r\n\r\n"
+        R"({"message":"You exceeded)");
+    return false;
+  });
+  proxy p(upstream);
+  auto const r = p.fetch(chat());
+  EXPECT_EQ(r.status, 503);
+  EXPECT_EQ(r.field("x-ratelimit-reason"), "upstream_unavailable");
+  EXPECT_EQ(r.field("retry-after"), "7");
+}
+
 TEST(ProviderRefusal, OfAnUnmeteredRequestIsItsClients) {
   fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(quota_refusal("retry-after: 1\r\n")); });
   proxy p(upstream);

@@ -115,6 +115,18 @@ TEST(Http, HeadHasNoBody) {
   EXPECT_EQ(upstream.connections(), 1);
 }
 
+TEST(Http, HeadThatIsRefusedHasNoBody) {
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(ok_response("{}")); });
+  proxy p(upstream, {{"server.max_body_size", "1KiB"}, {"server.body_timeout", "200ms"}});
+  for (std::string const length : {"2000", "10"}) {
+    tcp_client c(p.port());
+    c.send("HEAD /v1/models HTTP/1.1\r\nHost: h\r\nContent-Length: " + length + "\r\n\r\n");
+    auto const answer = c.read_all();
+    EXPECT_THAT(answer, HasSubstr(length == "10" ? " 408 " : " 413 "));
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+  }
+}
+
 TEST(Http, NoContentAndNotModifiedHaveNoBody) {
   for (std::string const status : {"204 No Content", "304 Not Modified"}) {
     fake_upstream upstream([&](auto const& r, tcp_client& c) {
@@ -127,6 +139,18 @@ TEST(Http, NoContentAndNotModifiedHaveNoBody) {
     c.send(get_request("/v1/x"));
     EXPECT_EQ(read_response(c).body, "{}");
   }
+}
+
+TEST(Http, NoContentHasNoLengthEither) {
+  fake_upstream upstream([](auto const& r, tcp_client& c) {
+    return c.send(r.number == 0 ? "HTTP/1.1 204 No Content\r\nContent-Length: 1\r\n\r\nx" : ok_response("{}"));
+  });
+  proxy p(upstream);
+  tcp_client c(p.port());
+  c.send(get_request("/v1/x"));
+  EXPECT_EQ(read_response(c).field("content-length"), "");
+  c.send(get_request("/v1/y"));
+  EXPECT_EQ(read_response(c).body, "{}") << "the connection is in step";
 }
 
 TEST(Http, InterimResponsesAreNotTheAnswer) {

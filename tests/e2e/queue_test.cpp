@@ -279,7 +279,7 @@ TEST(Queue, KeepaliveCommentsThenTheStream) {
   EXPECT_THAT(head, StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(head, HasSubstr("text/event-stream"));
   EXPECT_THAT(head, HasSubstr("X-RateLimit-Delay: "));
-  EXPECT_THAT(streaming.read_until("\n\n"), HasSubstr(": queued for "));
+  EXPECT_THAT(streaming.read_until("\n\n"), HasSubstr(": queued, position "));
   door.set();
   auto const rest = streaming.read_until("0\r\n\r\n");
   EXPECT_THAT(rest, HasSubstr("data: 1\n\n"));
@@ -300,7 +300,7 @@ TEST(Queue, RefusalAfterCommentsIsAnEvent) {
   auto const r = p.fetch(chat("x", "Prefer: wait=1\r\n", true));
   EXPECT_EQ(r.status, 200);
   EXPECT_TRUE(r.complete);
-  EXPECT_THAT(r.body, StartsWith(": queued for "));
+  EXPECT_THAT(r.body, StartsWith(": queued, position "));
   auto const at = r.body.find("data: ");
   ASSERT_NE(at, std::string::npos);
   auto const error = boost::json::parse(r.body.substr(at + 6));

@@ -121,6 +121,23 @@ TEST_F(Report, HistogramIsCumulativeAndComplete) {
   EXPECT_DOUBLE_EQ(samples["cooldown_wait_seconds_sum"], 1102.0555);
 }
 
+TEST_F(Report, ForecastErrorsAreRelative) {
+  counts.record_forecast(10, 10.5);  // 5 %
+  counts.record_forecast(10, 5);     // half
+  counts.record_forecast(0, 0.05);   // of a tenth of a second
+  counts.record_forecast(1, 9);      // eight times
+  auto samples = samples_of(metrics_text(from(), now));
+  auto const below = [&](const char* le) {
+    return samples.at(std::string("cooldown_forecast_error_ratio_bucket{le=\"") + le + "\"}");
+  };
+  EXPECT_EQ(below("0.01"), 0);
+  EXPECT_EQ(below("0.1"), 1);
+  EXPECT_EQ(below("0.5"), 3);
+  EXPECT_EQ(below("3"), 3);
+  EXPECT_EQ(below("+Inf"), 4);
+  EXPECT_DOUBLE_EQ(samples["cooldown_forecast_error_ratio_sum"], 9.05);
+}
+
 TEST_F(Report, StatusIsJson) {
   use("m");
   auto const status = boost::json::parse(status_json(from(), now));

@@ -53,7 +53,8 @@ class ticket_guard {
   ticket_id id() const { return id_; }
 
   /// The answer is over. `actual` tokens, if known.
-  void settle(std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens);
+  void settle(std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
+              std::uint64_t cached_tokens = 0);
   /// Nothing of the request reached the provider: it leaves the queue, or what was reserved is given back.
   void not_sent();
 

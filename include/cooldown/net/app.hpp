@@ -11,6 +11,7 @@
 #include "cooldown/core/cerebras_limiter.hpp"
 #include "cooldown/core/circuit_breaker.hpp"
 #include "cooldown/net/admission.hpp"
+#include "cooldown/net/client_rules.hpp"
 #include "cooldown/net/interrupt.hpp"
 #include "cooldown/net/upstream_pool.hpp"
 #include "cooldown/observe/log.hpp"
@@ -32,6 +33,9 @@ class app {
 
   /// The settings of now. Sessions take a copy of the pointer for each exchange.
   std::shared_ptr<const config::settings> settings() const { return settings_; }
+
+  /// What they grant whom.
+  const client_rules& rules() const { return rules_; }
 
   observe::sources sources() const;
 
@@ -55,8 +59,11 @@ class app {
   std::set<client_connection*> connections;  // open ones, each of which removes itself
 
  private:
+  client_rules rules_of(const config::settings& settings) const;
+
   std::shared_ptr<const config::settings> settings_;
   std::string salt_;
+  client_rules rules_;
   std::set<std::string> complaints_;
   time_point started_ = steady_now();
 };

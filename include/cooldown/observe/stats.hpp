@@ -1,12 +1,29 @@
 // Plain counters of the io thread. Nothing here is atomic, because nobody else writes.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
 
 namespace cooldown::observe {
+
+/// Observations by upper bound; the last bucket has none.
+template <std::size_t n>
+struct histogram {
+  std::array<double, n> bounds;
+  std::array<std::uint64_t, n + 1> counts{};
+  double sum = 0;
+
+  void record(double value) {
+    std::size_t i = 0;
+    while (i < n && value > bounds[i]) ++i;
+    ++counts[i];
+    sum += value;
+  }
+};
 
 struct stats {
   std::uint64_t connections_accepted = 0;
@@ -28,16 +45,15 @@ struct stats {
   std::map<unsigned, std::uint64_t> responses;                 // by status, as the client saw it
   std::map<std::string, std::uint64_t, std::less<>> refusals;  // ours, by code (outcome.hpp): a bounded set
 
-  /// Waits of released tickets, in seconds; the last bucket is unbounded.
-  static constexpr std::array<double, 10> wait_bounds{0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 600};
-  std::array<std::uint64_t, wait_bounds.size() + 1> waits{};
-  double wait_sum = 0;
+  histogram<10> waits{.bounds = {0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 600}};  // of released tickets, in seconds
+  /// How far the wait forecast at submission was off, as a share of it.
+  histogram<10> forecast_errors{.bounds = {0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3}};
 
-  void record_wait(double seconds) {
-    std::size_t i = 0;
-    while (i < wait_bounds.size() && seconds > wait_bounds[i]) ++i;
-    ++waits[i];
-    wait_sum += seconds;
+  void record_wait(double seconds) { waits.record(seconds); }
+
+  /// In seconds. A tenth of one is as near as a short wait can be told.
+  void record_forecast(double forecast, double actual) {
+    forecast_errors.record(std::abs(actual - forecast) / std::max(forecast, 0.1));
   }
 };
 

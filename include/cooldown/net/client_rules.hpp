@@ -1,0 +1,54 @@
+// Which client a request is of, and what the configuration grants it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "cooldown/config/config.hpp"
+
+namespace cooldown::net {
+
+/// What is known of a request's sender.
+struct sender {
+  std::uint64_t credential = 0;  // salted hash of the key that it sent
+  std::string_view user;         // of the body; empty: not given
+  std::string_view address;
+};
+
+/// How the queue treats a request.
+struct client_standing {
+  std::uint64_t client = 0;  // a salted hash of what tells clients apart
+  double weight = 1;
+  std::uint8_t urgency = 3;
+};
+
+class client_rules {
+ public:
+  /// A salted hash of anything, the same for equal texts.
+  using hasher = std::function<std::uint64_t(std::string_view)>;
+
+  client_rules(const config::cerebras_settings& settings, hasher hash);
+
+  /// `asked`: the urgency that the request itself names.
+  client_standing standing_of(const sender& who, std::optional<std::uint8_t> asked) const;
+
+ private:
+  struct rule {
+    std::optional<std::uint64_t> credential;
+    config::client_rule match;
+  };
+  const rule* find(const sender& who) const;
+
+  hasher hash_;
+  config::client_attributes told_apart_by_;
+  std::uint8_t default_urgency_;
+  std::vector<rule> rules_;
+};
+
+/// The key of an Authorization field: without its scheme, where that is Bearer.
+std::string_view key_of(std::string_view authorization);
+
+}  // namespace cooldown::net

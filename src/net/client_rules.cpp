@@ -1,0 +1,56 @@
+#include "cooldown/net/client_rules.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "cooldown/core/ascii.hpp"
+
+namespace cooldown::net {
+
+client_rules::client_rules(const config::cerebras_settings& settings, hasher hash)
+    : hash_(std::move(hash)),
+      told_apart_by_(settings.queue.fair_share_by),
+      default_urgency_(static_cast<std::uint8_t>(settings.queue.default_priority)) {
+  for (auto const& from : settings.clients) {
+    auto& r = rules_.emplace_back(rule{std::nullopt, from});
+    if (from.credential) r.credential = hash_(*from.credential);
+    r.match.credential.reset();
+  }
+}
+
+const client_rules::rule* client_rules::find(const sender& who) const {
+  if (rules_.empty()) return nullptr;
+  auto const address = config::read_address(who.address);
+  auto const found = std::find_if(rules_.begin(), rules_.end(), [&](const rule& r) {
+    if (r.credential && *r.credential != who.credential) return false;
+    if (r.match.user && *r.match.user != who.user) return false;
+    return !r.match.address || (address && r.match.address->contains(*address));
+  });
+  return found == rules_.end() ? nullptr : &*found;
+}
+
+client_standing client_rules::standing_of(const sender& who, std::optional<std::uint8_t> asked) const {
+  client_standing standing;
+  // A zero byte stands in neither an address nor a number: no two senders share a text.
+  std::string identity;
+  if (told_apart_by_.credential) identity += std::to_string(who.credential);
+  identity += '\0';
+  if (told_apart_by_.address) identity += who.address;
+  identity += '\0';
+  if (told_apart_by_.user) identity += who.user;
+  standing.client = hash_(identity);
+  standing.urgency = default_urgency_;
+  if (auto const* const r = find(who)) {
+    standing.weight = r->match.weight;
+    if (r->match.priority) standing.urgency = static_cast<std::uint8_t>(*r->match.priority);
+  }
+  if (asked) standing.urgency = *asked;
+  return standing;
+}
+
+std::string_view key_of(std::string_view authorization) {
+  return istarts_with(authorization, "bearer ") ? trim(authorization.substr(7)) : authorization;
+}
+
+}  // namespace cooldown::net

@@ -1,0 +1,90 @@
+// Who counts as one client, and what rules grant it.
+#include "cooldown/net/client_rules.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace cooldown;
+using namespace cooldown::net;
+
+namespace {
+
+std::uint64_t hash(std::string_view text) {
+  return std::hash<std::string>{}("salt" + std::string(text));
+}
+
+client_rules rules(const config::cerebras_settings& s = {}) {
+  return {s, hash};
+}
+
+config::client_rule rule(std::optional<std::string> credential, std::optional<std::string> user,
+                         const std::string& address = "") {
+  config::client_rule r;
+  r.credential = std::move(credential);
+  r.user = std::move(user);
+  if (!address.empty()) r.address = config::read_address_range(address).range;
+  return r;
+}
+
+sender from(std::string_view key, std::string_view user = "", std::string_view address = "192.0.2.1") {
+  return {.credential = hash(key), .user = user, .address = address};
+}
+
+}  // namespace
+
+TEST(ClientRules, EveryAttributeTellsClientsApart) {
+  auto const r = rules();
+  auto const one = r.standing_of(from("a", "u"), std::nullopt).client;
+  EXPECT_EQ(r.standing_of(from("a", "u"), 0).client, one) << "the urgency does not";
+  EXPECT_NE(r.standing_of(from("b", "u"), std::nullopt).client, one);
+  EXPECT_NE(r.standing_of(from("a", "v"), std::nullopt).client, one);
+  EXPECT_NE(r.standing_of(from("a", "u", "192.0.2.2"), std::nullopt).client, one);
+}
+
+TEST(ClientRules, OnlyChosenAttributesDo) {
+  config::cerebras_settings s;
+  s.queue.fair_share_by = {false, true, false};
+  auto const by_user = rules(s);
+  EXPECT_EQ(by_user.standing_of(from("a", "u"), {}).client, by_user.standing_of(from("b", "u", "::1"), {}).client);
+  EXPECT_NE(by_user.standing_of(from("a", "u"), {}).client, by_user.standing_of(from("a", "v"), {}).client);
+  s.queue.fair_share_by = {false, false, false};
+  auto const as_one = rules(s);
+  EXPECT_EQ(as_one.standing_of(from("a", "u"), {}).client, as_one.standing_of(from("b", "v", "::1"), {}).client);
+}
+
+TEST(ClientRules, AttributesDoNotRunIntoEachOther) {
+  config::cerebras_settings s;
+  s.queue.fair_share_by = {false, true, true};
+  auto const r = rules(s);
+  EXPECT_NE(r.standing_of(from("", "1", "10.0.0.1"), {}).client, r.standing_of(from("", "", "10.0.0.11"), {}).client);
+}
+
+TEST(ClientRules, TheFirstThatMatchesCounts) {
+  config::cerebras_settings s;
+  s.queue.default_priority = 4;
+  s.clients = {rule("csk-1", "night"), rule("csk-1", std::nullopt), rule(std::nullopt, std::nullopt, "10.0.0.0/8")};
+  s.clients[0].priority = 7;
+  s.clients[0].weight = 0.5;
+  s.clients[1].weight = 3;
+  s.clients[2].priority = 0;
+  auto const r = rules(s);
+  auto const check = [&](const sender& who, double weight, unsigned urgency) {
+    auto const got = r.standing_of(who, std::nullopt);
+    EXPECT_EQ(got.weight, weight) << who.user << " at " << who.address;
+    EXPECT_EQ(got.urgency, urgency) << who.user << " at " << who.address;
+  };
+  check(from("csk-1", "night"), 0.5, 7);
+  check(from("csk-1", "day", "10.1.1.1"), 3, 4);
+  check(from("csk-2", "night", "10.1.1.1"), 1, 0);
+  check(from("csk-2", "night", "::ffff:10.1.1.1"), 1, 0);
+  check(from("csk-2", "night"), 1, 4);
+  check(from("csk-2", "night", ""), 1, 4);
+  EXPECT_EQ(r.standing_of(from("csk-1", "night"), 1).urgency, 1U) << "the request's own word goes before a rule's";
+  EXPECT_EQ(r.standing_of(from("csk-1", "night"), 1).weight, 0.5);
+}
+
+TEST(ClientRules, KeysComeWithoutTheirScheme) {
+  EXPECT_EQ(key_of("Bearer csk-1"), "csk-1");
+  EXPECT_EQ(key_of("bearer   csk-1"), "csk-1");
+  EXPECT_EQ(key_of("Basic abc"), "Basic abc");
+  EXPECT_EQ(key_of(""), "");
+}
