@@ -1,0 +1,61 @@
+// One request as an application makes it, and what a provider answers to it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cooldown/core/cerebras_limiter.hpp"
+#include "cooldown/core/header_view.hpp"
+#include "cooldown/sim/model_quota.hpp"
+#include "cooldown/sim/rate_headers.hpp"
+
+#include "quota/workload.hpp"
+
+namespace cooldown::bench {
+
+/// Lives from the application's request to its answer, through all repetitions by its SDK.
+struct call {
+  std::uint64_t serial = 0;  // in the order of arrival
+  const client_group* group = nullptr;
+  std::size_t connection = 0;
+  std::uint64_t client = 0;
+  int model = 0;
+  request_size size;
+  sim::request_facts facts;
+  int output = 0;
+  bool stream = false;
+  std::optional<duration> patience;  // after that its client leaves
+
+  time_point began{};
+  time_point submitted{};  // the last time
+  time_point sent{};       // the last time
+  unsigned repetitions = 0;
+  bool over = false;
+  std::optional<time_point> admitted;
+  std::optional<sim::reservation> held;  // admitted, not yet settled
+  std::optional<double> forecast;        // seconds from `submitted`
+  ticket_id ticket = 0;                  // of our limiter
+  double believed = 0;                   // to be left when it was sent; for traces
+
+  double tokens() const { return static_cast<double>(facts.input_tokens + output); }
+};
+using call_ptr = std::shared_ptr<call>;
+
+using rate_headers = std::vector<sim::rate_header>;
+
+inline std::vector<header_field> view(const rate_headers& from) {
+  std::vector<header_field> fields;
+  fields.reserve(from.size());
+  for (auto const& h : from) fields.push_back({h.name, h.value});
+  return fields;
+}
+
+/// A 429 of the provider's.
+struct provider_refusal {
+  rate_headers headers;  // with retry-after
+  sim::api_error error;
+  duration retry_after;
+};
+
+}  // namespace cooldown::bench

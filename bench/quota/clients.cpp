@@ -1,0 +1,146 @@
+#include "quota/clients.hpp"
+
+#include <algorithm>
+
+namespace cooldown::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr unsigned sdk_repetitions = 2;
+constexpr auto rest_after_loss = 1s;
+
+int between(std::mt19937_64& random, range r) {
+  return std::uniform_int_distribution<int>(r.low, r.high)(random);
+}
+
+std::mt19937_64 seeded(unsigned seed, std::size_t index, unsigned purpose) {
+  std::seed_seq s{seed, static_cast<unsigned>(index), purpose};
+  return std::mt19937_64(s);
+}
+
+/// OpenAI's SDKs: the time told, if it is sensible; otherwise half a second, doubling to eight, up to a quarter less.
+duration sdk_pause(unsigned repetitions, std::optional<duration> told, std::mt19937_64& random) {
+  if (told && *told > 0s && *told <= 60s) return *told;
+  auto const pause = std::min(0.5 * static_cast<double>(1U << std::min(repetitions, 4U)), 8.0);
+  return duration_of_seconds(pause * std::uniform_real_distribution<double>(0.75, 1)(random));
+}
+
+}  // namespace
+
+clients::clients(event_loop& loop, const workload& w, unsigned seed, hooks h)
+    : loop_(loop), w_(w), hooks_(std::move(h)), jitter_(seeded(seed, 0, 3)) {
+  std::uint64_t client = 0;
+  for (auto const& group : w.groups) {
+    if (group.one_client) ++client;
+    for (int i = 0; i < group.connections; ++i) {
+      if (!group.one_client) ++client;
+      auto const index = connections_.size();
+      connections_.push_back({&group, client, seeded(seed, index, 1), seeded(seed, index, 2)});
+    }
+  }
+}
+
+void clients::start() {
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    switch (connections_[i].group->how) {
+      case pace::closed:
+        ask(i);
+        break;
+      case pace::poisson:
+        ask_poisson(i);
+        break;
+      case pace::bursts:
+        ask_in_bursts(i);
+        break;
+    }
+  }
+}
+
+void clients::ask_poisson(std::size_t index) {
+  auto const& g = *connections_[index].group;
+  loop_.after(exponential(index, g.connections / g.rate), [this, index] {
+    ask_poisson(index);
+    ask(index);
+  });
+}
+
+void clients::ask_in_bursts(std::size_t index) {
+  ask(index);
+  loop_.after(connections_[index].group->every, [this, index] { ask_in_bursts(index); });
+}
+
+duration clients::exponential(std::size_t index, double mean) {
+  return duration_of_seconds(std::exponential_distribution<double>(1 / mean)(connections_[index].when));
+}
+
+call_ptr clients::make(std::size_t index) {
+  auto& from = connections_[index];
+  auto const& g = *from.group;
+  auto c = std::make_shared<call>();
+  c->serial = next_serial_++;
+  c->group = &g;
+  c->connection = index;
+  c->client = from.client;
+  c->model = g.model;
+  c->began = loop_.now();
+  auto const chars = between(from.random, g.input_chars);
+  c->size.input_chars = static_cast<std::uint64_t>(chars);
+  c->facts.input_tokens = static_cast<std::int64_t>(chars / w_.chars_per_token);
+  c->output = g.reply;
+  if (g.max_output) {
+    auto const most = between(from.random, *g.max_output);
+    c->size.max_output_tokens = static_cast<std::uint64_t>(most);
+    c->facts.max_output = most;
+    c->output = std::min(g.reply, most);
+  }
+  c->stream = between(from.random, {0, 1}) == 1;
+  // Drawn in any case, so that every request takes the same number of draws.
+  auto const patience = std::chrono::milliseconds{between(from.random, g.cancel_after_ms)};
+  if (std::uniform_real_distribution<double>(0, 1)(from.random) < g.cancels) c->patience = patience;
+  return c;
+}
+
+void clients::ask(std::size_t index) {
+  auto const c = make(index);
+  hooks_.begun(c);
+  if (c->patience) {
+    loop_.after(*c->patience, [this, c] {
+      if (c->over) return;
+      c->over = true;
+      hooks_.left(c);
+      next(c, 0s);
+    });
+  }
+  c->submitted = loop_.now();
+  hooks_.submit(c);
+}
+
+void clients::served(const call_ptr& c) {
+  c->over = true;
+  next(c, 0s);
+}
+
+void clients::next(const call_ptr& c, duration least) {
+  if (c->group->how != pace::closed) return;
+  auto pause = least;
+  if (c->group->pause > 0s) pause += exponential(c->connection, seconds_of(c->group->pause));
+  loop_.after(pause, [this, index = c->connection] { ask(index); });
+}
+
+void clients::refused(const call_ptr& c, bool retry_helps, std::optional<duration> retry_after) {
+  if (!retry_helps || c->repetitions == sdk_repetitions) {
+    c->over = true;
+    hooks_.lost(c);
+    next(c, rest_after_loss);
+    return;
+  }
+  auto const pause = sdk_pause(c->repetitions++, retry_after, jitter_);
+  loop_.after(pause, [this, c] {
+    if (c->over) return;
+    c->submitted = loop_.now();
+    hooks_.submit(c);
+  });
+}
+
+}  // namespace cooldown::bench

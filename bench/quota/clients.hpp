@@ -1,0 +1,54 @@
+// The applications and the SDK they use: when they ask, how they repeat what was refused, when they lose patience.
+#pragma once
+
+#include <functional>
+#include <random>
+#include <vector>
+
+#include "quota/call.hpp"
+#include "quota/event_loop.hpp"
+
+namespace cooldown::bench {
+
+/// The random numbers of a connection's n-th request are the same whoever schedules it, so contestants face the same
+/// traffic.
+class clients {
+ public:
+  struct hooks {
+    std::function<void(const call_ptr&)> begun;   // the application asks
+    std::function<void(const call_ptr&)> submit;  // the SDK sends, the first time or again
+    std::function<void(const call_ptr&)> left;    // the application does not want it any more
+    std::function<void(const call_ptr&)> lost;    // the SDK gave up
+  };
+
+  clients(event_loop& loop, const workload& w, unsigned seed, hooks h);
+  void start();
+
+  void served(const call_ptr& c);
+  /// An answer other than 200.
+  void refused(const call_ptr& c, bool retry_helps, std::optional<duration> retry_after);
+
+ private:
+  struct connection {
+    const client_group* group;
+    std::uint64_t client;
+    std::mt19937_64 random;  // of what it asks for
+    std::mt19937_64 when;    // of when it asks
+  };
+
+  call_ptr make(std::size_t index);
+  void ask(std::size_t index);
+  void ask_poisson(std::size_t index);
+  void ask_in_bursts(std::size_t index);
+  void next(const call_ptr& c, duration least);
+  duration exponential(std::size_t index, double mean);
+
+  event_loop& loop_;
+  const workload& w_;
+  hooks hooks_;
+  std::vector<connection> connections_;
+  std::mt19937_64 jitter_;
+  std::uint64_t next_serial_ = 1;
+};
+
+}  // namespace cooldown::bench

@@ -1,0 +1,179 @@
+#include "quota/experiment.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <random>
+
+#include "quota/clients.hpp"
+#include "quota/lateness.hpp"
+#include "quota/provider.hpp"
+
+namespace cooldown::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto first_token = 50ms;
+constexpr auto overhead = 100ms;  // of an answer, beyond the time its tokens take
+constexpr auto per_token = std::chrono::microseconds{500};
+constexpr double notable_forecast = 0.5;  // seconds: below it a relative error says little
+
+class experiment final : public surroundings {
+ public:
+  experiment(const workload& w, const run_options& options)
+      : w_(w),
+        options_(options),
+        random_(options.seed),
+        provider_(loop_, w, options.seed, options.length, [this] { quota_changed(); }),
+        clients_(loop_, w, options.seed, client_hooks()),
+        lateness_([this](const call_ptr& c) { return provider_.admissible_at(*c); }),
+        scheduler_(make_scheduler(options.who, w, *this)) {}
+
+  outcome run() {
+    clients_.start();
+    loop_.run_until(loop_.start() + options_.length);
+    for (auto const& each : open_) {
+      if (!each.second->admitted) count_wait(*each.second, loop_.now());
+    }
+    result_.tokens = provider_.tokens_used();
+    // The seed wakes everybody at once, and direct clients have no queue: neither has a head.
+    if (options_.who == contestant::ours) result_.lateness = lateness_.seconds();
+    return std::move(result_);
+  }
+
+  event_loop& loop() override { return loop_; }
+  wall_time wall() const override { return provider_.wall() + w_.skew; }
+  std::optional<time_point> admissible_at(const call_ptr& c) override { return provider_.admissible_at(*c); }
+
+  void send(const call_ptr& c) override {
+    c->sent = loop_.now();
+    if (options_.trace) c->believed = scheduler_->believed(c);
+    lateness_.released(c, loop_.now());
+    if (options_.who == contestant::omniscient) {
+      arrive(c);
+      return;
+    }
+    loop_.after(std::chrono::microseconds{between(200, 3000)}, [this, c] { arrive(c); });
+  }
+
+  void refuse(const call_ptr& c, bool retry_helps, std::optional<duration> retry_after) override {
+    lateness_.gone(c, loop_.now());
+    if (c->over) return;
+    ++result_.non_200;
+    clients_.refused(c, retry_helps, retry_after);
+  }
+
+ private:
+  int between(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
+
+  clients::hooks client_hooks() {
+    return {.begun = [this](const call_ptr& c) { begun(c); },
+            .submit =
+                [this](const call_ptr& c) {
+                  lateness_.waits(c, loop_.now());
+                  scheduler_->submit(c);
+                },
+            .left = [this](const call_ptr& c) { left(c); },
+            .lost =
+                [this](const call_ptr& c) {
+                  ++result_.lost;
+                  open_.erase(c->serial);
+                }};
+  }
+
+  void begun(const call_ptr& c) {
+    open_.emplace(c->serial, c);
+    auto& who = result_.clients[c->client];
+    who.model = c->model;
+    who.weight = c->group->weight;
+    who.endless = c->group->how == pace::closed && c->group->pause == 0s;
+    who.asked += c->tokens();
+  }
+
+  void left(const call_ptr& c) {
+    open_.erase(c->serial);
+    lateness_.gone(c, loop_.now());
+    if (c->held) {
+      auto const generated = (loop_.now() - *c->admitted - first_token) / per_token;
+      provider_.settle(*c, std::clamp(static_cast<int>(generated), 0, c->output));
+    }
+    scheduler_->left(c);
+  }
+
+  void quota_changed() {
+    lateness_.quota_changed(loop_.now());
+    scheduler_->quota_changed();
+  }
+
+  void count_wait(const call& c, time_point until) {
+    auto const waited = seconds_of(until - c.began);
+    result_.waits.push_back(waited);
+    if (c.group->watched) result_.watched_waits.push_back(waited);
+  }
+
+  void arrive(const call_ptr& c) {
+    if (c->over) return;
+    rate_headers headers;
+    auto const left_before = options_.trace ? provider_.left_for(*c) : 0;
+    if (auto const why = provider_.arrive(*c, headers)) {
+      ++result_.refused;
+      if (options_.trace) trace(*c, left_before);
+      loop_.after(1ms, [this, c, why = *why] {
+        if (c->over) return;
+        lateness_.waits(c, loop_.now());  // gone again, if this is not kept from the client
+        scheduler_->refused(c, why);
+      });
+      return;
+    }
+    ++result_.admitted;
+    c->admitted = loop_.now();
+    count_wait(*c, c->sent);
+    if (c->forecast && *c->forecast > notable_forecast) {
+      result_.forecast_errors.push_back(std::abs(seconds_of(c->sent - c->submitted) - *c->forecast) / *c->forecast);
+    }
+    answer(c, headers);
+  }
+
+  void trace(const call& c, std::int64_t left_before) {
+    std::printf("%8.3f refused cost=%lld left=%lld believed=%.0f\n", seconds_of(loop_.elapsed()),
+                static_cast<long long>(provider_.cost_of(c)), static_cast<long long>(left_before), c.believed);
+  }
+
+  void answer(const call_ptr& c, const rate_headers& headers) {
+    auto const generation = overhead + per_token * c->output;
+    auto const delay = std::chrono::milliseconds{between(w_.head_delay_ms.low, w_.head_delay_ms.high)};
+    auto const head = (c->stream ? first_token : generation) + 1ms + delay;
+    loop_.after(generation, [this, c] { provider_.settle(*c, c->output); });
+    loop_.after(head, [this, c, headers] {
+      if (!c->over) scheduler_->head(c, headers);
+    });
+    loop_.after(std::max<duration>(head, generation + 1ms), [this, c] {
+      if (c->over) return;
+      result_.clients[c->client].tokens += c->tokens();
+      open_.erase(c->serial);
+      scheduler_->done(c);
+      clients_.served(c);
+    });
+  }
+
+  const workload& w_;
+  run_options options_;
+  event_loop loop_;
+  std::mt19937_64 random_;  // of the network
+  outcome result_;
+  std::map<std::uint64_t, call_ptr> open_;  // asked for, without an end
+  provider provider_;
+  clients clients_;
+  lateness lateness_;
+  std::unique_ptr<scheduler> scheduler_;
+};
+
+}  // namespace
+
+outcome run_experiment(const workload& w, const run_options& options) {
+  return experiment(w, options).run();
+}
+
+}  // namespace cooldown::bench

@@ -1,0 +1,121 @@
+// The limiter under test, driven as net/admission drives it.
+#include <string>
+#include <unordered_map>
+
+#include "quota/scheduler.hpp"
+
+namespace cooldown::bench {
+namespace {
+
+class ours final : public scheduler {
+ public:
+  ours(const workload& w, surroundings& world) : world_(world), limiter_(settings_of(w)) {}
+
+  void submit(const call_ptr& c) override {
+    ticket_facts t;
+    t.scope = scope_of(*c);
+    t.size = c->size;
+    t.client = c->client;
+    t.weight = c->group->weight;
+    t.urgency = c->group->urgency;
+    c->forecast.reset();
+    auto const decided = limiter_.submit(t, now());
+    if (auto const* const yes = std::get_if<go>(&decided)) {
+      c->ticket = yes->id;
+      world_.send(c);
+    } else if (auto const* const wait = std::get_if<queued>(&decided)) {
+      c->ticket = wait->id;
+      c->forecast = seconds_of(wait->expected - now());
+      waiting_.emplace(wait->id, c);
+      poll();
+    } else {
+      turn_away(c, std::get<cooldown::refused>(decided));
+    }
+  }
+
+  void head(const call_ptr& c, const rate_headers& headers) override {
+    auto const fields = view(headers);
+    limiter_.observe(c->ticket, {.status = 200, .headers = fields, .error = {}}, now(), world_.wall());
+    poll();
+  }
+
+  void refused(const call_ptr& c, const provider_refusal& why) override {
+    auto const fields = view(why.headers);
+    answer const a{.status = 429, .headers = fields, .error = {why.error.message, why.error.type, why.error.code}};
+    auto const seen = limiter_.observe(c->ticket, a, now(), world_.wall());
+    if (seen.what == verdict::queue_again) {
+      waiting_.emplace(c->ticket, c);
+    } else {
+      limiter_.settle(c->ticket, 0, std::nullopt, now());
+      if (seen.what == verdict::refuse && seen.refusal) {
+        turn_away(c, *seen.refusal);
+      } else {
+        world_.refuse(c, true, why.retry_after);
+      }
+    }
+    poll();
+  }
+
+  void done(const call_ptr& c) override {
+    auto const input = static_cast<std::uint64_t>(c->facts.input_tokens);
+    limiter_.settle(c->ticket, input + static_cast<std::uint64_t>(c->output), input, now());
+    poll();
+  }
+
+  void left(const call_ptr& c) override {
+    waiting_.erase(c->ticket);
+    limiter_.leave(c->ticket, now());
+    poll();
+  }
+
+  double believed(const call_ptr& c) override { return limiter_.status(scope_of(*c), now()).remaining_tokens; }
+
+ private:
+  static limiter_settings settings_of(const workload& w) {
+    limiter_settings s;
+    s.quota.rpm_limit = w.rpm_limit;
+    s.quota.tpm_limit = w.tpm_limit;
+    return s;
+  }
+  static scope_name scope_of(const call& c) { return {1, c.model == 0 ? "m" : "n"}; }
+  time_point now() const { return world_.loop().now(); }
+
+  void turn_away(const call_ptr& c, const cooldown::refused& why) {
+    world_.refuse(c, text_of(why.why).retry_helps, why.retry_after);
+  }
+
+  void poll() {
+    for (auto const& e : limiter_.poll(now())) {
+      auto const found = waiting_.find(e.id);
+      if (found == waiting_.end()) continue;
+      auto const c = found->second;
+      waiting_.erase(found);
+      if (e.refusal) {
+        turn_away(c, *e.refusal);
+      } else {
+        world_.send(c);
+      }
+    }
+    auto const next = limiter_.next_deadline(now());
+    if (!next || *next == armed_) return;
+    armed_ = *next;
+    world_.loop().at(*next, [this, when = *next] {
+      if (armed_ != when) return;
+      armed_ = {};
+      poll();
+    });
+  }
+
+  surroundings& world_;
+  cerebras_limiter limiter_;
+  std::unordered_map<ticket_id, call_ptr> waiting_;
+  time_point armed_{};
+};
+
+}  // namespace
+
+std::unique_ptr<scheduler> make_ours(const workload& w, surroundings& world) {
+  return std::make_unique<ours>(w, world);
+}
+
+}  // namespace cooldown::bench

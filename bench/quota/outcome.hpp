@@ -1,0 +1,79 @@
+// What an experiment shows, and the figures made of it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace cooldown::bench {
+
+struct client_total {
+  int model = 0;
+  double weight = 1;
+  double tokens = 0;     // served
+  double asked = 0;      // in tokens
+  bool endless = false;  // it would take more at any time
+};
+
+struct outcome {
+  std::uint64_t admitted = 0;
+  std::uint64_t refused = 0;  // 429s of the provider's
+  std::uint64_t non_200 = 0;  // answers to clients
+  std::uint64_t lost = 0;     // requests given up after their repetitions
+  double tokens = 0;          // used at the provider, by us
+  std::vector<double> waits;  // seconds
+  std::vector<double> watched_waits;
+  std::vector<double> forecast_errors;  // relative
+  std::vector<double> lateness;         // seconds
+  std::map<std::uint64_t, client_total> clients;
+};
+
+enum class figure : std::uint8_t {
+  share,
+  refusals,
+  non_200,
+  lost,
+  admitted,
+  p50,
+  p99,
+  light_p95,
+  jain,
+  forecast_p50,
+  forecast_p90,
+  late_p99,
+};
+inline constexpr std::size_t figure_count = 12;
+
+struct figure_text {
+  const char* title;  // in the table
+  const char* field;  // in a CSV file
+  int decimals;
+  bool high_is_good;
+};
+const figure_text& text_of(figure f);
+
+inline constexpr double not_applicable = std::numeric_limits<double>::quiet_NaN();
+
+class figures {
+ public:
+  figures() { values_.fill(not_applicable); }
+  double& operator[](figure f) { return values_[static_cast<std::size_t>(f)]; }
+  double operator[](figure f) const { return values_[static_cast<std::size_t>(f)]; }
+
+ private:
+  std::array<double, figure_count> values_;
+};
+
+/// `best_tokens`: what the omniscient got out of the same quota.
+figures figures_of(const outcome& o, double best_tokens, bool unequal);
+
+figures mean_of(const std::vector<figures>& runs);
+figures worst_of(const std::vector<figures>& runs);
+
+/// 1: everybody got the same part of what weighted max-min fairness gives them; 1/n: one of n got it all.
+double jain_index(const std::map<std::uint64_t, client_total>& clients);
+
+}  // namespace cooldown::bench

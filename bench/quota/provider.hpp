@@ -1,0 +1,52 @@
+// The upstream: the simulator's admission code with simulated time, somebody else's traffic, and headers that go
+// astray.
+#pragma once
+
+#include <functional>
+#include <random>
+#include <variant>
+#include <vector>
+
+#include "quota/call.hpp"
+#include "quota/event_loop.hpp"
+
+namespace cooldown::bench {
+
+class provider {
+ public:
+  /// `changed` is called whenever somebody was charged or refunded, or limits changed.
+  provider(event_loop& loop, const workload& w, unsigned seed, duration length, std::function<void()> changed);
+
+  /// The request arrives: charges `c.held`, or refuses. nullopt: admitted, and `headers` is what its answer carries.
+  std::optional<provider_refusal> arrive(call& c, rate_headers& headers);
+
+  /// The answer is over, or its client left in the middle: `output` tokens were generated.
+  void settle(call& c, int output);
+
+  std::optional<time_point> admissible_at(const call& c);
+  wall_time wall() const { return wall_at_start_ + loop_.elapsed(); }
+  double tokens_used() const { return used_; }
+
+  /// What a refusal of `c` was about, for a trace.
+  std::int64_t cost_of(const call& c) { return quota_of(c).cost_of(c.facts).uncached; }
+  std::int64_t left_for(const call& c);
+
+ private:
+  sim::nanoseconds now() const { return loop_.elapsed(); }
+  sim::model_quota& quota_of(const call& c) { return models_[static_cast<std::size_t>(c.model)]; }
+  rate_headers shown(const std::vector<sim::quota_reading>& readings);
+  void spend(double share);
+  void change_limits(double factor);
+  void foreign_tick();
+
+  event_loop& loop_;
+  const workload& w_;
+  std::function<void()> changed_;
+  std::mt19937_64 random_;
+  wall_time wall_at_start_;
+  std::vector<sim::model_quota> models_;
+  double foreign_wanted_ = 0;  // tokens
+  double used_ = 0;
+};
+
+}  // namespace cooldown::bench

@@ -1,0 +1,201 @@
+// What the limiter is measured against: a scheduler that sees the provider's quota itself, clients without any proxy,
+// and the limiter that this project began with.
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "cooldown/core/rate_limit_headers.hpp"
+
+#include "quota/scheduler.hpp"
+
+namespace cooldown::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// First come, first served; the head goes the instant that the quota itself admits it.
+class omniscient final : public scheduler {
+ public:
+  explicit omniscient(surroundings& world) : world_(world) {}
+
+  void submit(const call_ptr& c) override {
+    queues_[c->model].emplace(c->serial, c);
+    quota_changed();
+  }
+  void head(const call_ptr& /*c*/, const rate_headers& /*headers*/) override {}
+  void refused(const call_ptr& c, const provider_refusal& why) override { world_.refuse(c, true, why.retry_after); }
+  void done(const call_ptr& /*c*/) override {}
+  void left(const call_ptr& c) override {
+    queues_[c->model].erase(c->serial);
+    quota_changed();
+  }
+
+  /// Sending changes the quota, which comes back here: what is underway already sees to it.
+  void quota_changed() override {
+    if (busy_) return;
+    busy_ = true;
+    for (auto& each : queues_) serve(each.first, each.second);
+    busy_ = false;
+  }
+
+ private:
+  using queue = std::map<std::uint64_t, call_ptr>;
+
+  void serve(int model, queue& q) {
+    while (!q.empty()) {
+      auto const c = q.begin()->second;
+      auto const when = world_.admissible_at(c);
+      if (when && *when > world_.loop().now()) {
+        wake(model, *when);
+        return;
+      }
+      q.erase(q.begin());
+      if (when) {
+        world_.send(c);
+      } else {
+        world_.refuse(c, false, std::nullopt);
+      }
+    }
+  }
+
+  void wake(int model, time_point when) {
+    auto& armed = armed_[model];
+    if (armed == when) return;
+    armed = when;
+    world_.loop().at(when, [this, model, when] {
+      if (armed_[model] != when) return;
+      armed_[model] = {};
+      quota_changed();
+    });
+  }
+
+  surroundings& world_;
+  std::map<int, queue> queues_;
+  std::map<int, time_point> armed_;
+  bool busy_ = false;
+};
+
+/// No proxy: every request goes at once, and its SDK sees the provider's 429.
+class direct : public scheduler {
+ public:
+  explicit direct(surroundings& world) : world_(world) {}
+  void submit(const call_ptr& c) override { world_.send(c); }
+  void head(const call_ptr& /*c*/, const rate_headers& /*headers*/) override {}
+  void refused(const call_ptr& c, const provider_refusal& why) override { world_.refuse(c, true, why.retry_after); }
+  void done(const call_ptr& /*c*/) override {}
+  void left(const call_ptr& /*c*/) override {}
+
+ protected:
+  surroundings& world_;
+};
+
+/// The seed's limiter: once a header shows that the next request does not fit, everybody waits for the whole reset (a
+/// minute where none is told) and is woken at once. Nothing is reserved, and a 429 goes on to the client.
+class seed final : public direct {
+ public:
+  explicit seed(surroundings& world) : direct(world) {}
+
+  void submit(const call_ptr& c) override {
+    auto& g = gates_[c->model];
+    for (std::size_t slot = 0; slot < slot_count; ++slot) {
+      auto& known = g.known[slot];
+      auto const cost = resource_of(slot) == resource::requests ? 1.0 : estimate(*c);
+      if (!known || known->remaining >= cost) continue;
+      g.until = std::max(g.until, known->reset);
+      known.reset();
+    }
+    if (world_.loop().now() >= g.until) {
+      world_.send(c);
+      return;
+    }
+    g.waiting.emplace(c->serial, c);
+    if (g.armed) return;
+    g.armed = true;
+    wake_at(g);
+  }
+
+  void head(const call_ptr& c, const rate_headers& headers) override { learn(gates_[c->model], headers); }
+
+  void refused(const call_ptr& c, const provider_refusal& why) override {
+    auto& g = gates_[c->model];
+    learn(g, why.headers);
+    g.until = std::max(g.until, world_.loop().now() + why.retry_after);
+    world_.refuse(c, true, why.retry_after);
+  }
+
+  void left(const call_ptr& c) override { gates_[c->model].waiting.erase(c->serial); }
+
+ private:
+  struct level {
+    double remaining;
+    time_point reset;
+  };
+  struct gate {
+    std::array<std::optional<level>, slot_count> known;
+    time_point until{};
+    bool armed = false;
+    std::map<std::uint64_t, call_ptr> waiting;
+  };
+
+  static double estimate(const call& c) {
+    return static_cast<double>(c.size.input_chars) / 4 + static_cast<double>(c.size.max_output_tokens.value_or(0));
+  }
+
+  void learn(gate& g, const rate_headers& headers) {
+    auto const fields = view(headers);
+    auto const parsed = parse_rate_limit_headers(fields, world_.wall());
+    auto const* const snapshot = std::get_if<rate_limit_snapshot>(&parsed);
+    if (snapshot == nullptr) return;
+    for (std::size_t slot = 0; slot < slot_count; ++slot) {
+      auto const& told = snapshot->limits[slot];
+      if (!told.remaining) continue;
+      g.known[slot] = level{static_cast<double>(*told.remaining), world_.loop().now() + told.reset.value_or(60s)};
+    }
+  }
+
+  void wake_at(gate& g) {
+    world_.loop().at(g.until, [this, &g] {
+      if (world_.loop().now() < g.until) {
+        wake_at(g);
+        return;
+      }
+      g.armed = false;
+      auto const woken = std::exchange(g.waiting, {});
+      for (auto const& each : woken) world_.send(each.second);
+    });
+  }
+
+  std::map<int, gate> gates_;  // whose elements stay where they are
+};
+
+}  // namespace
+
+const char* name_of(contestant c) {
+  switch (c) {
+    case contestant::omniscient:
+      return "omniscient";
+    case contestant::ours:
+      return "ours";
+    case contestant::seed:
+      return "seed";
+    case contestant::direct:
+      return "direct";
+  }
+  return "";
+}
+
+std::unique_ptr<scheduler> make_scheduler(contestant who, const workload& w, surroundings& world) {
+  switch (who) {
+    case contestant::omniscient:
+      return std::make_unique<omniscient>(world);
+    case contestant::seed:
+      return std::make_unique<seed>(world);
+    case contestant::direct:
+      return std::make_unique<direct>(world);
+    case contestant::ours:
+      break;
+  }
+  return make_ours(w, world);
+}
+
+}  // namespace cooldown::bench

@@ -1,0 +1,47 @@
+// Who decides when a request goes upstream: our limiter, and what it is measured against.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "quota/call.hpp"
+#include "quota/event_loop.hpp"
+
+namespace cooldown::bench {
+
+/// What a scheduler can do and see.
+class surroundings {
+ public:
+  virtual ~surroundings() = default;
+  virtual event_loop& loop() = 0;
+  virtual wall_time wall() const = 0;  // the proxy's clock
+  /// The request goes to the provider.
+  virtual void send(const call_ptr& c) = 0;
+  /// The client gets an answer other than 200.
+  virtual void refuse(const call_ptr& c, bool retry_helps, std::optional<duration> retry_after) = 0;
+  /// When the provider would admit it, if nothing happens until then: for the omniscient only.
+  virtual std::optional<time_point> admissible_at(const call_ptr& c) = 0;
+};
+
+class scheduler {
+ public:
+  virtual ~scheduler() = default;
+  virtual void submit(const call_ptr& c) = 0;
+  virtual void head(const call_ptr& c, const rate_headers& headers) = 0;
+  virtual void refused(const call_ptr& c, const provider_refusal& why) = 0;
+  virtual void done(const call_ptr& c) = 0;
+  virtual void left(const call_ptr& c) = 0;
+  /// Somebody was charged or refunded, or limits changed.
+  virtual void quota_changed() {}
+  /// Tokens that it takes to be left; for traces.
+  virtual double believed(const call_ptr& /*c*/) { return 0; }
+};
+
+enum class contestant : std::uint8_t { omniscient, ours, seed, direct };
+const char* name_of(contestant c);
+
+std::unique_ptr<scheduler> make_scheduler(contestant who, const workload& w, surroundings& world);
+
+std::unique_ptr<scheduler> make_ours(const workload& w, surroundings& world);
+
+}  // namespace cooldown::bench
