@@ -1,0 +1,33 @@
+#include "virtual_time.hpp"
+
+#include <atomic>
+#include <cerrno>
+
+namespace cooldown::fuzz {
+namespace {
+
+// Far ahead of the real clock: whatever another thread (the log's) waits for by it is not due at once over and over.
+std::atomic<std::int64_t> nanoseconds_now{1'000'000'000'000'000'000};
+
+}  // namespace
+
+void advance_clock(std::chrono::nanoseconds by) {
+  nanoseconds_now += by.count();
+}
+
+}  // namespace cooldown::fuzz
+
+// The executable's definitions win over those of the shared libraries.
+namespace std::chrono {
+inline namespace _V2 {
+steady_clock::time_point steady_clock::now() noexcept {
+  return time_point{nanoseconds{cooldown::fuzz::nanoseconds_now.load()}};
+}
+}  // namespace _V2
+}  // namespace std::chrono
+
+// The kernel's timers follow the real clock. Without them Asio asks ours each time it polls.
+extern "C" int timerfd_create(int, int) noexcept {
+  errno = ENOSYS;
+  return -1;
+}
