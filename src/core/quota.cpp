@@ -94,7 +94,8 @@ bool quota::counts(std::size_t slot, bool dynamic) const {
   auto const& b = budgets_[slot];
   if (!b || (b->reported() && !b->shown() && !b->learned())) return false;
   if (dynamic) return true;
-  if (!b->reported()) return slot != rpm_slot && slot != tpm_slot;  // those two have static windows
+  // Two have static windows, which a refusal has not taught anything.
+  if (!b->reported()) return b->learned() || (slot != rpm_slot && slot != tpm_slot);
   return window_of(slot) != window::minute && b->next_reset();
 }
 
