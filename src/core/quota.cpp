@@ -79,9 +79,10 @@ basis quota::decides(time_point now) const {
 
 /// Without headers. Before the provider's first answer nothing is known for sure: the first request goes at once to
 /// learn from, and what does not fit the configured limits waits for that answer, at most header_timeout.
-time_point quota::static_ready_at(double cost, duration waited, time_point now) {
+time_point quota::static_ready_at(double cost, duration waited, time_point now, double passed_requests,
+                                  double passed_tokens) {
   if (settings_.use_headers && !settings_.header_fallback) return now;
-  auto const fits = std::max(requests_.ready_at(1, now), tokens_.ready_at(cost, now));
+  auto const fits = std::max(requests_.ready_at(1 + passed_requests, now), tokens_.ready_at(cost + passed_tokens, now));
   if (!settings_.use_headers || answered_) return fits;
   if (reservations_.empty()) return now;
   auto const probe = std::max(now - waited + settings_.header_timeout, last_probe_ + settings_.header_timeout);
@@ -134,7 +135,7 @@ time_point quota::ready_at(double cost, duration waited, time_point now, double 
     double const taken = resource_of(slot) == resource::requests ? passed_requests : passed_tokens;
     at = std::max(at, budgets_[slot]->ready_at(amount(slot, cost), now, taken));
   }
-  if (!dynamic) at = std::max(at, static_ready_at(cost, waited, now));
+  if (!dynamic) at = std::max(at, static_ready_at(cost, waited, now, passed_requests, passed_tokens));
   return std::max(at, unproven_ready_at(now));
 }
 

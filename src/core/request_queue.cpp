@@ -27,7 +27,7 @@ void request_queue::push(const queue_place& place, ticket_id id, double cost) {
     slot->tag = c.virtual_time;
   }
   auto& f = *slot;
-  f.weight = std::clamp(place.weight, least_weight, most_weight);
+  f.weight = place.weight >= least_weight ? std::min(place.weight, most_weight) : least_weight;  // NaN: the least
   if (f.tickets.empty()) {
     f.tag = std::max(f.tag, c.virtual_time);
   } else {

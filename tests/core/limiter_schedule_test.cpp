@@ -11,6 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::SizeIs;
 
 constexpr time_point start{std::chrono::hours{1000}};
 constexpr wall_time wall{std::chrono::hours{490'000}};
@@ -97,6 +98,20 @@ TEST_F(LimiterSchedule, NobodyPassesWhereThatWouldDelayTheHead) {
   wait(costing(100, 2));
   EXPECT_TRUE(released(start + 1s).empty());
   EXPECT_EQ(released(start + 4200ms).at(0), large);
+}
+
+TEST_F(LimiterSchedule, NobodyPassesWhereConfiguredLimitsDecide) {
+  limiter_settings s;
+  s.quota.use_headers = false;
+  limiter = std::make_unique<cerebras_limiter>(s);  // 60,000 tokens a minute
+  send(costing(30'000, 1));
+  send(costing(28'000, 1), start + 20s);
+  auto const large = wait(costing(20'000, 1, 0), start + 21s);
+  wait(costing(1'000, 2), start + 21s);
+  EXPECT_THAT(released(start + 22s), SizeIs(1));  // the rest of the window is there when the first has left
+  wait(costing(25'000, 2), start + 23s);
+  EXPECT_TRUE(released(start + 24s).empty());
+  EXPECT_EQ(released(start + 62s).at(0), large);
 }
 
 TEST_F(LimiterSchedule, LimitsOfAModelHoldBesideThoseOfHeaders) {

@@ -112,7 +112,7 @@ TEST_F(RequestQueue, WeightsDivideTheRest) {
 }
 
 TEST_F(RequestQueue, SenselessWeightsBreakNothing) {
-  weights_[1] = 0;
+  weights_[1] = std::numeric_limits<double>::quiet_NaN();
   weights_[2] = -5;
   weights_[3] = std::numeric_limits<double>::infinity();
   auto const got = shares({1, 2, 3, 4}, 1000);

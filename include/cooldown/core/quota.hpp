@@ -113,7 +113,8 @@ class quota {
 
   double amount(std::size_t slot, double cost) const { return resource_of(slot) == resource::requests ? 1 : cost; }
   using entry = std::map<reservation_id, reservation>::iterator;
-  time_point static_ready_at(double cost, duration waited, time_point now);
+  time_point static_ready_at(double cost, duration waited, time_point now, double passed_requests,
+                             double passed_tokens);
   bool counts(std::size_t slot, bool dynamic) const;
   time_point unproven_ready_at(time_point now);
   rate_limit_snapshot split_buckets(rate_limit_snapshot s);
