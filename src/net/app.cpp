@@ -1,5 +1,6 @@
 #include "cooldown/net/app.hpp"
 
+#include <algorithm>
 #include <functional>
 
 namespace cooldown::net {
@@ -92,8 +93,10 @@ app::app(asio::io_context& context, const config::settings& settings, observe::l
       breaker(breaker_of(settings)),
       sweep(context),
       gate(context, limiter),
+      breaker_pass(context, breaker, [this] { bound_in_flight(); }),
       pool(context, sweep, pool_of(settings)),
       settings_(std::make_shared<const config::settings>(settings)),
+      in_flight_bound_(settings.cerebras.queue.max_in_flight),
       salt_(random_salt()),
       rules_(rules_of(settings)) {}
 
@@ -108,6 +111,24 @@ void app::reconfigure(const config::settings& settings) {
   rules_ = rules_of(settings);
   log.configure(settings.logging);
   settings_ = std::make_shared<const config::settings>(settings);
+  in_flight_bound_ = settings.cerebras.queue.max_in_flight;
+  breaker_pass.update();
+  gate.update();
+}
+
+void app::bound_in_flight() {
+  auto const configured = settings_->cerebras.queue.max_in_flight;
+  auto bound = configured;
+  if (breaker.current(steady_now()) != circuit_breaker::state::closed) {
+    auto const trials = std::max<std::size_t>(1, settings_->cerebras.circuit_breaker.half_open_requests);
+    auto const others = limiter.in_flight() - std::min(limiter.in_flight(), breaker_pass.held());
+    bound = configured == 0 ? others + trials : std::min(configured, others + trials);
+  }
+  if (bound == in_flight_bound_) return;
+  in_flight_bound_ = bound;
+  auto changed = limiter_of(*settings_);
+  changed.max_in_flight = bound;
+  limiter.configure(changed, steady_now());
   gate.update();
 }
 

@@ -17,6 +17,7 @@ namespace cooldown::net {
 namespace {
 
 constexpr std::size_t largest_error_body = 256 * 1024;
+constexpr duration shortest_wait = std::chrono::milliseconds{1};  // worth mentioning
 constexpr duration comment_interval = std::chrono::seconds{15};
 constexpr const char* via = "1.1 cooldown-proxy";
 
@@ -60,7 +61,9 @@ class exchange {
   ~exchange() {
     --a_.stats.requests_in_progress;
     record_.total = seconds_of(steady_now() - started_);
-    if (trial_) a_.breaker.abandoned();
+    if (allowed_) a_.breaker_pass.abandoned(*allowed_);
+    ticket_.reset();
+    if (r_.metered) a_.bound_in_flight();
     a_.log.access(record_);
   }
   exchange(const exchange&) = delete;
@@ -75,6 +78,9 @@ class exchange {
   task<bool> refuse(const refused& why);
   task<std::optional<bool>> enter_queue();
   task<std::optional<bool>> wait_for_release();
+  task<std::optional<bool>> ask_breaker();
+  task<bool> gave_up_waiting();
+  task<bool> refuse_for_breaker();
   task<bool> send_comment(std::string text);
   task<attempt_end> attempt(bool fresh);
   task<bool> pause(duration how_long);
@@ -105,8 +111,8 @@ class exchange {
   std::optional<duration> forecast_;  // the wait expected at submission, if there was to be one
   bool forecast_judged_ = false;
   unsigned repeats_ = 0;
-  bool trial_ = false;      // the breaker waits for our verdict
-  bool committed_ = false;  // a keep-alive comment has sent the client's head already
+  std::optional<breaker_gate::answer> allowed_;  // the breaker waits for our verdict
+  bool committed_ = false;                       // a keep-alive comment has sent the client's head already
 
   upstream_pool::connection_ptr upstream_;
   std::string head_bytes_;
@@ -209,6 +215,11 @@ task<std::optional<bool>> exchange::enter_queue() {
   using result = std::optional<bool>;
   max_wait_ = settings_->cerebras.queue.max_wait;
   max_wait_ = std::min(max_wait_, client_limit().value_or(max_wait_));
+  // Whoever comes while the provider is left alone is told so at once; whoever has been let in keeps its place.
+  if (!a_.breaker_pass.admits(steady_now())) {
+    auto const done = co_await refuse_for_breaker();
+    co_return result(done);
+  }
   auto const submitted = steady_now();
   auto const decided = a_.limiter.submit(ticket(), submitted);
   if (auto const* const no = std::get_if<refused>(&decided)) {
@@ -263,16 +274,69 @@ task<std::optional<bool>> exchange::wait_for_release() {
       auto const done = co_await refuse(why);
       co_return result(done);
     }
-    ticket_->not_sent();
-    if (c_.ctl.why() != interruption::draining) {
-      ++a_.stats.clients_gone;
-      co_return result(false);
-    }
-    c_.ctl.reset();
-    refusal_details details;
-    details.retry_after = std::chrono::seconds{5};
-    auto const done = co_await refuse(reason::draining, std::move(details));
+    auto const done = co_await gave_up_waiting();
     co_return result(done);
+  }
+}
+
+/// The client left, or we are shutting down.
+task<bool> exchange::gave_up_waiting() {
+  if (ticket_ && record_.attempts == 0) ticket_->not_sent();
+  if (c_.ctl.why() != interruption::draining) {
+    ++a_.stats.clients_gone;
+    co_return false;
+  }
+  c_.ctl.reset();
+  refusal_details details;
+  details.retry_after = std::chrono::seconds{5};
+  auto const done = co_await refuse(reason::draining, std::move(details));
+  co_return done;
+}
+
+task<bool> exchange::refuse_for_breaker() {
+  auto const now = steady_now();
+  refusal_details details;
+  details.retry_after = a_.breaker.retry_at(now) - now;
+  auto const done = co_await refuse(reason::circuit_open, std::move(details));
+  co_return done;
+}
+
+/// Waits, with a ticket as long as that may, until the breaker allows an attempt. Results as of enter_queue.
+task<std::optional<bool>> exchange::ask_breaker() {
+  using result = std::optional<bool>;
+  using answer = breaker_gate::answer;
+  auto const since = steady_now();
+  auto const until = ticket_ ? started_ + max_wait_ : since;
+  auto const before = waited_;
+  auto next_comment = ticket_ && comments() ? since + *settings_->cerebras.queue.keepalive_after : time_point::max();
+  if (ticket_) c_.where = phase::queued;
+  if (ticket_ && a_.draining) c_.ctl.fire(interruption::draining);
+  for (;;) {
+    auto const next = std::min(until, next_comment);
+    auto const got = co_await a_.breaker_pass.pass(next, c_.ctl);
+    auto const now = steady_now();
+    if (got != answer::no || now >= until) {
+      c_.where = phase::exchanging;
+      if (now - since >= shortest_wait) waited_ = before + (now - since);
+      record_.waited = seconds_of(waited_);
+    }
+    if (got == answer::yes || got == answer::trial) {
+      allowed_ = got;
+      co_return result();
+    }
+    if (got == answer::interrupted) {
+      auto const done = co_await gave_up_waiting();
+      co_return result(done);
+    }
+    if (now >= until) {
+      if (ticket_ && record_.attempts == 0) ticket_->not_sent();
+      auto const done = co_await refuse_for_breaker();
+      co_return result(done);
+    }
+    next_comment = now + comment_interval;
+    auto text = place_in_queue();
+    auto const sent = co_await send_comment(std::move(text));
+    if (!sent) c_.ctl.fire(interruption::client_gone);
   }
 }
 
@@ -359,11 +423,11 @@ task<bool> exchange::pause(duration how_long) {
 }
 
 void exchange::note_outcome(bool success) {
-  trial_ = false;
+  auto const as = *std::exchange(allowed_, std::nullopt);
   if (success) {
-    a_.breaker.succeeded(steady_now());
+    a_.breaker_pass.succeeded(as);
   } else {
-    a_.breaker.failed(steady_now());
+    a_.breaker_pass.failed(as);
   }
 }
 
@@ -540,19 +604,12 @@ task<bool> exchange::run() {
   }
   bool fresh = false;
   for (;;) {
-    if (!trial_) {
-      if (!a_.breaker.allow(steady_now())) {
-        if (ticket_) ticket_->not_sent();
-        refusal_details details;
-        details.retry_after = a_.breaker.retry_at(steady_now()) - steady_now();
-        auto const done = co_await refuse(reason::circuit_open, std::move(details));
-        co_return done;
-      }
-      trial_ = true;
-    }
+    auto const held = co_await ask_breaker();
+    if (held) co_return *held;
+    bool const trial = allowed_ == breaker_gate::answer::trial;
     auto const end = co_await attempt(fresh);
     if (end.kind == what::interrupted) {
-      if (ticket_ && !end.sent) ticket_->not_sent();
+      if (ticket_ && record_.attempts == 0) ticket_->not_sent();
       ++a_.stats.clients_gone;
       co_return false;
     }
@@ -577,6 +634,8 @@ task<bool> exchange::run() {
       note_outcome(false);
       a_.log.warn(fmt::format("request {}: upstream: {}", r_.id, end.message));
       c_.ctl.reset();
+      // It only went to see whether somebody is there; nobody is, and it waits on like the others.
+      if (trial && ticket_ && end.kind == what::no_connection && !end.certificate) continue;
     }
     // A timeout is not repeated: the first attempt may still be generating, and charged.
     auto const again = end.kind == what::timeout ? std::nullopt : retry_pause(f);
@@ -595,7 +654,7 @@ task<bool> exchange::run() {
       co_return keep;
     }
     upstream_.reset();
-    if (ticket_ && !end.sent) ticket_->not_sent();
+    if (ticket_ && record_.attempts == 0) ticket_->not_sent();
     auto why = reason::upstream_unavailable;
     if (end.certificate) why = reason::upstream_tls_error;
     if (end.kind == what::unacceptable) why = reason::upstream_protocol_error;

@@ -11,6 +11,7 @@
 #include "cooldown/core/cerebras_limiter.hpp"
 #include "cooldown/core/circuit_breaker.hpp"
 #include "cooldown/net/admission.hpp"
+#include "cooldown/net/breaker_gate.hpp"
 #include "cooldown/net/client_rules.hpp"
 #include "cooldown/net/interrupt.hpp"
 #include "cooldown/net/upstream_pool.hpp"
@@ -42,6 +43,10 @@ class app {
   /// A salted hash of a credential, so that none is kept.
   std::uint64_t credential_of(std::string_view authorization) const;
 
+  /// While the upstream is suspected, only as many tickets are released as may try it; the others keep their places and
+  /// their reservations unmade. Call when a metered request ends; the breaker's gate calls it by itself.
+  void bound_in_flight();
+
   /// A complaint about a provider's headers goes to the log once per text, in a bounded number of texts.
   void complain_once(const std::string& problem);
 
@@ -52,6 +57,7 @@ class app {
   circuit_breaker breaker;
   deadline_sweep sweep;
   admission gate;
+  breaker_gate breaker_pass;
   upstream_pool pool;
   bool draining = false;
   std::function<void()> when_empty;  // called while draining when the last connection has gone
@@ -62,6 +68,7 @@ class app {
   client_rules rules_of(const config::settings& settings) const;
 
   std::shared_ptr<const config::settings> settings_;
+  std::size_t in_flight_bound_;
   std::string salt_;
   client_rules rules_;
   std::set<std::string> complaints_;
