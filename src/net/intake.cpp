@@ -27,6 +27,14 @@ intake_result refuse(app& shared, reason why, const char* explanation, unsigned 
   return {.kind = what::refused, .refusal = refusal_reply(shared, why, details)};
 }
 
+/// Connections times the largest body is no bound on memory; this is one. A client may try again when others are done.
+intake_result refuse_for_room(app& shared) {
+  refusal_details details;
+  details.retry_after = std::chrono::seconds{1};
+  details.explanation = "The bodies of all requests together take up cerebras.queue.max_bytes.";
+  return {.kind = what::refused, .refusal = refusal_reply(shared, reason::queue_full, details)};
+}
+
 /// A read failed: a client that was too slow is told so, one that left is not.
 intake_result ended(client_connection& c, bool something_came) {
   if (c.ctl.why() == interruption::timeout && something_came) {
@@ -148,55 +156,60 @@ task<intake_result> read_head(client_connection& c, request& r) {
 
 namespace {
 
-/// Moves what was read ahead into the body; true when the body is complete.
-std::optional<const char*> take_chunks(client_connection& c, request& r, http::chunk_decoder& decoder, std::size_t most,
-                                       bool& done, bool& too_large) {
+struct chunks {
+  enum class end : std::uint8_t { need_more, done, bad, too_large, no_room } how = end::need_more;
+  const char* reason = "";
+};
+
+/// Moves what was read ahead into the body.
+chunks take_chunks(client_connection& c, request& r, http::chunk_decoder& decoder, const config::settings& settings) {
+  using end = chunks::end;
   auto input = view_of(c.in);
   std::size_t used = 0;
   for (;;) {
     auto const step = decoder.next(input.substr(used));
     used += step.consumed;
-    if (step.what == http::chunk_decoder::state::bad) return decoder.error();
-    if (step.what == http::chunk_decoder::state::data) {
-      too_large = r.body.size() + step.data.size() > most;
-      if (too_large) return std::nullopt;
-      r.body.append(step.data);
-      continue;
+    if (step.what == http::chunk_decoder::state::bad) return {end::bad, decoder.error()};
+    if (step.what != http::chunk_decoder::state::data) {
+      c.in.consume(used);
+      return {step.what == http::chunk_decoder::state::done ? end::done : end::need_more};
     }
-    done = step.what == http::chunk_decoder::state::done;
-    break;
+    if (r.body.size() + step.data.size() > settings.server.max_body_size) return {end::too_large};
+    if (!r.share.grow(step.data.size(), settings.cerebras.queue.max_bytes)) return {end::no_room};
+    r.body.append(step.data);
   }
-  c.in.consume(used);
-  return std::nullopt;
 }
 
-task<intake_result> read_chunked(client_connection& c, request& r, std::size_t most, duration patience) {
+task<intake_result> read_chunked(client_connection& c, request& r, const config::settings& settings) {
+  using end = chunks::end;
   http::chunk_decoder decoder;
-  bool done = false;
-  bool too_large = false;
   for (;;) {
-    auto const problem = take_chunks(c, r, decoder, most, done, too_large);
-    if (problem) co_return refuse(c.shared, reason::bad_request, *problem);
-    if (too_large) co_return refuse(c.shared, reason::body_too_large, "");
-    if (done) break;
-    c.ctl.set(patience);
+    auto const taken = take_chunks(c, r, decoder, settings);
+    if (taken.how == end::bad) co_return refuse(c.shared, reason::bad_request, taken.reason);
+    if (taken.how == end::too_large) co_return refuse(c.shared, reason::body_too_large, "");
+    if (taken.how == end::no_room) co_return refuse_for_room(c.shared);
+    if (taken.how == end::done) break;
+    c.ctl.set(settings.server.body_timeout);
     auto const ec = co_await c.read_some(read_size);
     if (ec) co_return ended(c, true);
   }
   co_return intake_result{what::ready, {}};
 }
 
-task<intake_result> read_counted(client_connection& c, request& r, duration patience) {
+task<intake_result> read_counted(client_connection& c, request& r, const config::settings& settings) {
+  auto const most = settings.cerebras.queue.max_bytes;
   auto const ahead = std::min<std::size_t>(c.in.size(), r.framing.length);
+  if (!r.share.grow(ahead, most)) co_return refuse_for_room(c.shared);
   r.body.append(view_of(c.in).substr(0, ahead));
   c.in.consume(ahead);
   while (r.body.size() < r.framing.length) {
-    c.ctl.set(patience);
+    c.ctl.set(settings.server.body_timeout);
     auto const [to, room] = r.body.prepare(r.framing.length);
     auto const space = asio::buffer(to, std::min<std::size_t>(room, r.framing.length - r.body.size()));
     auto const [ec, n] = co_await c.read_some(space);
     r.body.commit(n);
     if (ec) co_return ended(c, true);
+    if (!r.share.grow(n, most)) co_return refuse_for_room(c.shared);
   }
   co_return intake_result{what::ready, {}};
 }
@@ -213,12 +226,12 @@ task<intake_result> read_body(client_connection& c, request& r) {
     auto const ec = co_await c.write("HTTP/1.1 100 Continue\r\n\r\n", settings->server.body_timeout);
     if (ec) co_return intake_result{};
   }
+  intake_result result;
   if (chunked) {
-    auto result = co_await read_chunked(c, r, settings->server.max_body_size, settings->server.body_timeout);
-    c.ctl.clear();
-    co_return result;
+    result = co_await read_chunked(c, r, *settings);
+  } else {
+    result = co_await read_counted(c, r, *settings);
   }
-  auto result = co_await read_counted(c, r, settings->server.body_timeout);
   c.ctl.clear();
   co_return result;
 }

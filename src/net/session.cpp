@@ -35,7 +35,7 @@ task<void> refuse_and_close(client_connection& c, const request& r, local_reply 
 /// One request from its first byte to its answer. True: go on with the next.
 task<bool> serve_one(client_connection& c) {
   c.where = phase::reading;
-  request r;
+  request r(c.shared.body_bytes);
   auto head = co_await read_head(c, r);
   if (head.kind == intake_result::what::closed) co_return false;
   if (head.kind == intake_result::what::refused) {
@@ -45,6 +45,9 @@ task<bool> serve_one(client_connection& c) {
   auto body = co_await read_body(c, r);
   if (body.kind == intake_result::what::closed) co_return false;
   if (body.kind == intake_result::what::refused) {
+    // What came of it is not kept while its client takes its time to stop.
+    r.body.clear();
+    r.share.clear();
     co_await refuse_and_close(c, r, std::move(body.refusal));
     co_return false;
   }

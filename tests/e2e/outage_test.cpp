@@ -33,7 +33,10 @@ std::string breaker_state(const proxy& p) {
 
 TEST(Outage, AThousandQueuedSurviveARestartOfTheProvider) {
   raise_descriptor_limit();
-  auto const handler = [](auto const& r, tcp_client& c) {
+  event door;
+  release_at_end const release(door);
+  auto const handler = [&](auto const& r, tcp_client& c) {
+    door.wait();
     std::this_thread::sleep_for(2ms);
     return c.send(answer_to(r));
   };
@@ -46,6 +49,8 @@ TEST(Outage, AThousandQueuedSurviveARestartOfTheProvider) {
     clients.emplace_back(p.port());
     ASSERT_TRUE(clients.back().send(chat("name-" + std::to_string(i))));
   }
+  ASSERT_TRUE(eventually([&] { return p.queue_length() == 992; }));
+  door.set();
   ASSERT_TRUE(first->wait_for(200));
   first.reset();
   // Long enough for the breaker to open, and to find nobody there once or twice.

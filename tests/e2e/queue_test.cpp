@@ -244,6 +244,33 @@ TEST(Queue, FullByBytes) {
   for (auto* c : {&first, &second, &third}) EXPECT_EQ(read_response(*c).status, 200);
 }
 
+TEST(Queue, BodiesBeingReadAreBoundedTogether) {
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(ok_response(completion())); });
+  proxy p(upstream, {{"cerebras.queue.max_bytes", "64KiB"}, {"server.max_body_size", "64KiB"}});
+  auto const part = [](const std::string& path, const std::string& framing, const std::string& bytes) {
+    return "POST " + path + " HTTP/1.1\r\nHost: h\r\n" + framing + "\r\n\r\n" + bytes;
+  };
+  std::string const counted = "Content-Length: 40000";
+  std::string const chunked = "Transfer-Encoding: chunked\r\n\r\n7530";
+  std::string const most(30'000, 'x');
+  tcp_client first(p.port());
+  tcp_client second(p.port());
+  first.send(part("/v1/chat/completions", counted, most));
+  second.send("POST /v1/files HTTP/1.1\r\nHost: h\r\n" + chunked + "\r\n" + most + "\r\n");
+  ASSERT_TRUE(eventually([&] { return p.metric("cooldown_received_bytes_total") > 60'000; }));
+  for (auto const& request :
+       {part("/v1/files", counted, most), "POST /v1/x HTTP/1.1\r\nHost: h\r\n" + chunked + "\r\n" + most + "\r\n"}) {
+    tcp_client third(p.port());
+    third.send(request);
+    expect_refusal(read_response(third), 503, "queue_full");
+    EXPECT_TRUE(third.ends());
+  }
+  EXPECT_EQ(p.fetch(chat()).status, 200) << "a small one still fits";
+  first.send(std::string(4'000, 'x'));
+  second.close();
+  EXPECT_TRUE(eventually([&] { return p.fetch(post_request("/v1/files", most)).status == 200; }));
+}
+
 TEST(Queue, TooLargeForTheLimitIsRefusedAtOnce) {
   fake_upstream upstream(
       [](auto const&, tcp_client& c) { return c.send(ok_response(completion(), token_headers(1000, 900, "60"))); });

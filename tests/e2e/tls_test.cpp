@@ -61,6 +61,13 @@ TEST(Tls, WrongNameIsRefused) {
   expect_tls_refusal(p, upstream, "localhost");
 }
 
+TEST(Tls, ExpiredCertificateIsRefused) {
+  authority const ca;
+  tls_upstream upstream(ca.sign("DNS:localhost", true), says("{}"));
+  proxy p(upstream.url(), {{"cerebras.tls.ca_file", ca.file()}});
+  expect_tls_refusal(p, upstream, "certificate has expired");
+}
+
 TEST(Tls, UnknownAuthorityIsRefused) {
   authority const ca;
   authority const another("another-ca");

@@ -28,7 +28,7 @@ authority::authority(const std::string& name) : own_{directory_.path("ca.pem"), 
   openssl(args);
 }
 
-certificate authority::sign(const std::string& subject_alternative_name) const {
+certificate authority::sign(const std::string& subject_alternative_name, bool expired) const {
   auto const number = std::to_string(++signed_);
   certificate made{directory_.path(number + ".pem"), directory_.path(number + ".key")};
   auto const request = directory_.path(number + ".csr");
@@ -36,8 +36,8 @@ certificate authority::sign(const std::string& subject_alternative_name) const {
   std::vector<std::string> args{"req", "-subj", "/CN=test", "-keyout", made.key, "-out", request};
   args.insert(args.end(), new_key.begin(), new_key.end());
   openssl(args);
-  openssl({"x509", "-req", "-in", request, "-CA", own_.file, "-CAkey", own_.key, "-set_serial", number, "-days", "2",
-           "-extfile", extensions, "-out", made.file});
+  openssl({"x509", "-req", "-in", request, "-CA", own_.file, "-CAkey", own_.key, "-set_serial", number, "-days",
+           expired ? "-1" : "2", "-extfile", extensions, "-out", made.file});
   return made;
 }
 

@@ -21,7 +21,7 @@ class authority {
   explicit authority(const std::string& name = "test-ca");
   const std::string& file() const { return own_.file; }
   /// For a name ("DNS:localhost", "IP:127.0.0.1").
-  certificate sign(const std::string& subject_alternative_name) const;
+  certificate sign(const std::string& subject_alternative_name, bool expired = false) const;
 
  private:
   temporary_directory directory_;

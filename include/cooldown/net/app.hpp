@@ -62,6 +62,7 @@ class app {
   bool draining = false;
   std::function<void()> when_empty;  // called while draining when the last connection has gone
   std::uint64_t next_request_id = 1;
+  std::size_t body_bytes = 0;                // of all requests, from the first byte read to the end of the exchange
   std::set<client_connection*> connections;  // open ones, each of which removes itself
 
  private:

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cooldown/core/time.hpp"
 #include "cooldown/http/head.hpp"
@@ -32,7 +33,31 @@ class body_buffer {
   std::size_t capacity_ = 0;
 };
 
+/// A request's part of what all bodies together take up, given back at its end.
+class body_share {
+ public:
+  explicit body_share(std::size_t& total) : total_(total) {}
+  ~body_share() { clear(); }
+  body_share(const body_share&) = delete;
+  body_share& operator=(const body_share&) = delete;
+
+  /// It grows by `n`; false: then there would be more than `most` altogether, and it has not grown.
+  bool grow(std::size_t n, std::size_t most) {
+    if (n > most || total_ > most - n) return false;
+    total_ += n;
+    mine_ += n;
+    return true;
+  }
+  void clear() { total_ -= std::exchange(mine_, 0); }
+
+ private:
+  std::size_t& total_;
+  std::size_t mine_ = 0;
+};
+
 struct request {
+  explicit request(std::size_t& all_bodies) : share(all_bodies) {}
+
   std::uint64_t id = 0;
   std::string method;
   std::string target;  // origin form
@@ -53,6 +78,7 @@ struct request {
 
   std::string upstream_head;  // request line and fields for the upstream, but for the framing and the empty line
   body_buffer body;
+  body_share share;
 
   std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
   bool head() const { return method == "HEAD"; }

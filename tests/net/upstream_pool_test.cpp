@@ -1,0 +1,110 @@
+// Which address a connection goes to: each in turn, what worked last first, and asked for again after a failure.
+#include "cooldown/net/upstream_pool.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <netdb.h>
+
+using namespace cooldown;
+using namespace cooldown::net;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::vector<std::string> addresses;  // of "provider.test"
+int lookups = 0;
+
+}  // namespace
+
+/// In the place of the C library's: no test can write /etc/hosts.
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** out) {
+  using function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+  static auto const real = reinterpret_cast<function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  if (!host || std::string(host) != "provider.test") return real(host, service, hints, out);
+  ++lookups;
+  if (addresses.empty()) return EAI_NONAME;
+  addrinfo** end = out;
+  for (auto const& a : addresses) {
+    if (auto const failed = real(a.c_str(), service, hints, end)) return failed;
+    while (*end) end = &(*end)->ai_next;
+  }
+  return 0;
+}
+
+namespace {
+
+struct UpstreamPool : ::testing::Test {
+  asio::io_context io{1};
+  deadline_sweep sweep{io};
+  tcp_socket client{io};
+  interrupt ctl{sweep, client};
+  std::uint16_t port = 0;
+
+  void SetUp() override {
+    lookups = 0;
+    tcp_acceptor const any(io, {asio::ip::make_address("127.0.0.1"), 0});
+    port = any.local_endpoint().port();
+  }
+  tcp_acceptor listen(const char* address) { return {io, {asio::ip::make_address(address), port}}; }
+  pool_settings settings() const {
+    pool_settings s;
+    s.origin = {.tls = false, .host = "provider.test", .port = port, .prefix = ""};
+    s.connect_timeout = 2s;
+    return s;
+  }
+
+  using acquired = std::variant<upstream_pool::connection_ptr, connect_failure>;
+  static task<void> ask(upstream_pool& pool, interrupt& ctl, std::optional<acquired>& out) {
+    auto got = co_await pool.acquire(ctl, true);
+    out = std::move(got);
+  }
+  /// The address of a new connection; empty if there is none.
+  std::string connect(upstream_pool& pool) {
+    std::optional<acquired> got;
+    asio::co_spawn(io, ask(pool, ctl, got), asio::detached);
+    io.restart();
+    auto const end = steady_now() + 10s;
+    while (!got && steady_now() < end) io.run_one_for(100ms);
+    ctl.reset();
+    if (!got) ADD_FAILURE() << "no answer";
+    auto* const c = got ? std::get_if<upstream_pool::connection_ptr>(&*got) : nullptr;
+    return c ? (*c)->socket().remote_endpoint().address().to_string() : "";
+  }
+};
+
+}  // namespace
+
+TEST_F(UpstreamPool, TriesTheAddressesInTurnAndRemembersWhatWorked) {
+  addresses = {"::1", "127.0.0.2", "127.0.0.3"};
+  auto const third = listen("127.0.0.3");
+  upstream_pool pool(io, sweep, settings());
+  EXPECT_EQ(connect(pool), "127.0.0.3");
+  auto const second = listen("127.0.0.2");
+  EXPECT_EQ(connect(pool), "127.0.0.3");
+  EXPECT_EQ(lookups, 1);
+}
+
+TEST_F(UpstreamPool, AsksAgainAfterAFailure) {
+  addresses = {"127.0.0.2"};
+  upstream_pool pool(io, sweep, settings());
+  {
+    auto const there = listen("127.0.0.2");
+    EXPECT_EQ(connect(pool), "127.0.0.2");
+  }
+  EXPECT_EQ(connect(pool), "");
+  addresses = {"127.0.0.3"};
+  auto const moved = listen("127.0.0.3");
+  EXPECT_EQ(connect(pool), "127.0.0.3");
+  EXPECT_EQ(lookups, 2);
+}
+
+TEST_F(UpstreamPool, ANameWithoutAddressesIsAFailure) {
+  addresses = {};
+  upstream_pool pool(io, sweep, settings());
+  EXPECT_EQ(connect(pool), "");
+  addresses = {"127.0.0.2"};
+  auto const there = listen("127.0.0.2");
+  EXPECT_EQ(connect(pool), "127.0.0.2");
+}
