@@ -309,8 +309,10 @@ task<std::optional<bool>> exchange::ask_breaker() {
   auto const until = ticket_ ? started_ + max_wait_ : since;
   auto const before = waited_;
   auto next_comment = ticket_ && comments() ? since + *settings_->cerebras.queue.keepalive_after : time_point::max();
-  if (ticket_) c_.where = phase::queued;
-  if (ticket_ && a_.draining) c_.ctl.fire(interruption::draining);
+  if (ticket_ && !a_.breaker_pass.admits(since)) {
+    c_.where = phase::queued;
+    if (a_.draining) c_.ctl.fire(interruption::draining);
+  }
   for (;;) {
     auto const next = std::min(until, next_comment);
     auto const got = co_await a_.breaker_pass.pass(next, c_.ctl);

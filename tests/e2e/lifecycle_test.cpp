@@ -102,6 +102,24 @@ TEST(Shutdown, NobodyGoesBackToTheQueue) {
   EXPECT_EQ(p.program().wait(), 0);
 }
 
+TEST(Shutdown, RepeatsOfWhatIsInProgressGoOn) {
+  event draining;
+  fake_upstream upstream([&](auto const& r, tcp_client& c) {
+    if (r.number > 0) return c.send(ok_response(completion()));
+    return draining.wait() && c.send(ok_response("{}", "", 503));
+  });
+  release_at_end const release(draining);
+  proxy p(upstream, {{"server.drain_timeout", "1h"}});
+  tcp_client c(p.port());
+  c.send(chat());
+  ASSERT_TRUE(upstream.wait_for(1));
+  p.program().signal(SIGTERM);
+  p.program().wait_for_line("draining");
+  draining.set();
+  EXPECT_EQ(read_response(c).status, 200);
+  EXPECT_EQ(p.program().wait(), 0);
+}
+
 TEST(Shutdown, DrainTimeoutEndsWhatIsLeft) {
   event never;
   fake_upstream upstream([&](auto const&, tcp_client&) { return never.wait(); });
