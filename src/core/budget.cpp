@@ -59,6 +59,8 @@ budget::budget(double limit, duration window, refill model, time_point now, cons
       evidence_(window / evidence_part),
       shown_at_(now),
       evidence_since_(now),
+      window_start_(now),
+      announced_(model == refill::window),
       configured_(limit) {}
 
 void budget::configure(const budget_settings& settings) {
@@ -80,6 +82,12 @@ time_point budget::boundary_after(time_point t) const {
   return t + (window_ - wall % window_);
 }
 
+/// Every window ends, whether or not anybody has told when; nullopt: the header that will is being read.
+std::optional<time_point> budget::window_end() const {
+  if (reset_at_ || (announced_ && !reported_)) return reset_at_;
+  return announced_ ? window_start_ + window_ : boundary_after(window_start_);
+}
+
 /// The level stays what it is: only how it moves from now on changes.
 void budget::adopt(refill model, bool confirmed) {
   confirmed_ = confirmed;
@@ -88,6 +96,7 @@ void budget::adopt(refill model, bool confirmed) {
   if (model_ == model) return;
   model_ = model;
   reset_at_.reset();
+  window_start_ = at_;
   drift_ = 0;
   evidence_.clear();
   evidence_since_ = at_;
@@ -102,6 +111,7 @@ void budget::roll(time_point now) {
   if (!confirmed_) tenth = std::clamp(limit_ - log_.sum(), 0.0, tenth);
   levels_.restart(announced_ || confirmed_ ? std::min(capacity(), std::max(level, tenth)) : std::min(level, 0.0));
   reset_at_.reset();
+  window_start_ = now;
   if (!announced_) reset_at_ = boundary_after(now);
   assumed_ = true;
   probed_at_.reset();
@@ -122,10 +132,12 @@ void budget::advance(time_point now) {
   double const left = log_.leave(now - sliding_guard);
   switch (model_) {
     case refill::continuous:
+      // Nobody's bucket is below empty: after a whole window without any request, neither is our own count of it.
+      if (!shown_ && log_.empty() && levels_.level() < 0) levels_.refill(-levels_.level());
       levels_.refill((rate() - drift_) * elapsed);
       break;
     case refill::window:
-      if (reset_at_ && now >= *reset_at_ + settings_.reset_buffer) roll(now);
+      if (auto const end = window_end(); end && now >= *end + settings_.reset_buffer) roll(now);
       if (assumed_ && probed_at_ && now >= *probed_at_ + settings_.header_timeout) {
         assumed_ = false;
         levels_.restart(limit_ - taken_since_reset());
@@ -176,10 +188,9 @@ time_point budget::ready_at(double n, time_point now, double passed) {
       if (taken_since_reset() == 0) return passed == 0 ? now : now + settings_.header_timeout;
       if (probed_at_) return *probed_at_ + settings_.header_timeout;
     }
-    if (reset_at_) {
+    if (auto const end = window_end()) {
       double const windows = std::ceil((n - std::max(0.0, level)) / limit_) - 1;
-      return *reset_at_ + settings_.reset_buffer +
-             std::chrono::duration_cast<duration>(window_ * std::max(0.0, windows));
+      return *end + settings_.reset_buffer + std::chrono::duration_cast<duration>(window_ * std::max(0.0, windows));
     }
   }
   return now + duration_of_seconds(missing / (rate() - drift_));
@@ -196,8 +207,8 @@ time_point budget::forecast(double n, double ahead, double use_share, double in_
   double const alone = std::min(n, capacity()) - levels_.level() - in_flight * (1 - share);
   double const missing = std::max(in_turn, alone);
   if (missing <= 0) return levels_.level() >= n ? ready_at(n, now) : now;
-  if (model_ == refill::window && reset_at_)
-    return *reset_at_ + settings_.reset_buffer + window_ * static_cast<duration::rep>(std::min(1e4, missing / limit_));
+  if (auto const end = window_end(); model_ == refill::window && end)
+    return *end + settings_.reset_buffer + window_ * static_cast<duration::rep>(std::min(1e4, missing / limit_));
   double const at_once = std::min(missing, capacity() - levels_.level());
   return ready_at(levels_.level() + at_once, now) + duration_of_seconds((missing - at_once) / rate());
 }

@@ -136,12 +136,6 @@ void request_queue::heads(time_point now, duration ageing, std::size_t most, std
   }
 }
 
-std::size_t request_queue::remembered() const {
-  std::size_t sum = 0;
-  for (auto const& c : classes_) sum += c.flows.size();
-  return sum;
-}
-
 request_queue::backlog request_queue::ahead_of(const queue_place& place) const {
   backlog sum;
   auto const& own_class = class_of(place);

@@ -237,5 +237,50 @@ TEST(Budget, FollowsSomebodyElseWhoUsesTheSameQuota) {
   EXPECT_NEAR(b.drift(), 500, 100);
 }
 
+TEST(Budget, AWindowThatNobodyAnnouncesEndsByTheClock) {
+  // Pinned, and no header tells of it: what was taken comes back at the minute, not never.
+  budget b(1000, 60s, refill::continuous, start, {.pinned = refill::window});
+  b.align(20s);
+  b.take(1000, start + 1s);
+  auto const end = start + 40s + 100ms;  // a minute of the wall clock
+  EXPECT_EQ(b.ready_at(100, start + 2s), end);
+  EXPECT_EQ(b.level(end - 1ns), 0);
+  EXPECT_EQ(b.level(end), 100);  // a tenth, as after any reset
+  EXPECT_EQ(b.ready_at(500, end), end);
+}
+
+TEST(Budget, AWindowThatIsNoLongerAnnouncedStillEnds) {
+  budget b(1000, 60s, refill::window, start, settings);
+  auto const m = b.take(900, start);
+  b.observe(m, 900, says(1000, 100, 10s), start, start, 0, true);
+  auto const probed = start + 11s;
+  auto const probe = b.take(100, probed);
+  b.observe(probe, 100, says(1000, 0), probed, probed + 1s, 0, true);  // without a reset
+  auto const ready = b.ready_at(500, probed + 2s);
+  EXPECT_LE(ready, probed + 60s + 100ms);
+  EXPECT_EQ(b.ready_at(500, ready), ready);
+}
+
+TEST(Budget, TheFirstHeaderCountsHoweverLongItTook) {
+  for (auto const latency : {1s, 59s, 61s, 200s}) {
+    budget b(1000, 60s, refill::window, start, settings);
+    auto const m = b.take(100, start);
+    b.take(200, start + latency - 500ms);
+    b.observe(m, 100, says(1000, 300, 10s), start, start + latency, 0, true);
+    EXPECT_EQ(b.level(start + latency), 100);
+    EXPECT_EQ(b.next_reset(), start + latency + 10s);
+  }
+}
+
+TEST(Budget, OurOwnCountIsNotBelowEmptyForLong) {
+  // Spent by others before we came: refused at once, and taken for a tiny limit.
+  budget b(100'000, 3600s, refill::continuous, start, pinned_bucket);
+  auto const refused = b.take(500, start);
+  b.take(5000, start);
+  b.refused(refused, 500, 1, std::nullopt, 5000, start, start + 10ms);
+  EXPECT_LT(b.level(start + 1s), 0);
+  EXPECT_LE(b.ready_at(500, start + 2h), start + 4h);
+}
+
 }  // namespace
 }  // namespace cooldown

@@ -1,4 +1,7 @@
+// The provider's wall clock as its Date fields tell it.
 #include "cooldown/core/provider_clock.hpp"
+
+#include <random>
 
 #include <gtest/gtest.h>
 
@@ -9,37 +12,73 @@ using namespace std::chrono_literals;
 
 constexpr time_point start{std::chrono::hours{1000}};
 constexpr wall_time wall{std::chrono::hours{490'000}};
-constexpr duration truth = wall.time_since_epoch() - start.time_since_epoch() + 2s;  // theirs is two seconds ahead
+constexpr duration ours = wall.time_since_epoch() - start.time_since_epoch();
 
-wall_time date_at(time_point t) {
-  return std::chrono::floor<std::chrono::seconds>(wall_time{t.time_since_epoch() + truth});
+/// Date as a provider writes it whose clock is ahead of ours by `ahead`.
+wall_time date(duration since_start, duration ahead) {
+  return std::chrono::floor<std::chrono::seconds>(wall + since_start + ahead);
 }
 
-TEST(ProviderClock, IsOursUntilADateIsSeen) {
+TEST(ProviderClock, BeforeAnyDateOurOwnClockIsAllThereIs) {
   provider_clock c;
   c.observe(std::nullopt, wall, start);
-  EXPECT_EQ(c.offset(), wall.time_since_epoch() - start.time_since_epoch());
-  c.observe(date_at(start + 1s), wall + 1s, start + 1s);
-  auto const told = c.offset();
-  c.observe(std::nullopt, wall + 50h, start + 2s);
-  EXPECT_EQ(c.offset(), told);
+  EXPECT_EQ(c.offset(), ours);
+  c.observe(std::nullopt, wall + 70s, start + 10s);  // ours was set
+  EXPECT_EQ(c.offset(), ours + 60s);
 }
 
-TEST(ProviderClock, NarrowsTheCutSecondDown) {
+TEST(ProviderClock, ADateCountsMoreThanOurOwnClock) {
   provider_clock c;
-  for (int i = 0; i < 40; ++i) {
-    auto const at = start + i * 137ms;
-    c.observe(date_at(at), wall, at + 20ms);  // on its way for 20 ms
-    EXPECT_LE(c.offset(), truth);
+  c.observe(std::nullopt, wall, start);
+  c.observe(wall - 3s, wall, start);
+  EXPECT_EQ(c.offset(), ours - 3s);
+  c.observe(std::nullopt, wall + 1h, start + 1s);
+  EXPECT_EQ(c.offset(), ours - 3s);
+}
+
+TEST(ProviderClock, ConvergesToTheLatestThatAnyDateImplies) {
+  std::mt19937 random(3);
+  std::uniform_int_distribution<int> travel_ms(5, 400);
+  std::uniform_int_distribution<int> gap_ms(50, 2000);
+  for (auto const ahead : {-2s, 0s, 3s}) {
+    provider_clock c;
+    duration sent{};
+    auto last = duration::min();
+    for (int i = 0; i < 300; ++i) {
+      sent += std::chrono::milliseconds{gap_ms(random)};
+      c.observe(date(sent, ahead), wall + sent, start + sent + std::chrono::milliseconds{travel_ms(random)});
+      // Never ahead of the provider, and only nearer.
+      EXPECT_LE(c.offset(), ours + ahead);
+      EXPECT_GE(c.offset(), last);
+      last = c.offset();
+    }
+    EXPECT_GE(c.offset(), ours + ahead - 100ms);
   }
-  EXPECT_GE(c.offset(), truth - 60ms);
+}
+
+TEST(ProviderClock, AnEarlierDateMovesNothing) {
+  provider_clock c;
+  c.observe(wall, wall, start);
+  c.observe(wall, wall, start + 900ms);  // cut to the second, or long on its way
+  EXPECT_EQ(c.offset(), ours);
+  c.observe(wall, wall, start + 4s);
+  EXPECT_EQ(c.offset(), ours);
+}
+
+TEST(ProviderClock, FollowsAClockThatIsSetForward) {
+  provider_clock c;
+  c.observe(wall, wall, start);
+  c.observe(wall + 60s, wall, start);
+  EXPECT_EQ(c.offset(), ours + 60s);
 }
 
 TEST(ProviderClock, FollowsAClockThatIsSetBack) {
   provider_clock c;
-  c.observe(date_at(start), wall, start);
-  c.observe(date_at(start) - 1h, wall, start);
-  EXPECT_LE(c.offset(), truth - 59min);
+  c.observe(wall + 60s, wall, start);
+  c.observe(wall, wall, start);
+  EXPECT_EQ(c.offset(), ours);
+  c.observe(wall + 1s, wall, start + 1100ms);
+  EXPECT_EQ(c.offset(), ours);
 }
 
 }  // namespace

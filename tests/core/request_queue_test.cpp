@@ -1,218 +1,431 @@
+// Who goes next: classes, ageing, fair shares by tokens, and what a place is worth.
 #include "cooldown/core/request_queue.hpp"
 
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <map>
 #include <random>
+#include <vector>
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace cooldown {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
 
 constexpr time_point start{std::chrono::hours{1000}};
+constexpr std::uint64_t alice = 1;
+constexpr std::uint64_t bob = 2;
+constexpr std::uint64_t carol = 3;
 
+struct options {
+  double weight = 1;
+  std::uint8_t urgency = 3;
+  time_point submitted = start;
+};
+
+/// A queue, and the places of all that were ever in it. Ids are arrivals.
 class RequestQueue : public ::testing::Test {
  protected:
-  queue_place push(std::uint64_t client, double cost, std::uint8_t urgency = 3, time_point at = start) {
-    queue_place const p{
-        .arrival = ++arrivals_, .client = client, .weight = weights_[client], .urgency = urgency, .submitted = at};
-    queue.push(p, p.arrival, cost);
-    places_[p.arrival] = p;
-    return p;
-  }
-  ticket_id next(time_point now = start, duration ageing = {}) {
-    std::vector<request_queue::head> heads;
-    queue.heads(now, ageing, 1, heads);
-    return heads.at(0).id;
-  }
-  ticket_id release(time_point now = start, duration ageing = {}) {
-    auto const id = next(now, ageing);
-    queue.release(places_.at(id));
+  ticket_id push(std::uint64_t client, double cost, const options& o = {}) {
+    auto const id = ++last_;
+    places_[id] = {.arrival = id, .client = client, .weight = o.weight, .urgency = o.urgency, .submitted = o.submitted};
+    costs_[id] = cost;
+    queue.push(places_[id], id, cost);
     return id;
   }
-  /// Tokens that each client gets while all of them always have two tickets waiting.
-  std::map<std::uint64_t, double> shares(const std::vector<std::uint64_t>& clients, int releases) {
-    std::mt19937 random(1);
-    std::uniform_real_distribution<double> cost(100, 2000);
-    std::map<ticket_id, double> costs;
-    auto const submit = [&](std::uint64_t c) {
-      double const n = cost(random);
-      costs[push(c, n).arrival] = n;
-    };
-    for (auto const c : clients) {
-      submit(c);
-      submit(c);
-    }
-    std::map<std::uint64_t, double> got;
+  void push_back(ticket_id id) { queue.push(places_.at(id), id, costs_.at(id)); }
+  void erase(ticket_id id) { queue.erase(places_.at(id)); }
+  void credit(ticket_id id, double tokens) { queue.credit(places_.at(id), tokens); }
+  request_queue::backlog ahead_of(ticket_id id) const { return queue.ahead_of(places_.at(id)); }
+  const queue_place& place(ticket_id id) const { return places_.at(id); }
+  double cost(ticket_id id) const { return costs_.at(id); }
+
+  ticket_id next(time_point now = start, duration ageing = 30s) const {
+    std::vector<request_queue::head> heads;
+    queue.heads(now, ageing, 1, heads);
+    return heads.empty() ? 0 : heads.front().id;
+  }
+  /// The next goes.
+  ticket_id go(time_point now = start, duration ageing = 30s) {
+    auto const id = next(now, ageing);
+    if (id != 0) queue.release(places_.at(id));
+    return id;
+  }
+  std::vector<ticket_id> go_all() {
+    std::vector<ticket_id> ids;
+    while (auto const id = go()) ids.push_back(id);
+    return ids;
+  }
+  /// Tokens that each client gets over `releases`, all of them always having tickets that wait.
+  std::map<std::uint64_t, double> served(const std::map<std::uint64_t, double>& weights, int releases,
+                                         unsigned seed = 1) {
+    std::mt19937 random(seed);
+    std::lognormal_distribution<double> costs(7, 1);
+    auto const another = [&](std::uint64_t client) { push(client, costs(random), {.weight = weights.at(client)}); };
+    for (auto const& [client, weight] : weights)
+      for (int i = 0; i < 3; ++i) another(client);
+    std::map<std::uint64_t, double> tokens;
     for (int i = 0; i < releases; ++i) {
-      auto const id = release();
-      got[places_.at(id).client] += costs.at(id);
-      submit(places_.at(id).client);
+      auto const id = go();
+      tokens[place(id).client] += cost(id);
+      another(place(id).client);
     }
-    return got;
+    return tokens;
   }
 
   request_queue queue;
-  std::map<std::uint64_t, double> weights_{{1, 1}, {2, 1}, {3, 1}, {4, 1}};
+
+ private:
   std::map<ticket_id, queue_place> places_;
-  std::uint64_t arrivals_ = 0;
+  std::map<ticket_id, double> costs_;
+  ticket_id last_ = 0;
 };
 
-TEST_F(RequestQueue, OneClientIsServedInItsOrder) {
-  for (double const cost : {500.0, 10.0, 900.0, 1.0}) push(1, cost);
-  for (ticket_id id = 1; id <= 4; ++id) EXPECT_EQ(release(), id);
+using ids = std::vector<ticket_id>;
+
+TEST_F(RequestQueue, TheMostUrgentClassGoesFirst) {
+  auto const last = push(alice, 10, {.urgency = 7});
+  auto const middle = push(alice, 10);
+  auto const first = push(alice, 10, {.urgency = 0});
+  EXPECT_EQ(queue.order(10), (ids{first, middle, last}));
+  EXPECT_EQ(go_all(), (ids{first, middle, last}));
+}
+
+TEST_F(RequestQueue, AnUrgencyOutOfRangeIsTheLowest) {
+  auto const odd = push(alice, 10, {.urgency = 200});
+  auto const lowest = push(alice, 10, {.urgency = 7});
+  auto const middle = push(alice, 10);
+  EXPECT_EQ(go_all(), (ids{middle, odd, lowest}));
+}
+
+TEST_F(RequestQueue, AClassRisesWithTheTimeThatItsNextTicketHasWaited) {
+  auto const low = push(alice, 10, {.urgency = 5});
+  auto const high = push(bob, 10, {.urgency = 3, .submitted = start + 50s});
+  EXPECT_EQ(next(start + 59s), high);
+  EXPECT_EQ(next(start + 60s), low);  // two classes up, and it came first
+  EXPECT_EQ(next(start + 60s, 0s), high);
+}
+
+TEST_F(RequestQueue, AgeingLetsNothingStarve) {
+  push(alice, 10, {.urgency = 7});
+  bool went = false;
+  auto now = start;
+  for (int i = 0; i < 1000 && !went; ++i, now += 1s) {
+    push(bob, 10, {.urgency = 0, .submitted = now});
+    went = place(go(now)).client == alice;
+  }
+  EXPECT_TRUE(went);
+  EXPECT_LE(now, start + 8 * 30s);
+}
+
+TEST_F(RequestQueue, HeadsNameTheNextOfEveryClientInTheOrderOfTheirTurns) {
+  auto const a = push(alice, 10);
+  push(alice, 10);
+  auto const b = push(bob, 20);
+  auto const urgent = push(carol, 30, {.urgency = 1});
+  std::vector<request_queue::head> heads;
+  queue.heads(start, 30s, 10, heads);
+  ASSERT_EQ(heads.size(), 3U);
+  EXPECT_EQ(heads[0].id, urgent);
+  EXPECT_EQ(heads[0].rank, 1U);
+  EXPECT_EQ(heads[1].id, a);
+  EXPECT_EQ(heads[2].id, b);
+  EXPECT_EQ(heads[2].cost, 20);
+  queue.heads(start, 30s, 2, heads);
+  EXPECT_EQ(heads.size(), 2U);
+}
+
+TEST_F(RequestQueue, WithinAClientArrivalDecides) {
+  ids pushed;
+  for (int i = 0; i < 20; ++i) pushed.push_back(push(alice, 100 - i));
+  EXPECT_EQ(go_all(), pushed);
   EXPECT_TRUE(queue.empty());
   EXPECT_EQ(queue.cost(), 0);
 }
 
-TEST_F(RequestQueue, TheUrgentGoFirst) {
-  push(1, 10, 7);
-  push(1, 10, 3);
-  push(2, 10, 0);
-  push(1, 10, 0);
-  EXPECT_THAT(queue.order(9), ElementsAre(3, 4, 2, 1));
-  EXPECT_EQ(release(), 3U);
-  EXPECT_EQ(release(), 4U);
-  EXPECT_EQ(release(), 2U);
-  EXPECT_EQ(release(), 1U);
-}
-
-TEST_F(RequestQueue, NobodyStarvesBehindTheUrgent) {
-  push(1, 10, 7, start);
-  auto now = start;
-  int before = 0;
-  for (; before < 1000; ++before) {
-    push(2, 10, 0, now);
-    if (release(now, 30s) == 1) break;
-    now += 1s;
-  }
-  EXPECT_EQ(before, 210);  // seven classes of 30 s; then it is the older one
-}
-
-TEST_F(RequestQueue, WithoutAgeingClassesAreStrict) {
-  push(1, 10, 7, start);
-  push(2, 10, 6, start + 24h);
-  EXPECT_EQ(next(start + 48h, 0s), 2U);
-}
-
 TEST_F(RequestQueue, EqualClientsGetEqualTokens) {
-  auto const got = shares({1, 2, 3, 4}, 8000);
-  double const all = got.at(1) + got.at(2) + got.at(3) + got.at(4);
-  for (auto const& [client, tokens] : got) EXPECT_NEAR(tokens / all, 0.25, 0.005) << client;
+  auto const tokens = served({{alice, 1}, {bob, 1}}, 5000);
+  EXPECT_NEAR(tokens.at(alice) / tokens.at(bob), 1, 0.05);
 }
 
-TEST_F(RequestQueue, WeightsDivideTheRest) {
-  weights_[1] = 3;
-  auto const got = shares({1, 2}, 8000);
-  EXPECT_NEAR(got.at(1) / got.at(2), 3, 0.06);
+TEST_F(RequestQueue, AClientOfTwiceTheWeightGetsTwiceTheTokens) {
+  auto const tokens = served({{alice, 2}, {bob, 1}}, 5000);
+  EXPECT_NEAR(tokens.at(alice) / tokens.at(bob), 2, 0.1);
 }
 
-TEST_F(RequestQueue, SenselessWeightsBreakNothing) {
-  weights_[1] = std::numeric_limits<double>::quiet_NaN();
-  weights_[2] = -5;
-  weights_[3] = std::numeric_limits<double>::infinity();
-  auto const got = shares({1, 2, 3, 4}, 1000);
-  EXPECT_GT(got.at(3), got.at(4));
+TEST_F(RequestQueue, ManyClientsShareByTheirWeights) {
+  auto const tokens = served({{1, 1}, {2, 0.5}, {3, 4}, {4, 1}, {5, 2}}, 20'000);
+  double const unit = tokens.at(1);
+  EXPECT_NEAR(tokens.at(2) / unit, 0.5, 0.025);
+  EXPECT_NEAR(tokens.at(3) / unit, 4, 0.2);
+  EXPECT_NEAR(tokens.at(4) / unit, 1, 0.05);
+  EXPECT_NEAR(tokens.at(5) / unit, 2, 0.1);
 }
 
-TEST_F(RequestQueue, ALightClientWaitsForOneTicketOfAHeavyOne) {
-  for (int i = 0; i < 1000; ++i) push(1, 500);
-  for (int i = 0; i < 10; ++i) release();
-  auto const light = push(2, 500).arrival;
-  EXPECT_EQ(release(), light);
+TEST_F(RequestQueue, TokensAreSharedNotRequests) {
+  for (int i = 0; i < 200; ++i) push(alice, 1000);
+  for (int i = 0; i < 2000; ++i) push(bob, 100);
+  std::map<std::uint64_t, int> count;
+  for (int i = 0; i < 1100; ++i) ++count[place(go()).client];
+  EXPECT_NEAR(count[alice], 100, 1);
+  EXPECT_NEAR(count[bob], 1000, 10);
 }
 
-TEST_F(RequestQueue, AbsenceEarnsNothing) {
-  for (int i = 0; i < 300; ++i) push(1, 100);
-  for (int i = 0; i < 200; ++i) release();
-  for (int i = 0; i < 100; ++i) push(2, 100);
-  std::map<std::uint64_t, int> served;
-  for (int i = 0; i < 40; ++i) ++served[places_.at(release()).client];
-  EXPECT_NEAR(served[1], served[2], 2);
+TEST_F(RequestQueue, WhoComesLateIsNotServedForItsAbsence) {
+  push(bob, 100);
+  EXPECT_NE(go(), 0U);  // it was here once
+  for (int i = 0; i < 3000; ++i) push(alice, 100);
+  for (int i = 0; i < 1000; ++i) go();
+  for (int i = 0; i < 1000; ++i) push(bob, 100);
+  for (int i = 0; i < 1000; ++i) push(carol, 100);  // she was not
+  std::map<std::uint64_t, int> count;
+  for (int i = 0; i < 300; ++i) ++count[place(go()).client];
+  EXPECT_NEAR(count[alice], 100, 1);
+  EXPECT_NEAR(count[bob], 100, 1);
+  EXPECT_NEAR(count[carol], 100, 1);
 }
 
-TEST_F(RequestQueue, WhoCancelsPaysNothing) {
-  for (int i = 0; i < 200; ++i) push(1, 100);
-  for (int i = 0; i < 100; ++i) push(2, 100);
-  for (ticket_id id = 2; id <= 200; id += 2) queue.erase(places_.at(id));  // every other one of the first client's
-  std::map<std::uint64_t, int> served;
-  for (int i = 0; i < 100; ++i) ++served[places_.at(release()).client];
-  EXPECT_NEAR(served[1], 50, 1);
+TEST_F(RequestQueue, WhoUsesWhatNobodyElseWantsDoesNotPayForItLater) {
+  for (int i = 0; i < 3000; ++i) push(alice, 100);
+  for (int i = 0; i < 1000; ++i) go();
+  for (int i = 0; i < 1000; ++i) push(bob, 100);
+  // Not one after the other: alice goes on at once.
+  std::map<std::uint64_t, int> count;
+  for (int i = 0; i < 10; ++i) ++count[place(go()).client];
+  EXPECT_NEAR(count[alice], 5, 1);
 }
 
-TEST_F(RequestQueue, TheRefusedIsNextAgain) {
-  push(1, 500);
-  push(1, 500);
-  push(2, 500);
-  auto const id = release();
-  queue.credit(places_.at(id), 500);
-  queue.push(places_.at(id), id, 500);
-  EXPECT_EQ(next(), id);
-}
-
-TEST_F(RequestQueue, WhatWasNotUsedIsCredited) {
-  std::map<std::uint64_t, int> served;
-  for (int i = 0; i < 400; ++i) {
-    push(1, 8000);  // reserves much, uses 200
-    push(2, 200);
+TEST_F(RequestQueue, ALightClientWaitsForAboutOneTicketOfAHeavyOne) {
+  for (int i = 0; i < 1000; ++i) push(alice, 10'000);
+  for (int i = 0; i < 20; ++i) {
+    for (int k = 0; k < 7; ++k) EXPECT_EQ(place(go()).client, alice);
+    auto const light = push(bob, 100);
+    int before = 0;
+    while (go() != light) ++before;
+    EXPECT_LE(before, 1);
   }
-  for (int i = 0; i < 400; ++i) {
-    auto const& p = places_.at(release());
-    ++served[p.client];
-    if (p.client == 1) queue.credit(p, 7800);
+}
+
+TEST_F(RequestQueue, ARefusedTicketIsNextUnderItsOldPlace) {
+  for (int i = 0; i < 10; ++i) push(alice, 100);
+  for (int i = 0; i < 10; ++i) push(bob, 100);
+  for (int i = 0; i < 4; ++i) go();
+  auto const unlucky = go();
+  auto const others = ids{go(), go()};
+  credit(unlucky, cost(unlucky));
+  push_back(unlucky);
+  EXPECT_EQ(next(), unlucky);
+  // All that went together and was refused goes again in the same order.
+  for (auto const id : others) credit(id, cost(id));
+  for (auto const id : others) push_back(id);
+  EXPECT_EQ(go(), unlucky);
+  EXPECT_EQ(go(), others[0]);
+  EXPECT_EQ(go(), others[1]);
+}
+
+TEST_F(RequestQueue, TheOnlyTicketOfAClientIsNextAgainToo) {
+  auto const only = push(bob, 100);
+  for (int i = 0; i < 10; ++i) push(alice, 100);
+  EXPECT_EQ(go(), only);
+  for (int i = 0; i < 5; ++i) go();
+  push(carol, 100);
+  credit(only, 100);
+  push_back(only);
+  EXPECT_EQ(next(), only);
+}
+
+TEST_F(RequestQueue, WhatLeavesTheMiddleLeavesSharesAlone) {
+  ids of_alice;
+  for (int i = 0; i < 1000; ++i) of_alice.push_back(push(alice, 100));
+  for (int i = 0; i < 1000; ++i) push(bob, 100);
+  for (std::size_t i = 0; i < of_alice.size(); i += 2) erase(of_alice[i]);
+  std::map<std::uint64_t, int> count;
+  for (int i = 0; i < 400; ++i) ++count[place(go()).client];
+  EXPECT_NEAR(count[alice], 200, 1);
+  EXPECT_EQ(queue.size(), 1100U);
+  EXPECT_DOUBLE_EQ(queue.cost(), 110'000);
+}
+
+TEST_F(RequestQueue, WhoCancelsTheHeadPaysNothingForIt) {
+  auto const dear = push(alice, 1e6);
+  auto const cheap = push(alice, 100);
+  push(bob, 100);
+  erase(dear);
+  EXPECT_EQ(next(), cheap);
+}
+
+TEST_F(RequestQueue, CreditMakesUpForAMisjudgedCost) {
+  // Alice's tickets are taken for 1000 tokens and use 100 of them.
+  for (int i = 0; i < 3000; ++i) push(alice, 1000);
+  for (int i = 0; i < 3000; ++i) push(bob, 100);
+  std::map<std::uint64_t, double> used;
+  for (int i = 0; i < 2000; ++i) {
+    auto const id = go();
+    used[place(id).client] += 100;
+    if (place(id).client == alice) credit(id, 900);
   }
-  EXPECT_NEAR(served[1], 200, 3);
+  EXPECT_NEAR(used[alice] / used[bob], 1, 0.05);
 }
 
-TEST_F(RequestQueue, KnowsWhatIsAhead) {
-  push(1, 100);
-  push(1, 200);
-  auto const last = push(1, 300);
-  auto const urgent = push(2, 50, 0);
-  auto const ahead = queue.ahead_of(last);
-  EXPECT_EQ(ahead.requests, 3);
-  EXPECT_EQ(ahead.tokens, 350);
-  EXPECT_EQ(queue.ahead_of(urgent).requests, 0);
-}
-
-TEST_F(RequestQueue, OfAnotherClientItsFairPartIsAhead) {
-  for (int i = 0; i < 100; ++i) push(1, 100);
-  for (int i = 0; i < 9; ++i) push(2, 100);
-  auto const tenth = push(2, 100);
-  EXPECT_NEAR(queue.ahead_of(tenth).requests, 19, 1);
-  auto const order = queue.order(200);
-  auto const place = std::find(order.begin(), order.end(), tenth.arrival) - order.begin();
-  EXPECT_NEAR(queue.ahead_of(tenth).requests, static_cast<double>(place), 1);
-}
-
-TEST_F(RequestQueue, TheOrderThatItShowsIsTheOrderInWhichItReleases) {
-  std::mt19937 random(3);
-  for (int i = 0; i < 500; ++i)
-    push(1 + random() % 4, 1 + static_cast<double>(random() % 1000), static_cast<std::uint8_t>(random() % 8));
-  for (auto const id : queue.order(1000)) ASSERT_EQ(release(), id);
-}
-
-TEST_F(RequestQueue, CostsCanBeLearnedAnew) {
-  push(1, 16'384);
-  push(2, 16'384);
-  queue.reprice([](ticket_id) { return 300.0; });
-  EXPECT_EQ(queue.cost(), 600);
-  release();
-  EXPECT_EQ(queue.cost(), 300);
-}
-
-TEST_F(RequestQueue, ForgetsThoseWhoHaveGone) {
-  for (std::uint64_t client = 10; client < 100'000; ++client) {
-    weights_[client] = 1;
-    push(client, 10);
-    release();
+TEST_F(RequestQueue, ADebtIsPaidToo) {
+  for (int i = 0; i < 3000; ++i) push(alice, 100);
+  for (int i = 0; i < 3000; ++i) push(bob, 100);
+  std::map<std::uint64_t, double> used;
+  for (int i = 0; i < 2000; ++i) {
+    auto const id = go();
+    used[place(id).client] += place(id).client == alice ? 300 : 100;
+    if (place(id).client == alice) credit(id, -200);
   }
+  EXPECT_NEAR(used[alice] / used[bob], 1, 0.05);
+}
+
+TEST_F(RequestQueue, CreditOfAnUnknownClientIsIgnored) {
+  auto const id = push(alice, 100);
+  queue.credit({.arrival = 77, .client = 99, .submitted = start}, 1e9);
+  EXPECT_EQ(go(), id);
+}
+
+TEST_F(RequestQueue, WhatIsAheadOfASingleClientsTicketIsExact) {
+  double tokens = 0;
+  for (int i = 0; i < 50; ++i) {
+    auto const id = push(alice, 100 + 7 * i);
+    EXPECT_DOUBLE_EQ(ahead_of(id).requests, i);
+    EXPECT_DOUBLE_EQ(ahead_of(id).tokens, tokens);
+    tokens += 100 + 7 * i;
+  }
+  go();
+  EXPECT_DOUBLE_EQ(ahead_of(11).requests, 9);  // in the middle
+}
+
+TEST_F(RequestQueue, MoreUrgentClassesAreAheadWhole) {
+  for (int i = 0; i < 5; ++i) push(alice, 100, {.urgency = 1});
+  push(alice, 100, {.urgency = 6});
+  auto const id = push(bob, 100);
+  EXPECT_DOUBLE_EQ(ahead_of(id).requests, 5);
+  EXPECT_DOUBLE_EQ(ahead_of(id).tokens, 500);
+}
+
+TEST_F(RequestQueue, OfAnEqualClientAsMuchIsAheadAsOfOnesOwn) {
+  for (int i = 0; i < 100; ++i) push(alice, 100);
+  for (int i = 0; i < 50; ++i) {
+    auto const id = push(bob, 100);
+    EXPECT_NEAR(ahead_of(id).requests, 2 * i, 1.01);
+    EXPECT_NEAR(ahead_of(id).tokens, 200 * i, 101);
+  }
+}
+
+TEST_F(RequestQueue, WhatIsAheadIsAboutWhatTheOrderSays) {
+  std::mt19937 random(5);
+  std::uniform_int_distribution<int> any(0, 9);
+  for (int i = 0; i < 400; ++i)
+    push(static_cast<std::uint64_t>(any(random) + 1), 100,
+         {.weight = 1, .urgency = static_cast<std::uint8_t>(any(random) % 3)});
+  for (int i = 0; i < 57; ++i) go();
+  auto const order = queue.order(1000);
+  for (std::size_t i = 0; i < order.size(); ++i) EXPECT_NEAR(ahead_of(order[i]).requests, static_cast<double>(i), 10);
+}
+
+TEST_F(RequestQueue, OrderIsTheSequenceOfReleases) {
+  std::mt19937 random(9);
+  std::uniform_int_distribution<int> any(0, 99);
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 200; ++i) {
+      push(static_cast<std::uint64_t>(any(random) % 7), 1 + any(random),
+           {.weight = 0.5 + any(random) % 4, .urgency = static_cast<std::uint8_t>(any(random) % 8)});
+      if (any(random) < 30) go();
+    }
+    auto const foretold = queue.order(100'000);
+    EXPECT_EQ(foretold.size(), queue.size());
+    auto const first = queue.order(10);
+    EXPECT_EQ(first, ids(foretold.begin(), foretold.begin() + 10));
+    for (std::size_t i = 0; i < foretold.size(); ++i) ASSERT_EQ(go(), foretold[i]) << "round " << round << " at " << i;
+  }
+}
+
+TEST_F(RequestQueue, ANewPriceCountsFromThenOn) {
+  for (int i = 0; i < 10; ++i) push(alice, 100);
+  for (int i = 0; i < 10; ++i) push(bob, 100);
+  queue.reprice([&](ticket_id id) { return place(id).client == alice ? 300.0 : 100.0; });
+  EXPECT_DOUBLE_EQ(queue.cost(), 4000);
+  std::map<std::uint64_t, int> count;
+  for (int i = 0; i < 12; ++i) ++count[place(go()).client];
+  EXPECT_NEAR(count[bob], 9, 1);
+  go_all();
+  EXPECT_EQ(queue.cost(), 0);
+}
+
+/// Memory stays bounded: what a client has had is forgotten when enough others have come and gone.
+TEST_F(RequestQueue, IdleClientsAreForgotten) {
+  auto const had_much = push(alice, 1e9);
+  go();
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    queue_place const other{.arrival = 10'000 + i, .client = 10'000 + i, .submitted = start};
+    queue.push(other, other.arrival, 100);
+    queue.release(other);
+  }
+  auto const again = push(alice, 100);
+  auto const bobs = push(bob, 100);
+  EXPECT_EQ(go_all(), (ids{bobs, again}));  // still remembered
+  for (std::uint64_t i = 0; i < 100'000; ++i) {
+    queue_place const other{.arrival = 20'000 + i, .client = 20'000 + i, .submitted = start};
+    queue.push(other, other.arrival, 100);
+    queue.release(other);
+  }
+  credit(had_much, 100);  // of nobody
+  auto const as_if_new = push(alice, 100);
+  auto const carols = push(carol, 100);
+  EXPECT_EQ(go_all(), (ids{as_if_new, carols}));
+}
+
+TEST_F(RequestQueue, ClientsThatWaitAreNotForgotten) {
+  ids waiting;
+  for (std::uint64_t i = 0; i < 3000; ++i) waiting.push_back(push(100 + i, 100));
+  for (std::uint64_t i = 0; i < 3000; ++i) erase(push(100'000 + i, 100));
+  EXPECT_EQ(go_all(), waiting);
+}
+
+TEST_F(RequestQueue, NoWeightBreaksTheOrder) {
+  double const odd[] = {0,
+                        -1,
+                        -1e308,
+                        1e308,
+                        5e-324,
+                        std::numeric_limits<double>::quiet_NaN(),
+                        std::numeric_limits<double>::infinity(),
+                        -std::numeric_limits<double>::infinity()};
+  std::size_t pushed = 0;
+  for (int i = 0; i < 5; ++i) {
+    std::uint64_t client = 100;
+    for (double const weight : odd) {
+      push(client++, 1000, {.weight = weight});
+      push(alice, 1000);
+      pushed += 2;
+    }
+  }
+  for (ticket_id id = 1; id <= pushed; ++id) {
+    EXPECT_TRUE(std::isfinite(ahead_of(id).tokens));
+    EXPECT_TRUE(std::isfinite(ahead_of(id).requests));
+  }
+  auto const foretold = queue.order(1000);
+  ids went;
+  while (auto const id = go()) {
+    credit(id, 10);
+    went.push_back(id);
+  }
+  EXPECT_EQ(went.size(), pushed);
+  EXPECT_EQ(foretold.size(), pushed);
   EXPECT_TRUE(queue.empty());
-  EXPECT_LE(queue.remembered(), 3000U);
+  // And afterwards clients still get what is theirs.
+  auto const tokens = served({{1, 1}, {2, 1}}, 2000);
+  EXPECT_NEAR(tokens.at(1) / tokens.at(2), 1, 0.05);
+}
+
+TEST_F(RequestQueue, AWeightBelowTheLeastStillGoes) {
+  auto const tokens = served({{alice, 1}, {bob, 0}}, 20'000);
+  EXPECT_GT(tokens.at(bob), 0);
+  EXPECT_LT(tokens.at(bob) / tokens.at(alice), 0.01);
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ class budget {
     std::uint32_t epoch = 0;  // 0: taken before the budget was known
   };
 
-  /// Full at `now`; refills as `model` until evidence speaks against it.
+  /// Full at `now`; refills as `model` until evidence speaks against it. A window is one that is announced: the header
+  /// that does so is to be observed.
   budget(double limit, duration window, refill model, time_point now, const budget_settings& settings);
 
   void configure(const budget_settings& settings);
@@ -130,6 +131,7 @@ class budget {
   void refused_in_window(bool probe, std::optional<duration> retry_after, time_point now);
   void adopt(refill model, bool confirmed);
   time_point boundary_after(time_point t) const;
+  std::optional<time_point> window_end() const;
   double certain_level(time_point now) const;
   time_point certain_at(double n, time_point now) const;
   double rate() const { return limit_ / seconds_of(window_); }  // units per second
@@ -162,6 +164,7 @@ class budget {
 
   // window model
   std::optional<time_point> reset_at_;      // announced or inferred, not yet passed
+  time_point window_start_;                 // at the latest: where no reset is known, the window's end counts from it
   bool announced_ = false;                  // resets are sent
   bool assumed_ = false;                    // after a reset, until a fresh header: a tenth of the limit is assumed
   std::optional<time_point> probed_at_;     // first release after the reset

@@ -88,8 +88,6 @@ class request_queue {
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
   double cost() const;
-  /// Clients that there is anything to remember of.
-  std::size_t remembered() const;
 
  private:
   struct flow {
