@@ -31,10 +31,6 @@ add_compile_definitions(
 
 if(COOLDOWN_SANITIZE)
   add_compile_options(-fsanitize=${COOLDOWN_SANITIZE} -fno-omit-frame-pointer)
-  # GCC 12 sees uninitialized members in its own <regex> when it is instrumented.
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    add_compile_options(-Wno-maybe-uninitialized)
-  endif()
   add_link_options(-fsanitize=${COOLDOWN_SANITIZE})
   if(COOLDOWN_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
