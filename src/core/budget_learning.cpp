@@ -194,7 +194,7 @@ void budget::refused_in_window(bool probe, std::optional<duration> retry_after, 
 void budget::learn_limit(double undecided, time_point now) {
   double const used = std::max(1.0, log_.sum() - undecided);
   double const since = log_.empty() ? 0 : std::min(1.0, seconds_of(now - log_.oldest()) / seconds_of(window_));
-  if (!reported_) limit_ = std::clamp(used / (1 + since), 1.0, configured_);
+  if (!reported_) limit_ = std::min(std::max(used / (1 + since), 1.0), configured_);
   levels_.lower(levels_.level() + undecided);
   learned_at_ = now;
   raised_at_ = now;

@@ -144,7 +144,7 @@ void quota::space_out(const reservation& r, time_point now) {
   if (last_burst_ != time_point{} && r.taken < last_burst_) return;  // of the same burst
   last_burst_ = now;
   auto const allowed = duration_of_seconds(1 / std::max(1.0, second_.used(now)));
-  spacing_ = std::clamp<duration>(spacing_ * 5 / 4, allowed * 21 / 20, std::chrono::seconds{1});
+  spacing_ = std::min<duration>(std::max<duration>(spacing_ * 5 / 4, allowed * 21 / 20), std::chrono::seconds{1});
 }
 
 /// A refusal names total tokens, of which no header has spoken.

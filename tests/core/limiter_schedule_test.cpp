@@ -624,7 +624,8 @@ TEST_F(LimiterSchedule, APinnedReplenishmentIsKept) {
           now, wall + (now - start));
       other.leave(g->id, now);
     }
-    for (auto const& b : other.report(now).front().budgets) {
+    auto const report = other.report(now);
+    for (auto const& b : report.front().budgets) {
       EXPECT_EQ(b.model, pinned);
       EXPECT_TRUE(b.confirmed);
     }
