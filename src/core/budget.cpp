@@ -10,7 +10,7 @@ namespace {
 // the one whose share it takes over. Twice as much where nothing but our own count tells.
 constexpr duration guard = std::chrono::milliseconds{5};
 
-// The same for a sliding log, where what comes back came all at once: how late it was then, it may be early now.
+// The same for a sliding log, where what comes back came all at once: as late as it went then, as early it may be now.
 constexpr duration sliding_guard = std::chrono::milliseconds{25};
 
 // How far a header may be off without anybody's fault (standard deviations): whole units, a share of the cost for
@@ -55,7 +55,7 @@ budget::budget(double limit, duration window, refill model, time_point now, cons
       levels_(limit),
       model_(settings.pinned.value_or(model)),
       confirmed_(settings.pinned.has_value()),
-      log_(window),
+      log_(window, sliding_guard),
       evidence_(window / evidence_part),
       shown_at_(now),
       evidence_since_(now),
@@ -129,7 +129,7 @@ void budget::advance(time_point now) {
   // What headers have told of others is soon old.
   if (drift_ > 0 && now > shown_at_ + window_ / evidence_part)
     drift_ *= std::exp(-elapsed * evidence_part / seconds_of(window_));
-  double const left = log_.leave(now - sliding_guard);
+  double const left = log_.leave(now);
   switch (model_) {
     case refill::continuous:
       // Nobody's bucket is below empty: after a whole window without any request, neither is our own count of it.
@@ -177,11 +177,12 @@ time_point budget::ready_at(double n, time_point now, double passed) {
   advance(now);
   n = std::min(n, capacity());
   double const level = levels_.level() - passed;
-  double const missing = n + spare(n) - level;
+  double missing = n + spare(n) - level;
+  // Headers may count what has just come back or not: it is in the level, but not yet to be relied on.
+  if (model_ == refill::sliding) missing += log_.fresh();
   if (missing <= epsilon) return certain_at(n, now);
   if (model_ == refill::sliding)
-    return missing > log_.sum() + epsilon ? now + window_ + sliding_guard
-                                          : log_.when_left(missing, now - sliding_guard) + sliding_guard;
+    return missing > log_.sum() + log_.fresh() + epsilon ? now + window_ + sliding_guard : log_.when_left(missing, now);
   if (model_ == refill::window) {
     if (assumed_) {
       // Nothing went out since the reset: one request is let through as a probe, however large.

@@ -33,9 +33,16 @@ double spending_log::leave(time_point now) {
   double left = 0;
   while (!entries_.empty() && entries_.front().last + window_ <= now) {
     left += entries_.front().amount;
+    if (fresh_for_ > duration::zero()) fresh_.push_back(entries_.front());
     entries_.pop_front();
   }
   sum_ = entries_.empty() ? 0 : sum_ - left;  // rounding errors do not outlive the entries
+  fresh_sum_ += left;
+  while (!fresh_.empty() && fresh_.front().last + window_ + fresh_for_ <= now) {
+    fresh_sum_ -= fresh_.front().amount;
+    fresh_.pop_front();
+  }
+  if (fresh_.empty()) fresh_sum_ = 0;
   return left;
 }
 
@@ -46,16 +53,20 @@ void spending_log::scale(double factor) {
 
 void spending_log::clear() {
   entries_.clear();
+  fresh_.clear();
   sum_ = 0;
+  fresh_sum_ = 0;
 }
 
 time_point spending_log::when_left(double n, time_point now) const {
   auto at = now;
   double left = 0;
-  for (auto const& e : entries_) {
-    if (left >= n) break;
-    left += e.amount;
-    at = std::max(at, e.last + window_);
+  for (auto const* part : {&fresh_, &entries_}) {
+    for (auto const& e : *part) {
+      if (left >= n) return at;
+      left += e.amount;
+      at = std::max(at, e.last + window_ + fresh_for_);
+    }
   }
   return at;
 }

@@ -32,6 +32,21 @@ TEST(SpendingLog, TellsWhenEnoughWillHaveLeft) {
   EXPECT_EQ(log.when_left(500, start + 6s), start + 65s);
 }
 
+TEST(SpendingLog, WhatHasLeftIsFreshForAWhile) {
+  spending_log log(60s, 25ms);
+  log.add(10, start);
+  log.add(20, start + 20ms);
+  EXPECT_EQ(log.when_left(10, start + 6s), start + 60s + 25ms);
+  EXPECT_EQ(log.leave(start + 60s), 10);
+  EXPECT_EQ(log.fresh(), 10);
+  EXPECT_EQ(log.when_left(10, start + 60s), start + 60s + 25ms);
+  EXPECT_EQ(log.when_left(11, start + 60s), start + 60s + 45ms);
+  EXPECT_EQ(log.leave(start + 60s + 25ms), 20);
+  EXPECT_EQ(log.fresh(), 20);
+  EXPECT_EQ(log.leave(start + 60s + 45ms), 0);
+  EXPECT_EQ(log.fresh(), 0);
+}
+
 TEST(SpendingLog, GivesBackOnlyWhatIsThere) {
   spending_log log(60s);
   log.add(10, start);

@@ -11,7 +11,8 @@ namespace cooldown {
 /// Times given to add() and leave() must not run backwards.
 class spending_log {
  public:
-  explicit spending_log(duration window) : window_(window) {}
+  /// What has left counts as fresh for `fresh_for`.
+  explicit spending_log(duration window, duration fresh_for = {}) : window_(window), fresh_for_(fresh_for) {}
 
   void add(double n, time_point at);
 
@@ -32,7 +33,11 @@ class spending_log {
   /// When the oldest part was taken; only when not empty.
   time_point oldest() const { return entries_.front().first; }
 
-  /// Earliest time by which `n` will have left; when all have, if that is less.
+  /// How much of what has left is fresh.
+  double fresh() const { return fresh_sum_; }
+
+  /// Earliest time by which `n` of what is fresh or here will have left and be fresh no more; when all will, if that is
+  /// less.
   time_point when_left(double n, time_point now) const;
 
  private:
@@ -44,8 +49,11 @@ class spending_log {
   void merge();
 
   duration window_;
+  duration fresh_for_;
   std::deque<entry> entries_;
+  std::deque<entry> fresh_;
   double sum_ = 0;
+  double fresh_sum_ = 0;
 };
 
 }  // namespace cooldown
