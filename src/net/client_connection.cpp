@@ -54,7 +54,7 @@ task<error_code> client_connection::write(std::vector<asio::const_buffer>& buffe
   error_code ec;
   // A client that reads leaves room in the socket's buffer: no suspension then.
   auto const at_once = socket.write_some(buffers, ec);
-  if (ec && ec != asio::error::would_block) co_return ec;
+  if (ec && ec != asio::error::would_block && ec != asio::error::interrupted) co_return ec;
   std::span<asio::const_buffer> left(buffers);
   consume(left, ec ? 0 : at_once);
   shared.stats.bytes_to_clients += ec ? 0 : at_once;

@@ -25,7 +25,7 @@ task<error_code> upstream_connection::write(std::string_view head, std::string_v
   // The socket's buffer nearly always takes all at once: no suspension then.
   error_code ec;
   auto const written = plain_->write_some(buffers, ec);
-  if (ec && ec != asio::error::would_block) co_return ec;
+  if (ec && ec != asio::error::would_block && ec != asio::error::interrupted) co_return ec;
   if (!ec && written == head.size() + body.size()) co_return error_code{};
   auto const done = ec ? 0 : written;
   if (done < head.size()) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <fcntl.h>
@@ -30,7 +31,11 @@ inline bool wait_to_read(int fd, int milliseconds) {
 
 class peer {
  public:
-  explicit peer(int fd) : fd_(fd) { ::fcntl(fd, F_SETFL, O_NONBLOCK); }
+  explicit peer(int fd) : fd_(fd) {
+    ::fcntl(fd, F_SETFL, O_NONBLOCK);
+    int const on = 1;  // what waited for an acknowledgement would wait in real time
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
   peer(const peer&) = delete;
   peer& operator=(const peer&) = delete;
   ~peer() { close(); }
