@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cooldown/config/load.hpp"
+#include "cooldown/net/core_dumps.hpp"
 #include "cooldown/net/server.hpp"
 
 namespace {
@@ -47,25 +48,25 @@ std::vector<std::string> lines_of(const config::problems& problems) {
 
 /// What is legal but deserves a word at the start.
 void warn_of_risks(const config::settings& s, observe::log& log) {
-  auto const loopback = [](const std::string& host) {
-    return host == "localhost" || host == "::1" || host.starts_with("127.");
-  };
   auto const& c = s.cerebras;
-  if (!loopback(s.server.host))
+  if (!config::is_loopback(s.server.host) && s.server.auth_tokens.empty())
     log.warn("server.host " + s.server.host +
-             " is reachable from other machines: whoever reaches it can spend the quota");
-  if (!loopback(s.admin.host)) log.warn("admin.host " + s.admin.host + " is reachable from other machines");
-  if (!c.api_key.empty() && !c.base_url.tls && !loopback(c.base_url.host))
+             " is reachable from other machines and server.auth_tokens is empty: whoever reaches it can spend the "
+             "quota. Set tokens, or listen on 127.0.0.1");
+  if (!config::is_loopback(s.admin.host)) log.warn("admin.host " + s.admin.host + " is reachable from other machines");
+  if (!c.api_key.empty() && !c.base_url.tls && !config::is_loopback(c.base_url.host))
     log.warn("cerebras.base_url is http://: the API key travels unencrypted");
   if (!c.tls.verify) log.warn("cerebras.tls.verify is false: anybody on the way can read the API key");
 }
 
 int serve(const config::settings& settings, const std::string& path) {
   raise_descriptor_limit();
+  if (settings.server.core_dumps) net::allow_core_dumps();
   observe::log log(settings.logging);
   auto const reload = [&]() -> std::variant<config::settings, std::vector<std::string>> {
     auto loaded = config::load_file(path, config::process_environment());
     if (auto const* const problems = std::get_if<config::problems>(&loaded)) return lines_of(*problems);
+    warn_of_risks(std::get<config::settings>(loaded), log);
     return std::get<config::settings>(std::move(loaded));
   };
   try {
@@ -96,6 +97,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return cli.exit(e);
   }
+  net::forbid_core_dumps();  // before a key is read
   auto const loaded = config::load_file(path, config::process_environment());
   if (auto const* const problems = std::get_if<config::problems>(&loaded)) {
     for (auto const& line : lines_of(*problems)) std::cerr << line << '\n';

@@ -225,4 +225,23 @@ bool read_clients(settings& s, const yaml_node& node, value_reader& values) {
   return good;
 }
 
+bool read_auth_tokens(settings& s, const yaml_node& node, value_reader& values) {
+  std::string const path = "server.auth_tokens";
+  auto& tokens = s.server.auth_tokens;
+  tokens.clear();
+  if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
+  if (!expect(yaml_node::kind::list, "a list of secrets", path, node, values)) return false;
+  bool good = true;
+  for (auto const& item : node.items) {
+    auto& token = tokens.emplace_back();
+    scalar_rule const what{
+        .path = path + '[' + std::to_string(tokens.size() - 1) + ']', .kind = "secret", .fallback = {}, .secret = true};
+    good = values.read_scalar(what, item, [&](std::string_view text) -> std::optional<rejection> {
+      if (text.empty()) return rejection{"must not be empty"};
+      return store(token, read_secret(text));
+    }) && good;
+  }
+  return good;
+}
+
 }  // namespace cooldown::config

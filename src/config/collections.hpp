@@ -1,4 +1,4 @@
-// The keys that hold more than one value: limits by model, what tells clients apart, rules for clients.
+// The keys that hold more than one value: limits by model, what tells clients apart, rules for clients, tokens.
 #pragma once
 
 #include "value_reader.hpp"
@@ -13,5 +13,8 @@ bool read_fair_share(settings& s, const yaml_node& node, value_reader& values);
 
 /// cerebras.clients: [{match: {...}, priority: 0, weight: 2}, ...].
 bool read_clients(settings& s, const yaml_node& node, value_reader& values);
+
+/// server.auth_tokens: [SECRET, ...].
+bool read_auth_tokens(settings& s, const yaml_node& node, value_reader& values);
 
 }  // namespace cooldown::config

@@ -8,4 +8,8 @@ std::string origin::authority() const {
   return text;
 }
 
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
 }  // namespace cooldown::config

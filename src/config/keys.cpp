@@ -186,6 +186,9 @@ std::vector<config_key> make_keys() {
       duration("server.idle_timeout", 1ms, 24h, [](settings& s) -> auto& { return s.server.idle_timeout; }),
       duration("server.drain_timeout", 0ms, 24h, [](settings& s) -> auto& { return s.server.drain_timeout; }),
 
+      collection("server.auth_tokens", "list", "secrets", "[]", read_auth_tokens),
+      boolean("server.core_dumps", [](settings& s) -> auto& { return s.server.core_dumps; }),
+
       url("cerebras.base_url", [](settings& s) -> auto& { return s.cerebras.base_url; }),
       secret("cerebras.api_key", [](settings& s) -> auto& { return s.cerebras.api_key; }),
       integer("cerebras.rpm_limit", 1, million * million, [](settings& s) -> auto& { return s.cerebras.rpm_limit; }),
@@ -243,6 +246,7 @@ std::vector<config_key> make_keys() {
 
       host("admin.host", [](settings& s) -> auto& { return s.admin.host; }),
       integer("admin.port", 0, 65535, [](settings& s) -> auto& { return s.admin.port; }),
+      secret("admin.token", [](settings& s) -> auto& { return s.admin.token; }),
 
       word("logging.level", levels, [](settings& s) -> auto& { return s.logging.level; }),
       word("logging.format", formats, [](settings& s) -> auto& { return s.logging.format; }),

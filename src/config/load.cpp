@@ -45,6 +45,7 @@ class reader {
     if (!read_section("", root.at, root)) return;
     check_ports();
     check_sizes();
+    check_admin();
   }
 
   std::variant<settings, problems> take() {
@@ -141,6 +142,14 @@ class reader {
     if (server.port == 0 || server.port != admin.port || !hosts_overlap(server.host, admin.host)) return;
     complain_at_one_of({"admin.port", "server.port"}, {"must not be the port that server.port has on the same host",
                                                        "must not be the port that admin.port has on the same host"});
+  }
+
+  void check_admin() {
+    auto const& admin = settings_.admin;
+    if (!is_good("admin.host") || !is_good("admin.token") || is_loopback(admin.host) || !admin.token.empty()) return;
+    complain_at_one_of({"admin.host", "admin.token"},
+                       {"is reachable from other machines: set admin.token, or use 127.0.0.1",
+                        "must not be empty while admin.host is reachable from other machines"});
   }
 
   void check_sizes() {

@@ -10,6 +10,7 @@
 #include "cooldown/http/fields.hpp"
 #include "cooldown/http/patience.hpp"
 #include "cooldown/http/priority.hpp"
+#include "cooldown/net/gatekeeper.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -25,6 +26,14 @@ intake_result refuse(app& shared, reason why, const char* explanation, unsigned 
   details.explanation = explanation;
   details.status = status;
   return {.kind = what::refused, .refusal = refusal_reply(shared, why, details)};
+}
+
+intake_result refuse(app& shared, const denial& no) {
+  auto result = refuse(shared, no.why, no.explanation);
+  // The scheme that would do (RFC 9110 §11.6.1).
+  if (no.why == reason::unauthorized)
+    http::append_field(result.refusal.fields, "WWW-Authenticate", "Bearer realm=\"cooldown-proxy\"");
+  return result;
 }
 
 /// Connections times the largest body is no bound on memory; this is one. A client may try again when others are done.
@@ -148,6 +157,9 @@ task<intake_result> read_head(client_connection& c, request& r) {
   if (auto const e = http::parse_request_head(view_of(c.in).substr(0, size), head))
     co_return refuse(c.shared, reason::bad_request, e->reason, e->status);
   take_facts(head, c, *settings, r);
+  auto const denied =
+      c.serves == role::proxy ? denied_at_proxy(head, *settings) : denied_at_admin(head, settings->admin);
+  if (denied) co_return refuse(c.shared, *denied);
   c.in.consume(size);
   if (r.framing.how == http::body_framing::kind::length && r.framing.length > settings->server.max_body_size)
     co_return refuse(c.shared, reason::body_too_large, "");

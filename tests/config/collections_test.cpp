@@ -180,6 +180,35 @@ TEST(ConfigClients, CredentialsAreNeverShown) {
               ElementsAre(HasSubstr("environment variable NO is not set")));
 }
 
+TEST(ConfigTokens, AreAListOfSecrets) {
+  EXPECT_THAT(settings_of("server: {auth_tokens: [a, '${T}']}", environment_of({{"T", "b"}})).server.auth_tokens,
+              ElementsAre("a", "b"));
+  EXPECT_TRUE(settings_of("server: {auth_tokens: []}").server.auth_tokens.empty());
+  EXPECT_TRUE(settings_of("server: {auth_tokens:}").server.auth_tokens.empty());
+  EXPECT_THAT(problems_of("server: {auth_tokens: a}"),
+              ElementsAre("f:1:23: server.auth_tokens: expected a list of secrets, found a single value"));
+  for (auto const* value : {"csk hush", "Bearer csk-hush", "{csk-hush: 1}", "[csk-hush]", "csk-hüsh"}) {
+    auto const lines = problems_of(std::string("server: {auth_tokens: [a, ") + value + "]}");
+    ASSERT_EQ(lines.size(), 1U) << value;
+    EXPECT_THAT(lines[0], HasSubstr("server.auth_tokens[1]: ")) << value;
+    EXPECT_THAT(lines[0], AllOf(Not(HasSubstr("hush")), Not(HasSubstr("hüsh")))) << value;
+  }
+  EXPECT_THAT(problems_of("server: {auth_tokens: ['', '${NO}']}"),
+              ElementsAre(HasSubstr("auth_tokens[0]: must not be empty"), HasSubstr("NO is not set")));
+}
+
+TEST(ConfigAdmin, BeyondLoopbackItNeedsAToken) {
+  EXPECT_THAT(problems_of("admin:\n  host: 0.0.0.0"),
+              ElementsAre("f:2:9: admin.host: is reachable from other machines: set admin.token, or use 127.0.0.1"));
+  EXPECT_THAT(problems_of("admin:\n  token: ''\n  host: proxy.example"),
+              ElementsAre(HasSubstr("f:3:9: admin.host: is reachable from other machines")));
+  EXPECT_THAT(problems_of("admin: {host: 0.0.0.0, token: t}"), IsEmpty());
+  for (auto const* host : {"127.0.0.2", "localhost", "'::1'", "'[::1]'", "LOCALHOST"})
+    EXPECT_THAT(problems_of(std::string("admin: {host: ") + host + "}"), IsEmpty()) << host;
+  EXPECT_THAT(problems_of("admin: {host: 0.0.0.0, token: 'a b'}"), ElementsAre(HasSubstr("admin.token")))
+      << "one mistake is not told as two";
+}
+
 TEST(AddressRange, ComparesIPv4AndIPv6) {
   auto const range = [](std::string_view text) { return read_address_range(text).range.value(); };
   auto const address = [](std::string_view text) { return read_address(text).value(); };

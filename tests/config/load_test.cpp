@@ -33,7 +33,7 @@ TEST(Config, AbsentKeysTakeTheirDefaults) {
 TEST(Config, EveryKeyReachesItsField) {
   auto const s = settings_of(R"(
 server:   { host: 0.0.0.0, port: 1, max_connections: 2, max_header_size: 3KiB, max_body_size: 4KiB,
-            header_timeout: 5s, body_timeout: 6s, idle_timeout: 7s, drain_timeout: 8s }
+            header_timeout: 5s, body_timeout: 6s, idle_timeout: 7s, drain_timeout: 8s, auth_tokens: [a, b], core_dumps: true }
 cerebras:
   base_url: http://localhost:9/p
   api_key: k
@@ -49,12 +49,12 @@ cerebras:
   timeouts: { connect: 22s, first_byte: 23s, idle: 24s }
   tls:      { verify: false, ca_file: a.pem, server_name: B.example }
 feature_flags: { header_based_rate_limiting: false }
-admin:    { host: "::1", port: 25 }
+admin:    { host: "::1", port: 25, token: t }
 logging:  { level: debug, format: json }
 )");
   using std::chrono::seconds;
   settings expected;
-  expected.server = {"0.0.0.0", 1, 2, 3072, 4096, seconds(5), seconds(6), seconds(7), seconds(8)};
+  expected.server = {"0.0.0.0", 1, 2, 3072, 4096, seconds(5), seconds(6), seconds(7), seconds(8), {"a", "b"}, true};
   auto& c = expected.cerebras;
   c.base_url = {false, "localhost", 9, "/p"};
   c.api_key = "k";
@@ -70,7 +70,7 @@ logging:  { level: debug, format: json }
   c.timeouts = {seconds(22), seconds(23), seconds(24)};
   c.tls = {false, "a.pem", "b.example"};
   expected.features = {false};
-  expected.admin = {"::1", 25};
+  expected.admin = {"::1", 25, "t"};
   expected.logging = {log_level::debug, log_format::json};
   EXPECT_EQ(s, expected);
 }
@@ -135,7 +135,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "f:1:12: cerebras: unknown key (name hidden); a key is followed by ':' and a space"},
         bad_case{"? [a]\n: 1\n", "f:1:3: expected the name of a key, found a list"},
         bad_case{"~: 1\n", "f:1:1: expected the name of a key, found nothing"},
-        bad_case{"admin:\n  port: 1\n  host: h\n  port: 2\n",
+        bad_case{"admin:\n  port: 1\n  host: localhost\n  port: 2\n",
                  "f:4:3: admin.port: duplicate key; first given at line 2"},
         bad_case{"admin: {}\nlogging: {}\n'admin': {}\n", "f:3:1: admin: duplicate key; first given at line 1"}));
 
@@ -145,12 +145,12 @@ INSTANTIATE_TEST_SUITE_P(
         bad_case{"- a", "f:1:1: expected a map (server, cerebras, feature_flags, admin, logging), found a list"},
         bad_case{"text",
                  "f:1:1: expected a map (server, cerebras, feature_flags, admin, logging), found a single value"},
-        bad_case{"admin: 8081", "f:1:8: admin: expected a map (host, port), found a single value"},
-        bad_case{"admin:\n- host\n", "f:2:1: admin: expected a map (host, port), found a list"},
+        bad_case{"admin: 8081", "f:1:8: admin: expected a map (host, port, token), found a single value"},
+        bad_case{"admin:\n- host\n", "f:2:1: admin: expected a map (host, port, token), found a list"},
         bad_case{"admin: {port: [1]}", "f:1:15: admin.port: expected an integer, found a list"},
         bad_case{"cerebras: {base_url: {a: b}}", "f:1:22: cerebras.base_url: expected a URL, found a map"},
         bad_case{"server: {body_timeout: []}", "f:1:24: server.body_timeout: expected a duration, found a list"},
-        bad_case{"admin:\n  port:\n  host: h\n",
+        bad_case{"admin:\n  port:\n  host: localhost\n",
                  "f:2:3: admin.port: has no value; remove the line to take the default (8081)"},
         bad_case{"admin: {port: ~}", "f:1:9: admin.port: has no value; remove the line to take the default (8081)"},
         bad_case{"admin: {port: ''}", "f:1:15: admin.port: expected an integer, digits only; got ''"},
@@ -278,7 +278,7 @@ TEST(Config, EveryProblemIsFoundInOnePassInOrder) {
                           "  queue: {max_in_flight: x}\n"
                           "port: 1\n"),
               ElementsAre("f:2:10: logging.level: must be one of trace, debug, info, warn, error, off; got 'loud'",
-                          "f:3:8: admin: expected a map (host, port), found a single value",
+                          "f:3:8: admin: expected a map (host, port, token), found a single value",
                           "f:5:22: cerebras.queue.max_depth: must be between 0 and 1000000; got '-1'",
                           "f:5:26: cerebras.queue.depth: unknown key 'depth'; known here: max_depth, max_bytes, "
                           "max_wait, max_in_flight, keepalive_after, ageing, default_priority, fair_share_by",
@@ -466,7 +466,7 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
 }
 
 TEST(Config, KnownKeysAreTheReference) {
-  EXPECT_EQ(known_keys().size(), 43U);
+  EXPECT_EQ(known_keys().size(), 46U);
   EXPECT_EQ(known_keys().front(), "server.host");
   EXPECT_EQ(known_keys().back(), "logging.format");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));

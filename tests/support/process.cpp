@@ -111,6 +111,11 @@ int process::wait(std::chrono::milliseconds limit) {
   return WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_);
 }
 
+std::vector<std::string> process::lines() const {
+  std::lock_guard const lock(mutex_);
+  return lines_;
+}
+
 std::string process::output() const {
   std::lock_guard const lock(mutex_);
   std::string all;

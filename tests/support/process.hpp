@@ -41,6 +41,8 @@ class process {
   /// True if it ends in that time.
   bool ends_within(std::chrono::milliseconds limit);
 
+  std::vector<std::string> lines() const;
+
   /// Everything it wrote.
   std::string output() const;
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cooldown/config/address_range.hpp"
@@ -26,6 +27,8 @@ struct server_settings {
   milliseconds body_timeout{60'000};             // silence while a body is read, or while an answer is not taken
   milliseconds idle_timeout{120'000};            // between two requests of a connection
   milliseconds drain_timeout{30'000};            // what exchanges in progress get at shutdown
+  std::vector<std::string> auth_tokens;          // secrets; a request needs one of them; none: nobody needs any
+  bool core_dumps = false;                       // true: a crash may leave the keys in memory on disk
   bool operator==(const server_settings&) const = default;
 };
 
@@ -133,6 +136,7 @@ struct feature_flags {
 struct admin_settings {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8081;  // 0: any free port, said in the log
+  std::string token;          // secret; what a request needs; empty: none, and then only from this machine
   bool operator==(const admin_settings&) const = default;
 };
 
@@ -153,5 +157,8 @@ struct settings {
   logging_settings logging;
   bool operator==(const settings&) const = default;
 };
+
+/// Whether listening there lets in this machine only.
+bool is_loopback(std::string_view host);
 
 }  // namespace cooldown::config

@@ -13,7 +13,9 @@ enum class reason : std::uint8_t {
   bad_request,      // the head or the framing is not HTTP/1.1 as we accept it
   request_timeout,  // the client did not send its head or body in time
   body_too_large,
-  unauthorized,  // not one of the admin's own
+  unauthorized,  // without a token that is asked for
+  wrong_host,    // asked by a name that may be somebody else's: DNS rebinding
+  cross_site,    // a page of another site sent it
   not_found,
   method_not_allowed,
   request_too_large_for_limit,  // costs more than the provider's whole limit

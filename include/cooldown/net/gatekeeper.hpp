@@ -1,0 +1,29 @@
+// Who may ask: tokens, and the names that a browser was tricked into (docs/security.md).
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "cooldown/config/config.hpp"
+#include "cooldown/core/outcome.hpp"
+#include "cooldown/http/head.hpp"
+
+namespace cooldown::net {
+
+/// A refusal, and what would have done.
+struct denial {
+  reason why;
+  const char* explanation = "";
+};
+
+/// The main port: where server.auth_tokens are set, every request but that for /health carries one of them, as
+/// `Proxy-Authorization: Bearer TOKEN`, or as `Authorization` when that would be replaced by our own key anyway.
+/// Neither reaches the provider. nullopt: it may pass.
+std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings);
+
+/// The admin port: with a token, all but the health checks need it as `Authorization: Bearer TOKEN`. Without one, the
+/// Host must be an address or localhost, which no page of another site can make it (DNS rebinding). Never from another
+/// site's page.
+std::optional<denial> denied_at_admin(const http::request_head& head, const config::admin_settings& settings);
+
+}  // namespace cooldown::net

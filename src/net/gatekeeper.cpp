@@ -1,0 +1,88 @@
+#include "cooldown/net/gatekeeper.hpp"
+
+#include <algorithm>
+
+#include <boost/asio/ip/address.hpp>
+#include <openssl/crypto.h>
+
+#include "cooldown/core/ascii.hpp"
+#include "cooldown/net/asio.hpp"
+
+namespace cooldown::net {
+namespace {
+
+/// Takes as long wherever they differ.
+bool same_secret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+/// The token of a field; nullopt when it has none, or stands more than once: who reads which of them?
+std::optional<std::string_view> bearer(const http::request_head& head, std::string_view name) {
+  std::optional<std::string_view> found;
+  for (auto const& f : head.fields) {
+    if (!iequals(f.name, name)) continue;
+    if (found || !istarts_with(f.value, "bearer ")) return std::nullopt;
+    found = trim(f.value.substr(7));
+  }
+  return found;
+}
+
+std::string_view path_of(const http::request_head& head) {
+  return head.target.substr(0, head.target.find('?'));
+}
+
+/// The host of an authority, without its port and without brackets.
+std::string_view host_of(std::string_view authority) {
+  if (authority.starts_with('[')) return authority.substr(1, authority.find(']') - 1);
+  return authority.substr(0, authority.find(':'));
+}
+
+bool is_own_name(std::string_view authority, const config::admin_settings& settings) {
+  auto const host = host_of(authority);
+  if (host.empty() || iequals(host, "localhost") || iequals(host, settings.host)) return true;
+  error_code no_address;
+  asio::ip::make_address(std::string(host), no_address);
+  return !no_address;
+}
+
+}  // namespace
+
+std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings) {
+  auto const& tokens = settings.server.auth_tokens;
+  if (tokens.empty() || path_of(head) == "/health") return std::nullopt;
+  bool const own_key = !settings.cerebras.api_key.empty();
+  auto const known = [&](std::optional<std::string_view> sent) {
+    // All of them are looked at, for which one it is is nobody's business either.
+    std::size_t hits = 0;
+    for (auto const& t : tokens) hits += sent && same_secret(*sent, t) ? 1U : 0U;
+    return hits > 0;
+  };
+  if (known(bearer(head, "proxy-authorization"))) return std::nullopt;
+  if (own_key && known(bearer(head, "authorization"))) return std::nullopt;
+  return denial{reason::unauthorized,
+                own_key
+                    ? "Send one of server.auth_tokens as 'Authorization: Bearer TOKEN', where clients put their API "
+                      "key, or as 'Proxy-Authorization: Bearer TOKEN'."
+                    : "Send one of server.auth_tokens as 'Proxy-Authorization: Bearer TOKEN'; 'Authorization' is "
+                      "for the provider's key."};
+}
+
+std::optional<denial> denied_at_admin(const http::request_head& head, const config::admin_settings& settings) {
+  if (head.find("sec-fetch-site") == "cross-site") return denial{reason::cross_site};
+  if (auto const origin = head.find("origin")) {
+    auto const scheme_end = origin->find("://");
+    if (scheme_end == std::string_view::npos || !iequals(origin->substr(scheme_end + 3), head.authority))
+      return denial{reason::cross_site};
+  }
+  if (settings.token.empty()) {
+    if (is_own_name(head.authority, settings)) return std::nullopt;
+    return denial{reason::wrong_host, "Use the address, or set admin.token."};
+  }
+  auto const path = path_of(head);
+  if (path == "/healthz" || path == "/readyz" || path == "/health") return std::nullopt;
+  auto const sent = bearer(head, "authorization");
+  if (sent && same_secret(*sent, settings.token)) return std::nullopt;
+  return denial{reason::unauthorized, "Send admin.token as 'Authorization: Bearer TOKEN'."};
+}
+
+}  // namespace cooldown::net

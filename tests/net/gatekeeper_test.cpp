@@ -1,0 +1,132 @@
+// Who may ask, and who may not.
+#include "cooldown/net/gatekeeper.hpp"
+
+#include <csignal>
+#include <cstdlib>
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <gtest/gtest.h>
+
+#include "cooldown/net/core_dumps.hpp"
+
+using namespace cooldown;
+using namespace cooldown::net;
+
+namespace {
+
+struct parsed {
+  explicit parsed(const std::string& fields, const std::string& path = "/v1/models", const std::string& host = "h")
+      : bytes("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + fields + "\r\n") {
+    EXPECT_FALSE(http::parse_request_head(bytes, head)) << bytes;
+  }
+  std::string bytes;
+  http::request_head head;
+};
+
+bool passes(const config::settings& s, const std::string& fields, const std::string& path = "/v1/models") {
+  return !denied_at_proxy(parsed(fields, path).head, s);
+}
+
+std::optional<reason> at_admin(const config::admin_settings& s, const std::string& host, const std::string& fields = "",
+                               const std::string& path = "/status") {
+  auto const no = denied_at_admin(parsed(fields, path, host).head, s);
+  return no ? std::optional(no->why) : std::nullopt;
+}
+
+}  // namespace
+
+TEST(Tokens, WithoutAnyEverybodyPasses) {
+  config::settings const s;
+  EXPECT_TRUE(passes(s, ""));
+  EXPECT_TRUE(passes(s, "Authorization: Bearer x\r\n"));
+}
+
+TEST(Tokens, WithOurOwnKeyTheyStandWhereClientsPutTheirs) {
+  config::settings s;
+  s.cerebras.api_key = "key";
+  s.server.auth_tokens = {"first", "second"};
+  EXPECT_TRUE(passes(s, "Authorization: Bearer first\r\n"));
+  EXPECT_TRUE(passes(s, "authorization: bEARER   second \r\n"));
+  EXPECT_TRUE(passes(s, "Proxy-Authorization: Bearer second\r\n"));
+  EXPECT_TRUE(passes(s, "Authorization: Bearer other\r\nProxy-Authorization: Bearer second\r\n"));
+  for (auto const* wrong :
+       {"", "Authorization: Bearer firs\r\n", "Authorization: Bearer firsT\r\n", "Authorization: Bearer firstt\r\n",
+        "Authorization: first\r\n", "Authorization: Bearer \r\n", "Authorization: Basic first\r\n",
+        "X-Token: first\r\n", "Authorization: Bearer key\r\n", "Authorization: Bearer first, second\r\n",
+        "Authorization: Bearer x\r\nAuthorization: Bearer first\r\n",
+        "Authorization: Bearer first\r\nAuthorization: Bearer x\r\n"})
+    EXPECT_FALSE(passes(s, wrong)) << wrong;
+}
+
+TEST(Tokens, WithoutOurOwnKeyAuthorizationIsTheProviders) {
+  config::settings s;
+  s.server.auth_tokens = {"token"};
+  EXPECT_TRUE(passes(s, "Authorization: Bearer csk-1\r\nProxy-Authorization: Bearer token\r\n"));
+  EXPECT_FALSE(passes(s, "Authorization: Bearer token\r\n")) << "it would reach the provider";
+}
+
+TEST(Tokens, HealthNeedsNone) {
+  config::settings s;
+  s.server.auth_tokens = {"token"};
+  EXPECT_TRUE(passes(s, "", "/health"));
+  EXPECT_TRUE(passes(s, "", "/health?x"));
+  EXPECT_FALSE(passes(s, "", "/health/"));
+  EXPECT_FALSE(passes(s, "", "/healthz"));
+}
+
+TEST(AdminHost, NamesOfOthersAreRefused) {
+  config::admin_settings s;
+  for (auto const* good :
+       {"127.0.0.1", "127.0.0.1:8081", "localhost", "LocalHost:1", "[::1]", "[::1]:8081", "10.1.2.3"})
+    EXPECT_FALSE(at_admin(s, good)) << good;
+  for (auto const* bad :
+       {"evil.example", "evil.example:8081", "localhost.evil.example", "127.0.0.1.evil.example", "xlocalhost", "h"})
+    EXPECT_EQ(at_admin(s, bad), reason::wrong_host) << bad;
+  s.host = "admin.internal";
+  EXPECT_FALSE(at_admin(s, "admin.internal:99"));
+  s.token = "t";
+  EXPECT_FALSE(at_admin(s, "evil.example", "Authorization: Bearer t\r\n")) << "who knows the token may use any name";
+}
+
+TEST(AdminHost, PagesOfOtherSitesAreRefused) {
+  config::admin_settings const s;
+  auto const from = [&](const std::string& origin) {
+    return at_admin(s, "localhost:81", "Origin: " + origin + "\r\n");
+  };
+  EXPECT_FALSE(from("http://localhost:81"));
+  for (auto const* bad :
+       {"http://localhost", "http://localhost:82", "https://evil.example", "null", "localhost:81", ""})
+    EXPECT_EQ(from(bad), reason::cross_site) << bad;
+  EXPECT_EQ(at_admin(s, "localhost", "Sec-Fetch-Site: cross-site\r\n"), reason::cross_site);
+  EXPECT_FALSE(at_admin(s, "localhost", "Sec-Fetch-Site: same-origin\r\n"));
+  EXPECT_FALSE(at_admin(s, "localhost", "Sec-Fetch-Site: none\r\n"));
+}
+
+TEST(AdminToken, AllButHealthNeedsIt) {
+  config::admin_settings s;
+  s.token = "t";
+  EXPECT_EQ(at_admin(s, "localhost"), reason::unauthorized);
+  EXPECT_EQ(at_admin(s, "localhost", "", "/metrics"), reason::unauthorized);
+  EXPECT_EQ(at_admin(s, "localhost", "Authorization: Bearer T\r\n"), reason::unauthorized);
+  EXPECT_EQ(at_admin(s, "localhost", "Proxy-Authorization: Bearer t\r\n"), reason::unauthorized);
+  EXPECT_FALSE(at_admin(s, "localhost", "Authorization: Bearer t\r\n"));
+  for (auto const* path : {"/healthz", "/readyz", "/health"}) EXPECT_FALSE(at_admin(s, "x", "", path)) << path;
+}
+
+TEST(CoreDumpsDeathTest, AreForbiddenAndAllowed) {
+  auto const state = [] {
+    rlimit now{};
+    getrlimit(RLIMIT_CORE, &now);
+    return (now.rlim_cur == 0 ? 0 : 2) + (prctl(PR_GET_DUMPABLE) == 0 ? 0 : 1);
+  };
+#ifdef __SANITIZE_ADDRESS__
+  int const forbidden = 1;  // the leak checker must look
+#else
+  int const forbidden = 0;
+#endif
+  auto const before = state() | 1;
+  EXPECT_EXIT((forbid_core_dumps(), std::_Exit(state())), ::testing::ExitedWithCode(forbidden), "");
+  EXPECT_EXIT((forbid_core_dumps(), allow_core_dumps(), std::_Exit(state())), ::testing::ExitedWithCode(before), "");
+}
