@@ -68,7 +68,7 @@ std::string text_of(const std::string& base_url, const values& more) {
 proxy::proxy(const std::string& base_url, const values& more, const std::vector<std::string>& env)
     : base_url_(base_url), config_path_(directory_.file("config.yaml", text_of(base_url, more))) {
   program_ = std::make_unique<process>(COOLDOWN_PROXY_PROGRAM, std::vector<std::string>{"--config", config_path_}, env);
-  port_ = port_in(program_->wait_for_line("listening on http://"));
+  port_ = port_in(program_->wait_for_line("listening on http"));
   admin_port_ = port_in(program_->wait_for_line("admin on http://"));
 }
 

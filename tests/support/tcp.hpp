@@ -24,18 +24,18 @@ class tcp_client {
  public:
   explicit tcp_client(std::uint16_t port, const char* host = "127.0.0.1");
   explicit tcp_client(int fd) : fd_(fd) {}
-  ~tcp_client();
+  virtual ~tcp_client();
   tcp_client(tcp_client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), buffer_(std::move(other.buffer_)) {}
   tcp_client& operator=(tcp_client&&) = delete;
 
-  bool send(const std::string& bytes) const;
+  virtual bool send(const std::string& bytes) const;
   void shutdown_send() const;
   /// Closes with a reset.
   void reset();
   void close();
 
   /// Some bytes; empty at the end of the stream, after an error, or when nothing came in time.
-  std::string read_some(std::chrono::milliseconds limit = patience);
+  virtual std::string read_some(std::chrono::milliseconds limit = patience);
   /// Up to and including `end`; what came if it does not come.
   std::string read_until(const std::string& end, std::chrono::milliseconds limit = patience);
   std::string read_exactly(std::size_t n, std::chrono::milliseconds limit = patience);
@@ -46,7 +46,7 @@ class tcp_client {
   /// Nothing more comes, one way or the other; reads what does come until then.
   bool ends(std::chrono::milliseconds limit = patience);
 
- private:
+ protected:
   int fd_;
   bool reset_ = false;
   bool closed_ = false;

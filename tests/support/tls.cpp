@@ -1,12 +1,15 @@
 #include "support/tls.hpp"
 
+#include <array>
 #include <csignal>
 #include <stdexcept>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <fcntl.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace cooldown::testing {
@@ -132,6 +135,147 @@ void tls_upstream::serve(int fd) {
   open_.remove(fd);
   ::shutdown(fd, SHUT_RDWR);
   ::close(fd);
+}
+
+struct tls_connection::state {
+  SSL_CTX* ctx = SSL_CTX_new(TLS_client_method());
+  SSL* ssl = nullptr;
+  SSL_SESSION* session = nullptr;
+  std::size_t records = 0;
+
+  state() = default;
+  ~state() {
+    SSL_free(ssl);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+  }
+  state(const state&) = delete;
+  state& operator=(const state&) = delete;
+
+  /// Whether to try again; waits until that makes sense.
+  bool again(int fd, int result, std::chrono::milliseconds limit) const {
+    auto const error = SSL_get_error(ssl, result);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return false;
+    pollfd p{fd, static_cast<short>(error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT), 0};
+    return ::poll(&p, 1, static_cast<int>(limit.count())) > 0;
+  }
+  static int keep(SSL* ssl, SSL_SESSION* session) {
+    auto* const self = static_cast<state*>(SSL_get_app_data(ssl));
+    SSL_SESSION_free(self->session);
+    self->session = session;
+    return 1;
+  }
+  static void count(int writing, int /*unused*/, int type, const void* buffer, std::size_t size, SSL* /*unused*/,
+                    void* self) {
+    // The type within an encrypted record of TLS 1.3 has a message of its own.
+    if (writing == 0 && type == SSL3_RT_INNER_CONTENT_TYPE && size == 1 &&
+        *static_cast<const unsigned char*>(buffer) == SSL3_RT_APPLICATION_DATA)
+      ++static_cast<state*>(self)->records;
+  }
+};
+
+tls_connection::tls_connection(std::uint16_t port, const std::string& ca_file, const options& how)
+    : tcp_client(port), state_(std::make_unique<state>()) {
+  ::signal(SIGPIPE, SIG_IGN);
+  auto* const ctx = state_->ctx;
+  if (SSL_CTX_load_verify_locations(ctx, ca_file.c_str(), nullptr) != 1) throw std::runtime_error(ca_file);
+  SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(ctx, state::keep);
+  if (!how.version.empty()) {
+    auto const version = how.version == "1.2" ? TLS1_2_VERSION : TLS1_3_VERSION;
+    SSL_CTX_set_min_proto_version(ctx, version);
+    SSL_CTX_set_max_proto_version(ctx, version);
+  }
+  auto* const ssl = state_->ssl = SSL_new(ctx);
+  SSL_set_app_data(ssl, state_.get());
+  SSL_set_msg_callback(ssl, state::count);
+  SSL_set_msg_callback_arg(ssl, state_.get());
+  if (!how.protocols.empty()) {
+    auto const list = std::string(1, static_cast<char>(how.protocols.size())) + how.protocols;
+    SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(list.data()), static_cast<unsigned>(list.size()));
+  }
+  if (!how.session.empty()) {
+    auto const* bytes = reinterpret_cast<const unsigned char*>(how.session.data());
+    auto* const session = d2i_SSL_SESSION(nullptr, &bytes, static_cast<long>(how.session.size()));
+    SSL_set_session(ssl, session);
+    SSL_SESSION_free(session);
+  }
+  ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
+  SSL_set_fd(ssl, fd_);
+  int result = 0;
+  do result = SSL_connect(ssl);
+  while (result != 1 && state_->again(fd_, result, patience));
+  if (result != 1) throw std::runtime_error("TLS handshake");
+}
+
+tls_connection::~tls_connection() = default;
+tls_connection::tls_connection(tls_connection&&) noexcept = default;
+
+bool tls_connection::send(const std::string& bytes) const {
+  if (bytes.empty()) return true;
+  int result = 0;
+  do result = SSL_write(state_->ssl, bytes.data(), static_cast<int>(bytes.size()));
+  while (result <= 0 && state_->again(fd_, result, patience));
+  return result > 0;
+}
+
+std::string tls_connection::read_some(std::chrono::milliseconds limit) {
+  if (!buffer_.empty()) return std::exchange(buffer_, {});
+  std::string out(64 * 1024, '\0');
+  int result = 0;
+  do result = SSL_read(state_->ssl, out.data(), static_cast<int>(out.size()));
+  while (result <= 0 && state_->again(fd_, result, limit));
+  if (result <= 0) {
+    auto const error = SSL_get_error(state_->ssl, result);
+    closed_ = closed_ || error == SSL_ERROR_ZERO_RETURN;
+    reset_ = reset_ || error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL;
+  }
+  out.resize(result > 0 ? static_cast<std::size_t>(result) : 0);
+  return out;
+}
+
+void tls_connection::say_goodbye() const {
+  SSL_shutdown(state_->ssl);
+}
+
+void tls_connection::update_keys() const {
+  SSL_key_update(state_->ssl, SSL_KEY_UPDATE_REQUESTED);
+  SSL_do_handshake(state_->ssl);
+}
+
+std::string tls_connection::version() const {
+  return SSL_get_version(state_->ssl);
+}
+
+std::string tls_connection::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(state_->ssl, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
+std::string tls_connection::serial() const {
+  auto* const shown = SSL_get1_peer_certificate(state_->ssl);
+  auto const number = ASN1_INTEGER_get(X509_get0_serialNumber(shown));
+  X509_free(shown);
+  return std::to_string(number);
+}
+
+bool tls_connection::resumed() const {
+  return SSL_session_reused(state_->ssl) == 1;
+}
+
+std::string tls_connection::session() const {
+  if (!state_->session) return {};
+  std::string out(static_cast<std::size_t>(i2d_SSL_SESSION(state_->session, nullptr)), '\0');
+  auto* to = reinterpret_cast<unsigned char*>(out.data());
+  i2d_SSL_SESSION(state_->session, &to);
+  return out;
+}
+
+std::size_t tls_connection::records() const {
+  return state_->records;
 }
 
 }  // namespace cooldown::testing

@@ -1,4 +1,4 @@
-// An upstream that speaks TLS, and certificates for it.
+// An upstream and a client that speak TLS, and certificates for them.
 #pragma once
 
 #include <functional>
@@ -69,6 +69,42 @@ class tls_upstream {
   std::list<int> open_;
   std::list<std::thread> threads_;
   std::thread accepting_;
+};
+
+/// A client that speaks TLS. `closed` is an end with close_notify, `reset` any other.
+class tls_connection : public tcp_client {
+ public:
+  struct options {
+    std::string version;                 // "1.2" or "1.3"; empty: whatever comes of it
+    std::string protocols = "http/1.1";  // one name for ALPN; empty: none
+    std::string session;                 // of an earlier connection, to resume
+  };
+
+  /// Throws std::runtime_error when the handshake fails.
+  tls_connection(std::uint16_t port, const std::string& ca_file) : tls_connection(port, ca_file, options()) {}
+  tls_connection(std::uint16_t port, const std::string& ca_file, const options& how);
+  ~tls_connection() override;
+  tls_connection(tls_connection&&) noexcept;
+  tls_connection& operator=(tls_connection&&) = delete;
+
+  bool send(const std::string& bytes) const override;
+  std::string read_some(std::chrono::milliseconds limit = patience) override;
+  /// Says close_notify and leaves the socket open.
+  void say_goodbye() const;
+  /// New keys for what it sends, and a wish for new ones of the other side.
+  void update_keys() const;
+
+  std::string version() const;
+  std::string protocol() const;
+  std::string serial() const;  // of the certificate shown
+  bool resumed() const;
+  std::string session() const;
+  /// Records of data that came so far.
+  std::size_t records() const;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
 };
 
 }  // namespace cooldown::testing
