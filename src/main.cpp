@@ -53,6 +53,8 @@ void warn_of_risks(const config::settings& s, observe::log& log) {
     log.warn("server.host " + s.server.host +
              " is reachable from other machines and server.auth_tokens is empty: whoever reaches it can spend the "
              "quota. Set tokens, or listen on 127.0.0.1");
+  if (!config::is_loopback(s.server.host) && s.server.tls.certificate_file.empty())
+    log.warn("without server.tls, requests and keys travel unencrypted to server.host " + s.server.host);
   if (!config::is_loopback(s.admin.host)) log.warn("admin.host " + s.admin.host + " is reachable from other machines");
   if (!c.api_key.empty() && !c.base_url.tls && !config::is_loopback(c.base_url.host))
     log.warn("cerebras.base_url is http://: the API key travels unencrypted");
@@ -103,13 +105,15 @@ int main(int argc, char** argv) {
     for (auto const& line : lines_of(*problems)) std::cerr << line << '\n';
     return exit_bad_configuration;
   }
+  try {
+    auto const& settings = std::get<config::settings>(loaded);
+    auto const usable = net::make_tls_server(settings.server.tls);
+    if (check) net::tls_client const loadable(settings.cerebras.tls);
+  } catch (const std::exception& e) {
+    std::cerr << path << ": " << e.what() << '\n';
+    return exit_bad_configuration;
+  }
   if (check) {
-    try {
-      net::tls_client const loadable(std::get<config::settings>(loaded).cerebras.tls);
-    } catch (const std::exception& e) {
-      std::cerr << path << ": " << e.what() << '\n';
-      return exit_bad_configuration;
-    }
     std::cout << path << ": OK\n";
     return exit_ok;
   }

@@ -165,6 +165,8 @@ constexpr choices<replenishment, 4> replenishments{{{"auto", replenishment::auto
                                                     {"continuous", replenishment::continuous},
                                                     {"sliding", replenishment::sliding}}};
 
+constexpr choices<tls_version, 2> tls_versions{{{"1.2", tls_version::v1_2}, {"1.3", tls_version::v1_3}}};
+
 /// A key that holds more than one value.
 config_key collection(std::string path, std::string kind, std::string range, std::string fallback,
                       bool (*read)(settings&, const yaml_node&, value_reader&)) {
@@ -185,9 +187,13 @@ std::vector<config_key> make_keys() {
       duration("server.body_timeout", 1ms, 24h, [](settings& s) -> auto& { return s.server.body_timeout; }),
       duration("server.idle_timeout", 1ms, 24h, [](settings& s) -> auto& { return s.server.idle_timeout; }),
       duration("server.drain_timeout", 0ms, 24h, [](settings& s) -> auto& { return s.server.drain_timeout; }),
-
       collection("server.auth_tokens", "list", "secrets", "[]", read_auth_tokens),
       boolean("server.core_dumps", [](settings& s) -> auto& { return s.server.core_dumps; }),
+      file_path("server.tls.certificate_file",
+                [](settings& s) -> auto& { return s.server.tls.certificate_file; }),
+      file_path("server.tls.key_file", [](settings& s) -> auto& { return s.server.tls.key_file; }),
+      word("server.tls.min_version", tls_versions, [](settings& s) -> auto& { return s.server.tls.min_version; }),
+
 
       url("cerebras.base_url", [](settings& s) -> auto& { return s.cerebras.base_url; }),
       secret("cerebras.api_key", [](settings& s) -> auto& { return s.cerebras.api_key; }),

@@ -46,6 +46,7 @@ class reader {
     check_ports();
     check_sizes();
     check_admin();
+    check_server_tls();
   }
 
   std::variant<settings, problems> take() {
@@ -161,6 +162,19 @@ class reader {
         {"must be at least server.max_body_size (" + show_size(body) + "), or the largest request could never wait",
          "must be at most cerebras.queue.max_bytes (" + show_size(queue) +
              "), or the largest request could never wait"});
+  }
+
+  /// The key that is missing is named, at the place of the other.
+  void check_server_tls() {
+    constexpr const char* certificate = "server.tls.certificate_file";
+    constexpr const char* key = "server.tls.key_file";
+    auto const& tls = settings_.server.tls;
+    if (!is_good(certificate) || !is_good(key) || tls.certificate_file.empty() == tls.key_file.empty()) return;
+    auto const* const missing = tls.key_file.empty() ? key : certificate;
+    auto const* const present = tls.key_file.empty() ? certificate : key;
+    auto const it = given_.find(present);
+    complain(it == given_.end() ? place{} : it->second.at, missing,
+             std::string("must be given too: TLS needs it with ") + present);
   }
 
   value_reader values_;

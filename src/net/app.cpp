@@ -95,6 +95,7 @@ app::app(asio::io_context& context, const config::settings& settings, observe::l
       gate(context, limiter),
       breaker_pass(context, breaker, [this] { bound_in_flight(); }),
       pool(context, sweep, pool_of(settings)),
+      tls(make_tls_server(settings.server.tls)),
       settings_(std::make_shared<const config::settings>(settings)),
       in_flight_bound_(settings.cerebras.queue.max_in_flight),
       salt_(random_salt()),
@@ -105,7 +106,10 @@ client_rules app::rules_of(const config::settings& settings) const {
 }
 
 void app::reconfigure(const config::settings& settings) {
-  pool.configure(pool_of(settings));  // the only one that can fail
+  // Only these two can fail. The files are read again even under the same names: that is how a certificate is renewed.
+  auto renewed = make_tls_server(settings.server.tls);
+  pool.configure(pool_of(settings));
+  tls = std::move(renewed);
   limiter.configure(limiter_of(settings), steady_now());
   breaker.configure(breaker_of(settings));
   rules_ = rules_of(settings);

@@ -1,5 +1,8 @@
 #include "cooldown/net/client_connection.hpp"
 
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 
 namespace cooldown::net {
@@ -7,6 +10,8 @@ namespace {
 
 constexpr duration longest_linger = std::chrono::seconds{2};
 constexpr std::size_t most_lingering_bytes = 1024 * 1024;
+constexpr std::size_t tls_record = 16 * 1024;
+constexpr unsigned most_reads_at_once = 16;  // before others get their turn
 
 /// Takes `n` written bytes off the front of the buffers.
 void consume(std::span<asio::const_buffer>& buffers, std::size_t n) {
@@ -18,8 +23,18 @@ void consume(std::span<asio::const_buffer>& buffers, std::size_t n) {
 
 }  // namespace
 
-client_connection::client_connection(tcp_socket s, app& a, role r)
-    : shared(a), socket(std::move(s)), serves(r), ctl(a.sweep, socket), watch(socket, ctl) {
+client_connection::client_connection(tcp_socket s, app& a, role r, const tls_server& with)
+    : client_connection(std::move(s), a, r, &with) {}
+
+client_connection::client_connection(tcp_socket s, app& a, role r) : client_connection(std::move(s), a, r, nullptr) {}
+
+client_connection::client_connection(tcp_socket s, app& a, role r, const tls_server* with)
+    : shared(a),
+      socket(std::move(s)),
+      tls(with ? std::make_unique<tls_stream>(*with, socket) : nullptr),
+      serves(r),
+      ctl(a.sweep, socket),
+      watch(tls.get(), ctl) {
   error_code ec;
   auto const endpoint = socket.remote_endpoint(ec);
   if (!ec) peer = endpoint.address().to_string();
@@ -30,6 +45,7 @@ client_connection::client_connection(tcp_socket s, app& a, role r)
 }
 
 client_connection::~client_connection() {
+  if (tls) tls->say_goodbye();
   --shared.stats.connections_open;
   shared.connections.erase(this);
   if (shared.draining && shared.connections.empty() && shared.when_empty) shared.when_empty();
@@ -42,7 +58,17 @@ task<error_code> client_connection::read_some(std::size_t most) {
   co_return ec;
 }
 
+// No coroutines themselves: what TLS needs would be in the frames of plain connections too.
+
 task<std::pair<error_code, std::size_t>> client_connection::read_some(asio::mutable_buffer to) {
+  return tls ? read_tls(to) : read_plain(to);
+}
+
+task<error_code> client_connection::write(std::vector<asio::const_buffer>& buffers, duration patience) {
+  return tls ? write_tls(buffers, patience) : write_plain(buffers, patience);
+}
+
+task<std::pair<error_code, std::size_t>> client_connection::read_plain(asio::mutable_buffer to) {
   using result = std::pair<error_code, std::size_t>;
   if (ctl.fired()) co_return result(asio::error::operation_aborted, 0);
   auto [ec, n] = co_await socket.async_read_some(to, tok);
@@ -50,7 +76,7 @@ task<std::pair<error_code, std::size_t>> client_connection::read_some(asio::muta
   co_return result(ec, n);
 }
 
-task<error_code> client_connection::write(std::vector<asio::const_buffer>& buffers, duration patience) {
+task<error_code> client_connection::write_plain(std::vector<asio::const_buffer>& buffers, duration patience) {
   error_code ec;
   // A client that reads leaves room in the socket's buffer: no suspension then.
   auto const at_once = socket.write_some(buffers, ec);
@@ -79,6 +105,7 @@ task<error_code> client_connection::write(std::string_view text, duration patien
 
 task<void> client_connection::linger() {
   error_code ec;
+  if (tls) tls->say_goodbye();
   socket.shutdown(tcp_socket::shutdown_send, ec);
   if (ec) co_return;
   ctl.reset();
@@ -95,8 +122,100 @@ task<void> client_connection::linger() {
 
 void client_connection::abort() {
   error_code ec;
+  if (tls) tls->spoil();
   socket.set_option(asio::socket_base::linger(true, 0), ec);
   socket.close(ec);
+}
+
+task<error_code> client_connection::wait_for(tls_stream::state needed) {
+  if (ctl.fired()) co_return asio::error::operation_aborted;
+  auto const what = needed == tls_stream::state::needs_write ? tcp_socket::wait_write : tcp_socket::wait_read;
+  auto [ec] = co_await socket.async_wait(what, tok);
+  if (ctl.fired()) co_return asio::error::operation_aborted;
+  co_return ec;
+}
+
+task<error_code> client_connection::wait_to_read(tls_stream::state needed) {
+  tls->being_read = true;
+  tls->reads_at_once = 0;
+  auto const ec = co_await wait_for(needed);
+  tls->being_read = false;
+  co_return ec;
+}
+
+task<error_code> client_connection::shake_hands() {
+  for (;;) {
+    auto const s = tls->handshake();
+    if (s == tls_stream::state::done) co_return error_code{};
+    if (s == tls_stream::state::ended || s == tls_stream::state::failed) co_return asio::error::connection_aborted;
+    auto const ec = co_await wait_for(s);
+    if (ec) co_return ec;
+  }
+}
+
+task<error_code> client_connection::await_tls_bytes() {
+  for (;;) {
+    auto const s = tls->peek();
+    if (s == tls_stream::state::done) co_return error_code{};
+    if (s == tls_stream::state::ended || s == tls_stream::state::failed) co_return asio::error::eof;
+    auto const ec = co_await wait_to_read(s);
+    if (ec) co_return ec;
+  }
+}
+
+task<std::pair<error_code, std::size_t>> client_connection::read_tls(asio::mutable_buffer to) {
+  using result = std::pair<error_code, std::size_t>;
+  if (ctl.fired()) co_return result(asio::error::operation_aborted, 0);
+  if (++tls->reads_at_once > most_reads_at_once) {
+    tls->reads_at_once = 0;
+    co_await asio::post(socket.get_executor(), tok);
+  }
+  for (;;) {
+    std::size_t n = 0;
+    auto const s = tls->read(to, n);
+    if (s == tls_stream::state::done) {
+      shared.stats.bytes_from_clients += n;
+      co_return result(error_code{}, n);
+    }
+    if (s == tls_stream::state::ended || s == tls_stream::state::failed) co_return result(asio::error::eof, 0);
+    auto const ec = co_await wait_to_read(s);
+    if (ec) co_return result(ec, 0);
+  }
+}
+
+task<error_code> client_connection::write_tls(std::span<asio::const_buffer> left, duration patience) {
+  std::vector<char> joined;  // small pieces, as one record
+  while (!left.empty()) {
+    auto piece = left.front();
+    if (left.size() > 1 && piece.size() < tls_record) {
+      joined.resize(std::min(asio::buffer_size(left), tls_record));
+      piece = asio::buffer(joined.data(), asio::buffer_copy(asio::buffer(joined), left));
+    }
+    consume(left, piece.size());
+    while (piece.size() > 0) {
+      std::size_t n = 0;
+      auto const s = tls->write(piece, n);
+      shared.stats.bytes_to_clients += n;
+      piece += n;
+      if (s == tls_stream::state::done) continue;
+      error_code ec = asio::error::broken_pipe;
+      if (s == tls_stream::state::needs_read || s == tls_stream::state::needs_write) {
+        // Each piece taken renews the client's patience.
+        ctl.set(patience);
+        ec = co_await wait_for(s);
+      }
+      if (!ec) continue;
+      tls->spoil();
+      co_return ec;
+    }
+  }
+  ctl.clear();
+  co_return error_code{};
+}
+
+void client_connection::drop_tls() {
+  watch.drop_tls();
+  tls.reset();
 }
 
 }  // namespace cooldown::net

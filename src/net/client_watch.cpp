@@ -4,6 +4,8 @@
 
 #include <sys/socket.h>
 
+#include "cooldown/net/client_tls.hpp"
+
 namespace cooldown::net {
 namespace {
 
@@ -18,6 +20,25 @@ peeked peek(tcp_socket& socket) {
   return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? peeked::nothing : peeked::end;
 }
 
+/// Decrypts what has come: a goodbye and the end of the stream look the same from outside. The bytes stay in the
+/// stream.
+peeked peek(tls_stream& stream, tcp_socket::wait_type& until) {
+  until = tcp_socket::wait_read;
+  switch (stream.peek()) {
+    case tls_stream::state::done:
+      return peeked::bytes;
+    case tls_stream::state::needs_write:
+      until = tcp_socket::wait_write;
+      return peeked::nothing;
+    case tls_stream::state::needs_read:
+      return peeked::nothing;
+    case tls_stream::state::ended:
+    case tls_stream::state::failed:
+      break;
+  }
+  return peeked::end;
+}
+
 }  // namespace
 
 bool peer_gone(tcp_socket& socket) {
@@ -28,21 +49,24 @@ bool idle_and_alive(tcp_socket& socket) {
 }
 
 struct client_watch::shared {
-  tcp_socket* client;  // null when the session is over
-  interrupt* to;
+  interrupt* to;  // null when the session is over
+  tls_stream* tls;
   bool armed = false;
 
-  static void wait(const std::shared_ptr<shared>& self) {
+  static void wait(const std::shared_ptr<shared>& self, tcp_socket::wait_type until = tcp_socket::wait_read) {
     self->armed = true;
-    self->client->async_wait(tcp_socket::wait_read, [self](error_code ec) {
+    self->to->client().async_wait(until, [self](error_code ec) {
       self->armed = false;
-      if (!self->client || ec == asio::error::operation_aborted) return;
-      switch (peek(*self->client)) {
+      if (!self->to || ec == asio::error::operation_aborted) return;
+      // Whoever reads sees an end by itself; what it waits for must not be taken off the socket.
+      if (self->tls && self->tls->being_read) return;
+      auto again = tcp_socket::wait_read;
+      switch (self->tls ? peek(*self->tls, again) : peek(self->to->client())) {
         case peeked::end:
           self->to->fire(interruption::client_gone);
           break;
         case peeked::nothing:
-          wait(self);
+          wait(self, again);
           break;  // a spurious wake-up
         case peeked::bytes:
           break;
@@ -51,13 +75,17 @@ struct client_watch::shared {
   }
 };
 
-client_watch::client_watch(tcp_socket& client, interrupt& to) : state_(std::make_shared<shared>()) {
-  state_->client = &client;
+client_watch::client_watch(tls_stream* tls, interrupt& to) : state_(std::make_shared<shared>()) {
+  state_->tls = tls;
   state_->to = &to;
 }
 
 client_watch::~client_watch() {
-  state_->client = nullptr;
+  state_->to = nullptr;
+}
+
+void client_watch::drop_tls() {
+  state_->tls = nullptr;
 }
 
 void client_watch::arm() {

@@ -35,11 +35,12 @@ tcp_acceptor bind(asio::io_context& io, const std::string& host, std::uint16_t p
   return acceptor;
 }
 
-std::string url_of(const tcp_acceptor& a) {
+std::string url_of(const tcp_acceptor& a, bool tls = false) {
   auto const at = a.local_endpoint();
   auto const address = at.address().to_string();
-  return at.address().is_v6() ? fmt::format("http://[{}]:{}", address, at.port())
-                              : fmt::format("http://{}:{}", address, at.port());
+  auto const* const scheme = tls ? "https" : "http";
+  return at.address().is_v6() ? fmt::format("{}://[{}]:{}", scheme, address, at.port())
+                              : fmt::format("{}://{}:{}", scheme, address, at.port());
 }
 
 }  // namespace
@@ -65,7 +66,8 @@ server::server(app& shared, reload_function reload)
       admin_(bind(shared.io, shared.settings()->admin.host, shared.settings()->admin.port, "admin")),
       signals_(shared.io, SIGTERM, SIGINT, SIGHUP),
       last_call_(std::make_unique<last_call>(shared)) {
-  shared_.log.info("listening on " + url_of(proxy_));
+  shared_.log.info("listening on " + url_of(proxy_, shared_.tls != nullptr));
+  if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
   shared_.log.info("admin on " + url_of(admin_));
   asio::co_spawn(shared_.io, accept_loop(proxy_, role::proxy), asio::detached);
   asio::co_spawn(shared_.io, accept_loop(admin_, role::admin), asio::detached);
@@ -89,7 +91,11 @@ task<void> server::accept_loop(tcp_acceptor& from, role serves) {
     if (!ec) {
       complained = false;
       ++shared_.stats.connections_accepted;
-      asio::co_spawn(shared_.io, run_session(std::move(socket), shared_, serves), asio::detached);
+      if (serves == role::proxy && shared_.tls) {
+        asio::co_spawn(shared_.io, run_tls_session(std::move(socket), shared_, shared_.tls), asio::detached);
+      } else {
+        asio::co_spawn(shared_.io, run_session(std::move(socket), shared_, serves), asio::detached);
+      }
       continue;
     }
     if (!from.is_open() || ec == asio::error::operation_aborted) break;
@@ -156,9 +162,14 @@ void server::reload() {
   try {
     auto const& now = std::get<config::settings>(loaded);
     auto const before = shared_.settings();
+    bool const had_tls = shared_.tls != nullptr;
     shared_.reconfigure(now);
     ++shared_.stats.reloads;
     shared_.log.info("configuration reloaded");
+    if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
+    if (had_tls != (shared_.tls != nullptr))
+      shared_.log.warn(had_tls ? "new clients are met in plain text from now on"
+                               : "new clients are met with TLS from now on");
     if (now.server.host != before->server.host || now.server.port != before->server.port || now.admin != before->admin)
       shared_.log.warn("server.host, server.port, admin.host and admin.port change only with a restart");
   } catch (const std::exception& e) {

@@ -7,19 +7,55 @@
 namespace cooldown::net {
 namespace {
 
-/// Waits for the first byte of the next request, holding no buffer meanwhile. False: the connection is to be closed.
-task<bool> next_request(client_connection& c, bool first) {
+enum class next : std::uint8_t { here, to_come, none };
+
+/// Prepares the wait for the next request, holding no buffer meanwhile.
+next rest(client_connection& c, bool first) {
   c.where = phase::idle;
   c.ctl.reset();
-  if (c.in.size() > 0) co_return true;
+  if (c.in.size() > 0) return next::here;
   c.in = boost::beast::flat_buffer();
-  if (c.shared.draining && !first) co_return false;
+  if (c.shared.draining && !first) return next::none;
   auto const settings = c.shared.settings();
   // A new connection owes its first request as soon as a head is owed.
   c.ctl.set(first ? settings->server.header_timeout : settings->server.idle_timeout);
+  return next::to_come;
+}
+
+/// Waits for the first byte of the next request. False: the connection is to be closed.
+task<bool> next_request(client_connection& c, bool first) {
+  auto const known = rest(c, first);
+  if (known != next::to_come) co_return known == next::here;
   auto [ec] = co_await c.socket.async_wait(tcp_socket::wait_read, tok);
   c.ctl.clear();
   co_return !ec && !c.ctl.fired();
+}
+
+task<bool> next_tls_request(client_connection& c, bool first) {
+  auto const known = rest(c, first);
+  if (known != next::to_come) co_return known == next::here;
+  auto const ec = co_await c.await_tls_bytes();
+  c.ctl.clear();
+  co_return !ec && !c.ctl.fired();
+}
+
+/// False: there is nobody to serve. Whoever speaks plain HTTP is told so.
+task<bool> shake_hands(client_connection& c) {
+  c.ctl.set(c.shared.settings()->server.header_timeout);
+  auto const ec = co_await c.shake_hands();
+  c.ctl.clear();
+  if (!ec && !c.ctl.fired()) co_return true;
+  ++c.shared.stats.tls_handshake_failures;
+  auto const why = c.ctl.why() == interruption::timeout ? "timed out" : c.tls->reason();
+  c.shared.log.debug("TLS handshake of " + c.peer + ": " + why);
+  if (c.ctl.fired() || !c.tls->met_plain_http()) co_return false;
+  c.drop_tls();
+  refusal_details details;
+  details.explanation = "This port speaks TLS: use https://.";
+  auto const reply = refusal_reply(c.shared, reason::bad_request, details);
+  auto const failed = co_await send(c, nullptr, reply, true);
+  if (!failed) co_await c.linger();
+  co_return false;
 }
 
 /// Answers a request that was refused while it was read; the client may still be sending. A HEAD whose head was sound
@@ -68,6 +104,19 @@ task<void> run_session(tcp_socket socket, app& shared, role serves) {
   client_connection c(std::move(socket), shared, serves);
   for (bool first = true;; first = false) {
     auto const more = co_await next_request(c, first);
+    if (!more) co_return;
+    auto const keep = co_await serve_one(c);
+    if (!keep) co_return;
+  }
+}
+
+task<void> run_tls_session(tcp_socket socket, app& shared, std::shared_ptr<tls_server> server) {
+  client_connection c(std::move(socket), shared, role::proxy, *server);
+  server.reset();  // a connection that lasts needs no more of it than it has by now
+  auto const ready = co_await shake_hands(c);
+  if (!ready) co_return;
+  for (bool first = true;; first = false) {
+    auto const more = co_await next_tls_request(c, first);
     if (!more) co_return;
     auto const keep = co_await serve_one(c);
     if (!keep) co_return;

@@ -115,6 +115,7 @@ std::string metrics_text(const sources& from, time_point now) {
   out.counter("connections_accepted_total", "Client connections accepted.", s.connections_accepted);
   out.gauge("connections_open", "Client connections open.", s.connections_open);
   out.counter("accept_errors_total", "Connections that could not be accepted.", s.accept_errors);
+  out.counter("tls_handshake_failures_total", "Clients whose TLS handshake failed.", s.tls_handshake_failures);
   out.gauge("requests_in_progress", "Requests being served, waiting ones included.", s.requests_in_progress);
   out.counter("received_bytes_total", "Bytes received from clients.", s.bytes_from_clients);
   out.counter("sent_bytes_total", "Bytes sent to clients.", s.bytes_to_clients);

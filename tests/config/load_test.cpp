@@ -33,7 +33,9 @@ TEST(Config, AbsentKeysTakeTheirDefaults) {
 TEST(Config, EveryKeyReachesItsField) {
   auto const s = settings_of(R"(
 server:   { host: 0.0.0.0, port: 1, max_connections: 2, max_header_size: 3KiB, max_body_size: 4KiB,
-            header_timeout: 5s, body_timeout: 6s, idle_timeout: 7s, drain_timeout: 8s, auth_tokens: [a, b], core_dumps: true }
+            header_timeout: 5s, body_timeout: 6s, idle_timeout: 7s, drain_timeout: 8s,
+            auth_tokens: [a, b], core_dumps: true,
+            tls: { certificate_file: c.pem, key_file: c.key, min_version: 1.3 } }
 cerebras:
   base_url: http://localhost:9/p
   api_key: k
@@ -54,7 +56,8 @@ logging:  { level: debug, format: json }
 )");
   using std::chrono::seconds;
   settings expected;
-  expected.server = {"0.0.0.0", 1, 2, 3072, 4096, seconds(5), seconds(6), seconds(7), seconds(8), {"a", "b"}, true};
+  expected.server = {"0.0.0.0",  1,          2,          3072,       4096, seconds(5),
+                     seconds(6), seconds(7), seconds(8), {"a", "b"}, true, {"c.pem", "c.key", tls_version::v1_3}};
   auto& c = expected.cerebras;
   c.base_url = {false, "localhost", 9, "/p"};
   c.api_key = "k";
@@ -170,6 +173,12 @@ INSTANTIATE_TEST_SUITE_P(
                  "got '64K'"},
         bad_case{"server: {max_header_size: 2MiB}",
                  "f:1:27: server.max_header_size: must be between 1KiB and 1MiB; got '2MiB'"},
+        bad_case{"server: {tls: {certificate_file: a.pem}}",
+                 "f:1:34: server.tls.key_file: must be given too: TLS needs it with server.tls.certificate_file"},
+        bad_case{"server: {tls: {certificate_file: '', key_file: a.key}}",
+                 "f:1:48: server.tls.certificate_file: must be given too: TLS needs it with server.tls.key_file"},
+        bad_case{"server: {tls: {min_version: 1.1}}",
+                 "f:1:29: server.tls.min_version: must be one of 1.2, 1.3 (did you mean '1.2'?); got '1.1'"},
         bad_case{"cerebras: {tls: {verify: yes}}", "f:1:26: cerebras.tls.verify: expected true or false; got 'yes'"},
         bad_case{"cerebras: {tls: {ca_file: \"a\\nb\"}}",
                  "f:1:27: cerebras.tls.ca_file: must not contain control characters; got 'a\\x0ab'"},
@@ -466,7 +475,7 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
 }
 
 TEST(Config, KnownKeysAreTheReference) {
-  EXPECT_EQ(known_keys().size(), 46U);
+  EXPECT_EQ(known_keys().size(), 49U);
   EXPECT_EQ(known_keys().front(), "server.host");
   EXPECT_EQ(known_keys().back(), "logging.format");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));

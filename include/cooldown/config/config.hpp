@@ -17,6 +17,16 @@ namespace cooldown::config {
 
 using std::chrono::milliseconds;
 
+enum class tls_version { v1_2, v1_3 };
+
+/// TLS on the listening side: with both files or none.
+struct server_tls_settings {
+  std::string certificate_file;  // PEM: the server's certificate, then those between it and its authority
+  std::string key_file;          // PEM: its private key, without a passphrase
+  tls_version min_version = tls_version::v1_2;
+  bool operator==(const server_tls_settings&) const = default;
+};
+
 struct server_settings {
   std::string host = "127.0.0.1";                // address to listen on; beyond loopback anyone there can spend the key
   std::uint16_t port = 8080;                     // 0: any free port, said in the log
@@ -29,6 +39,7 @@ struct server_settings {
   milliseconds drain_timeout{30'000};            // what exchanges in progress get at shutdown
   std::vector<std::string> auth_tokens;          // secrets; a request needs one of them; none: nobody needs any
   bool core_dumps = false;                       // true: a crash may leave the keys in memory on disk
+  server_tls_settings tls;
   bool operator==(const server_settings&) const = default;
 };
 

@@ -13,6 +13,7 @@
 #include "cooldown/net/admission.hpp"
 #include "cooldown/net/breaker_gate.hpp"
 #include "cooldown/net/client_rules.hpp"
+#include "cooldown/net/client_tls.hpp"
 #include "cooldown/net/interrupt.hpp"
 #include "cooldown/net/upstream_pool.hpp"
 #include "cooldown/observe/log.hpp"
@@ -59,6 +60,7 @@ class app {
   admission gate;
   breaker_gate breaker_pass;
   upstream_pool pool;
+  std::shared_ptr<tls_server> tls;  // for the next client; null: plain HTTP
   bool draining = false;
   std::function<void()> when_empty;  // called while draining when the last connection has gone
   std::uint64_t next_request_id = 1;

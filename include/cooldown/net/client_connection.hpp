@@ -21,6 +21,7 @@ enum class phase : std::uint8_t { idle, reading, queued, exchanging };
 class client_connection {
  public:
   client_connection(tcp_socket s, app& shared, role serves);
+  client_connection(tcp_socket s, app& shared, role serves, const tls_server& with);
   ~client_connection();
   client_connection(const client_connection&) = delete;
   client_connection& operator=(const client_connection&) = delete;
@@ -35,6 +36,15 @@ class client_connection {
   task<error_code> write(std::vector<asio::const_buffer>& buffers, duration patience);
   task<error_code> write(std::string_view text, duration patience);
 
+  /// The TLS handshake; fails when the interrupt has fired.
+  task<error_code> shake_hands();
+
+  /// Waits until there is something to read, or not any more; takes nothing.
+  task<error_code> await_tls_bytes();
+
+  /// Goes on in plain text.
+  void drop_tls();
+
   /// Closes such that the client has a chance to read what was sent although it may still be sending: stops sending,
   /// then reads and drops for a bounded time (RFC 9112 §9.6).
   task<void> linger();
@@ -44,12 +54,22 @@ class client_connection {
 
   app& shared;
   tcp_socket socket;
+  std::unique_ptr<tls_stream> tls;  // null: plain text
   role serves;
   std::string peer;  // address, for the log
   boost::beast::flat_buffer in;
   interrupt ctl;
   client_watch watch;
   phase where = phase::idle;
+
+ private:
+  client_connection(tcp_socket s, app& shared, role serves, const tls_server* with);
+  task<error_code> wait_for(tls_stream::state needed);
+  task<error_code> wait_to_read(tls_stream::state needed);
+  task<std::pair<error_code, std::size_t>> read_plain(asio::mutable_buffer to);
+  task<error_code> write_plain(std::vector<asio::const_buffer>& buffers, duration patience);
+  task<std::pair<error_code, std::size_t>> read_tls(asio::mutable_buffer to);
+  task<error_code> write_tls(std::span<asio::const_buffer> left, duration patience);
 };
 
 }  // namespace cooldown::net

@@ -7,16 +7,22 @@
 
 namespace cooldown::net {
 
+class tls_stream;
+
 /// From arm() on, the client's departure fires the interrupt. Bytes that arrive belong to the next request: they stay
 /// in the socket, and end the watch.
 class client_watch {
  public:
-  client_watch(tcp_socket& client, interrupt& to);
+  /// `tls` is what is spoken on the client's socket; null: plain text.
+  client_watch(tls_stream* tls, interrupt& to);
   ~client_watch();
   client_watch(const client_watch&) = delete;
   client_watch& operator=(const client_watch&) = delete;
 
   void arm();
+
+  /// The client goes on in plain text.
+  void drop_tls();
 
  private:
   struct shared;

@@ -66,6 +66,8 @@ class interrupt final : public deadline_sweep::entry {
 
   void expired() override { fire(interruption::timeout); }
 
+  tcp_socket& client() { return client_; }
+
   /// While it lives, fire() also cancels the given socket or timer.
   template <class Cancellable>
   class watching {

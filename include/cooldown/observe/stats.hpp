@@ -29,6 +29,7 @@ struct stats {
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_open = 0;
   std::uint64_t accept_errors = 0;
+  std::uint64_t tls_handshake_failures = 0;  // of clients
   std::uint64_t requests_in_progress = 0;
   std::uint64_t bytes_from_clients = 0;
   std::uint64_t bytes_to_clients = 0;
