@@ -37,7 +37,7 @@ std::optional<duration> retry_after_of(header_view headers, wall_time now) {
       if (auto const ms = parse_u64(trim(f.value)); ms && *ms <= 366ULL * 86'400'000)
         return std::chrono::milliseconds{*ms};
     } else if (iequals(f.name, "retry-after")) {
-      seconds = parse_delay(f.value, now);
+      if (auto const delay = parse_delay(f.value, now); delay && (!seconds || *delay > *seconds)) seconds = delay;
     }
   }
   return seconds;

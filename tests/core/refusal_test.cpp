@@ -72,6 +72,8 @@ TEST(Refusal, BurstsAreToldApart) {
 TEST(Refusal, RetryAfterInItsForms) {
   auto const of = [](std::vector<header_field> h) { return retry_after_of(h, now); };
   EXPECT_EQ(of({{"Retry-After", "60"}}), 60s);
+  EXPECT_EQ(of({{"Retry-After", "60"}, {"Retry-After", "soon"}}), 60s);
+  EXPECT_EQ(of({{"Retry-After", "60"}, {"Retry-After", "5"}}), 60s) << "the most careful of them";
   EXPECT_EQ(of({{"retry-after-ms", "250"}, {"retry-after", "1"}}), 250ms);
   EXPECT_EQ(of({{"retry-after", "1"}, {"retry-after-ms", "250"}}), 250ms);
   EXPECT_EQ(of({{"retry-after", "Mon, 24 Nov 2025 16:00:07 GMT"}}), 7s);
