@@ -1,6 +1,8 @@
 #include "cooldown/http/fields.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "cooldown/core/ascii.hpp"
 
@@ -70,6 +72,12 @@ bool is_nominated(header_view fields, std::string_view name) {
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
+}
+
+void append_field(std::string& out, std::string_view name, std::uint64_t value) {
+  std::array<char, 20> digits;
+  auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  append_field(out, name, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
 }
 
 std::string field_value(std::string_view text) {

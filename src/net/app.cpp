@@ -86,6 +86,20 @@ std::string random_salt() {
 
 }  // namespace
 
+/// Writes access lines a moment after the first of them.
+struct app::log_flusher final : deadline_sweep::entry {
+  explicit log_flusher(app& a) : entry(a.sweep), shared(a) {}
+  void expired() override {
+    armed = false;
+    shared.log.flush();
+  }
+  void arm() {
+    if (!std::exchange(armed, true)) set(deadline_sweep::resolution);
+  }
+  app& shared;
+  bool armed = false;
+};
+
 app::app(asio::io_context& context, const config::settings& settings, observe::log& log_to)
     : io(context),
       log(log_to),
@@ -99,7 +113,14 @@ app::app(asio::io_context& context, const config::settings& settings, observe::l
       settings_(std::make_shared<const config::settings>(settings)),
       in_flight_bound_(settings.cerebras.queue.max_in_flight),
       salt_(random_salt()),
-      rules_(rules_of(settings)) {}
+      rules_(rules_of(settings)),
+      flusher_(std::make_unique<log_flusher>(*this)) {}
+
+app::~app() = default;
+
+void app::log_access(const observe::access_record& record) {
+  if (log.access(record)) flusher_->arm();
+}
 
 client_rules app::rules_of(const config::settings& settings) const {
   return {settings.cerebras, [this](std::string_view text) { return credential_of(text); }};

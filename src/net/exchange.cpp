@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include "cooldown/core/ascii.hpp"
@@ -64,7 +65,7 @@ class exchange {
     if (allowed_) a_.breaker_pass.abandoned(*allowed_);
     ticket_.reset();
     if (r_.metered) a_.bound_in_flight();
-    a_.log.access(record_);
+    a_.log_access(record_);
   }
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
@@ -171,8 +172,11 @@ void exchange::append_common_fields(std::string& out) {
   if (waited_ > duration::zero()) http::append_field(out, "X-RateLimit-Delay", decimal_seconds(waited_));
   if (waited_ > duration::zero() && forecast_)
     http::append_field(out, "X-RateLimit-Delay-Forecast", decimal_seconds(*forecast_));
-  fmt::format_to(std::back_inserter(out), "Server-Timing: queue;dur={:.1f}, upstream;dur={:.1f}\r\n",
-                 seconds_of(waited_) * 1e3, seconds_of(upstream_time_) * 1e3);
+  auto const tenths = [](duration d) { return std::max<duration::rep>(0, d / std::chrono::microseconds{100}); };
+  auto const queued = tenths(waited_);
+  auto const upstream = tenths(upstream_time_);
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE("Server-Timing: queue;dur={}.{}, upstream;dur={}.{}\r\n"),
+                 queued / 10, queued % 10, upstream / 10, upstream % 10);
 }
 
 /// A refusal of ours. After a keep-alive comment the head is gone: then it is an event of the stream, as the provider's
@@ -437,7 +441,7 @@ void exchange::note_outcome(bool success) {
 std::string exchange::client_head(bool keep_alive, std::optional<std::size_t> length) {
   std::string out;
   out.reserve(head_bytes_.size() + 512);
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} ", head_.status);
+  out.append("HTTP/1.1 ").append(std::to_string(head_.status)).append(" ");
   out.append(head_.reason).append("\r\n");
   http::nominations const nominated(head_.fields);
   for (auto const& f : head_.fields) {
@@ -447,7 +451,7 @@ std::string exchange::client_head(bool keep_alive, std::optional<std::size_t> le
     if (no_length && iequals(f.name, "content-length")) continue;
     http::append_field(out, f.name, f.value);
   }
-  if (length) http::append_field(out, "Content-Length", std::to_string(*length));
+  if (length) http::append_field(out, "Content-Length", *length);
   http::append_field(out, "Via", via);
   append_common_fields(out);
   if (!keep_alive) {

@@ -1,5 +1,6 @@
 #include "cooldown/net/reply.hpp"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -28,6 +29,10 @@ std::string_view date() {
   return {text.data(), size};
 }
 
+std::uint64_t whole(double n) {
+  return n > 0 ? static_cast<std::uint64_t>(std::min(n, 1e18) + 0.5) : 0;
+}
+
 }  // namespace
 
 std::string_view reason_phrase(unsigned status) {
@@ -45,9 +50,9 @@ local_reply refusal_reply(app& shared, reason why, const refusal_details& detail
   if (details.retry_after) {
     auto const wait = std::max(duration::zero(), *details.retry_after);
     message += " Try again in " + delay_in_words(wait) + '.';
-    http::append_field(reply.fields, "Retry-After", std::to_string(ceil_seconds(wait).count()));
+    http::append_field(reply.fields, "Retry-After", static_cast<std::uint64_t>(ceil_seconds(wait).count()));
     http::append_field(reply.fields, "retry-after-ms",
-                       std::to_string(std::chrono::ceil<std::chrono::milliseconds>(wait).count()));
+                       static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(wait).count()));
   }
   if (!text.retry_helps) http::append_field(reply.fields, "x-should-retry", "false");
   std::string_view const param =
@@ -59,19 +64,20 @@ local_reply refusal_reply(app& shared, reason why, const refusal_details& detail
 void append_status_fields(std::string& out, app& shared, const scope_status& scope) {
   auto const& cerebras = shared.settings()->cerebras;
   auto const now = steady_now();
-  fmt::format_to(std::back_inserter(out),
-                 "X-RateLimit-Limit-RPM: {}\r\nX-RateLimit-Limit-TPM: {}\r\nX-RateLimit-Current-TPM-Limit: {:.0f}\r\n"
-                 "X-RateLimit-Remaining-TPM: {:.0f}\r\nX-RateLimit-Queue-Length: {}\r\nX-CircuitBreaker-State: {}\r\n"
-                 "X-CircuitBreaker-Failures: {}\r\n",
-                 cerebras.rpm_limit, cerebras.tpm_limit, scope.current_token_limit, scope.remaining_tokens,
-                 shared.limiter.queue_length(), name_of(shared.breaker.current(now)), shared.breaker.failures());
+  http::append_field(out, "X-RateLimit-Limit-RPM", cerebras.rpm_limit);
+  http::append_field(out, "X-RateLimit-Limit-TPM", cerebras.tpm_limit);
+  http::append_field(out, "X-RateLimit-Current-TPM-Limit", whole(scope.current_token_limit));
+  http::append_field(out, "X-RateLimit-Remaining-TPM", whole(scope.remaining_tokens));
+  http::append_field(out, "X-RateLimit-Queue-Length", shared.limiter.queue_length());
+  http::append_field(out, "X-CircuitBreaker-State", name_of(shared.breaker.current(now)));
+  http::append_field(out, "X-CircuitBreaker-Failures", shared.breaker.failures());
 }
 
 task<error_code> send(client_connection& c, const request* r, const local_reply& reply, bool close) {
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", reply.status, reason_phrase(reply.status));
   http::append_field(head, "Date", date());
   http::append_field(head, "Content-Type", reply.content_type);
-  http::append_field(head, "Content-Length", std::to_string(reply.body.size()));
+  http::append_field(head, "Content-Length", reply.body.size());
   head += reply.fields;
   if (close) {
     http::append_field(head, "Connection", "close");

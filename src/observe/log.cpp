@@ -1,8 +1,12 @@
 #include "cooldown/observe/log.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <ctime>
 
 #include <fmt/chrono.h>
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -14,6 +18,7 @@ namespace cooldown::observe {
 namespace {
 
 constexpr std::size_t waiting_lines = 8192;
+constexpr std::size_t most_kept = 16 * 1024;
 
 const char* name_of(config::log_level level) {
   switch (level) {
@@ -33,10 +38,26 @@ const char* name_of(config::log_level level) {
   return "off";
 }
 
+/// The text of a second is made once.
 std::string timestamp() {
+  static std::time_t last = -1;
+  static std::string text;
   auto const now = std::chrono::system_clock::now();
+  auto const second = std::chrono::system_clock::to_time_t(now);
+  if (second != last) text = fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(second));
+  last = second;
   auto const ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)), ms);
+  return fmt::format(FMT_COMPILE("{}.{:03}Z"), text, ms);
+}
+
+/// Seconds with three decimals: integers are much faster to write than doubles.
+struct decimal {
+  explicit decimal(double seconds) : ms(std::llround(std::max(0.0, std::min(seconds, 1e9)) * 1e3)) {}
+  long long ms;
+};
+
+long long whole(double n) {
+  return std::llround(std::max(-1e15, std::min(n, 1e15)));
 }
 
 /// A log line is one line: what peers send cannot make it two.
@@ -58,6 +79,7 @@ log::log(const config::logging_settings& settings) : settings_(settings) {
 }
 
 log::~log() {
+  flush();
   sink_.reset();
   spdlog::shutdown();
 }
@@ -68,6 +90,7 @@ void log::configure(const config::logging_settings& settings) {
 
 void log::write(config::log_level level, std::string_view message) {
   if (!enabled(level)) return;
+  flush();
   if (settings_.format == config::log_format::json) {
     sink_->info(fmt::format(R"({{"time":"{}","level":"{}","message":{}}})", timestamp(), name_of(level),
                             http::json_text(message)));
@@ -76,24 +99,41 @@ void log::write(config::log_level level, std::string_view message) {
   }
 }
 
-void log::access(const access_record& r) {
-  if (!enabled(config::log_level::info)) return;
+bool log::access(const access_record& r) {
+  if (!enabled(config::log_level::info)) return false;
+  if (!kept_.empty()) kept_ += '\n';
+  auto const to = std::back_inserter(kept_);
+  decimal const waited(r.waited);
+  decimal const upstream(r.upstream);
+  decimal const total(r.total);
   if (settings_.format == config::log_format::json) {
-    sink_->info(fmt::format(
-        R"({{"time":"{}","level":"info","message":"access","id":{},"client":{},"method":{},"target":{},"model":{},)"
-        R"("status":{},"reason":{},"cost":{:.0f},"tokens":{},"waited":{:.3f},"upstream":{:.3f},"total":{:.3f},)"
-        R"("attempts":{},"complete":{}}})",
+    fmt::format_to(
+        to,
+        FMT_COMPILE(
+            R"({{"time":"{}","level":"info","message":"access","id":{},"client":{},"method":{},"target":{},"model":{},)"
+            R"("status":{},"reason":{},"cost":{},"tokens":{},"waited":{}.{:03},"upstream":{}.{:03},"total":{}.{:03},)"
+            R"("attempts":{},"complete":{}}})"),
         timestamp(), r.id, http::json_text(r.client), http::json_text(r.method), http::json_text(r.target),
-        http::json_text(r.model), r.status, http::json_text(r.reason), r.cost, r.tokens, r.waited, r.upstream, r.total,
-        r.attempts, r.complete));
-    return;
+        http::json_text(r.model), r.status, http::json_text(r.reason), whole(r.cost), r.tokens, waited.ms / 1000,
+        waited.ms % 1000, upstream.ms / 1000, upstream.ms % 1000, total.ms / 1000, total.ms % 1000, r.attempts,
+        r.complete);
+  } else {
+    fmt::format_to(to,
+                   FMT_COMPILE("{} info  access id={} client={} \"{} {}\" model={} status={}{}{} cost={} tokens={} "
+                               "waited={}.{:03} upstream={}.{:03} total={}.{:03} attempts={}{}"),
+                   timestamp(), r.id, r.client, one_line(r.method), one_line(r.target),
+                   r.model.empty() ? "-" : one_line(r.model), r.status, *r.reason ? " reason=" : "", r.reason,
+                   whole(r.cost), r.tokens, waited.ms / 1000, waited.ms % 1000, upstream.ms / 1000, upstream.ms % 1000,
+                   total.ms / 1000, total.ms % 1000, r.attempts, r.complete ? "" : " cut");
   }
-  sink_->info(fmt::format(
-      "{} info  access id={} client={} \"{} {}\" model={} status={}{}{} cost={:.0f} tokens={} waited={:.3f} "
-      "upstream={:.3f} total={:.3f} attempts={}{}",
-      timestamp(), r.id, r.client, one_line(r.method), one_line(r.target), r.model.empty() ? "-" : one_line(r.model),
-      r.status, *r.reason ? " reason=" : "", r.reason, r.cost, r.tokens, r.waited, r.upstream, r.total, r.attempts,
-      r.complete ? "" : " cut"));
+  if (kept_.size() >= most_kept) flush();
+  return !kept_.empty();
+}
+
+void log::flush() {
+  if (kept_.empty()) return;
+  sink_->info(kept_);
+  kept_.clear();
 }
 
 }  // namespace cooldown::observe

@@ -1,6 +1,7 @@
 // Which fields a proxy passes on (RFC 9110 §7.6.1), and the framing and identity it writes itself.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,9 @@ bool is_nominated(header_view fields, std::string_view name);
 
 /// Appends "Name: value\r\n".
 void append_field(std::string& out, std::string_view name, std::string_view value);
+
+/// The same with a number.
+void append_field(std::string& out, std::string_view name, std::uint64_t value);
 
 /// Makes any text safe as a field value: control characters become spaces. Response splitting ends here.
 std::string field_value(std::string_view text);

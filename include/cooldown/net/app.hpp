@@ -28,6 +28,7 @@ class app {
  public:
   /// Throws std::runtime_error when the TLS settings cannot be used.
   app(asio::io_context& context, const config::settings& settings, observe::log& log_to);
+  ~app();
 
   /// Takes over new settings; exchanges in progress end under the old ones. Throws and changes nothing when they cannot
   /// be used.
@@ -47,6 +48,9 @@ class app {
   /// While the upstream is suspected, only as many tickets are released as may try it; the others keep their places and
   /// their reservations unmade. Call when a metered request ends; the breaker's gate calls it by itself.
   void bound_in_flight();
+
+  /// Writes an access line, together with others of about the same time.
+  void log_access(const observe::access_record& record);
 
   /// A complaint about a provider's headers goes to the log once per text, in a bounded number of texts.
   void complain_once(const std::string& problem);
@@ -68,6 +72,8 @@ class app {
   std::set<client_connection*> connections;  // open ones, each of which removes itself
 
  private:
+  struct log_flusher;
+
   client_rules rules_of(const config::settings& settings) const;
 
   std::shared_ptr<const config::settings> settings_;
@@ -75,6 +81,7 @@ class app {
   std::string salt_;
   client_rules rules_;
   std::set<std::string> complaints_;
+  std::unique_ptr<log_flusher> flusher_;
   time_point started_ = steady_now();
 };
 

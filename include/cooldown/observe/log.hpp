@@ -45,8 +45,12 @@ class log {
   void warn(std::string_view message) { write(config::log_level::warn, message); }
   void error(std::string_view message) { write(config::log_level::error, message); }
 
-  /// At info level.
-  void access(const access_record& r);
+  /// At info level. Kept until the next other line, flush(), or so many that they are worth it: waking the writing
+  /// thread for each would cost more than the request. False: nothing is kept.
+  bool access(const access_record& r);
+
+  /// Writes the access lines that are kept.
+  void flush();
 
  private:
   void write(config::log_level level, std::string_view message);
@@ -55,6 +59,7 @@ class log {
   }
 
   config::logging_settings settings_;
+  std::string kept_;  // access lines, each but the last with its end
   std::shared_ptr<spdlog::logger> sink_;
 };
 
