@@ -116,7 +116,8 @@ class world {
     }
     for (auto& u : upstreams_) {
       moved = u.step(now) || moved;
-      while (u.open() && u.to_do.empty() && forwarded_.take(u.received)) answer(u);
+      // At once, also from one that still says something: the order among upstreams is the order of forwarding.
+      while (u.open() && forwarded_.take(u.received)) answer(u);
     }
     return moved;
   }
@@ -125,7 +126,8 @@ class world {
     require(!script_.admin, "the admin port forwards nothing");
     u.methods.push_back(forwarded_.last_method());
     if (!script_.answers.empty()) {
-      u.to_do = std::move(script_.answers.front());
+      auto& next = script_.answers.front();
+      u.to_do.insert(u.to_do.end(), std::make_move_iterator(next.begin()), std::make_move_iterator(next.end()));
       script_.answers.pop_front();
     } else if (!script_.silent) {
       u.to_do.push_back({action::what::send, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"});

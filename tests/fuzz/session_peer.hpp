@@ -52,8 +52,8 @@ class peer {
         stalling_ = false;
       }
       if (next.kind == action::what::send) {
-        ::send(fd_, next.bytes.data(), next.bytes.size(), MSG_NOSIGNAL);
-        sent += next.bytes;
+        auto const n = ::send(fd_, next.bytes.data(), next.bytes.size(), MSG_NOSIGNAL);
+        if (n > 0) sent.append(next.bytes, 0, static_cast<std::size_t>(n));
       }
       if (next.kind == action::what::end) {
         ::shutdown(fd_, SHUT_WR);
