@@ -137,10 +137,12 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
     if (iequals(f.name, "date")) date = parse_http_date(trim(f.value));
   s.clock.observe(date, wall, now);
   s.limits.align(s.clock.offset());
+  // Dates and epochs are the provider's: ours may be wrong, or have just been set.
+  auto const theirs = s.clock.at(now);
   bool const success = a.status >= 200 && a.status < 300;
-  auto const* const parsed = parse(a.headers, success, wall, snapshot, result.header_problem);
+  auto const* const parsed = parse(a.headers, success, theirs, snapshot, result.header_problem);
   if (a.status == 429) {
-    auto after = observe_refusal(id, t, a, parsed, now, wall);
+    auto after = observe_refusal(id, t, a, parsed, now, theirs);
     after.header_problem = std::move(result.header_problem);
     return after;
   }

@@ -34,7 +34,8 @@ void deadline_sweep::unlink(entry& e) {
 
 void deadline_sweep::start() {
   running_ = true;
-  timer_.expires_after(resolution);
+  due_ = steady_now() + resolution;
+  timer_.expires_at(due_);
   timer_.async_wait([this](error_code ec) {
     running_ = false;
     if (!ec) sweep();
@@ -43,6 +44,10 @@ void deadline_sweep::start() {
 
 void deadline_sweep::sweep() {
   auto const now = steady_now();
+  if (auto const late = now - due_; late > away) {
+    for (auto* e = first_; e; e = e->next_)
+      if (e->at_ <= now) e->at_ += late;
+  }
   for (cursor_ = first_; cursor_;) {
     auto& e = *cursor_;
     cursor_ = e.next_;

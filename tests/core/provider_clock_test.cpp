@@ -27,6 +27,13 @@ TEST(ProviderClock, BeforeAnyDateOurOwnClockIsAllThereIs) {
   EXPECT_EQ(c.offset(), ours + 60s);
 }
 
+TEST(ProviderClock, GoesOnByItselfWhenOursIsSet) {
+  provider_clock c;
+  c.observe(wall, wall, start);
+  c.observe(std::nullopt, wall + 24h, start + 2s);
+  EXPECT_EQ(c.at(start + 5s), wall + 5s);
+}
+
 TEST(ProviderClock, ADateCountsMoreThanOurOwnClock) {
   provider_clock c;
   c.observe(std::nullopt, wall, start);

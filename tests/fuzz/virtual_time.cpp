@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cerrno>
 
+#include "cooldown/core/time.hpp"
+
 namespace cooldown::fuzz {
 namespace {
 
@@ -17,14 +19,10 @@ void advance_clock(std::chrono::nanoseconds by) {
 
 }  // namespace cooldown::fuzz
 
-// The executable's definitions win over those of the shared libraries.
-namespace std::chrono {
-inline namespace _V2 {
-steady_clock::time_point steady_clock::now() noexcept {
-  return time_point{nanoseconds{cooldown::fuzz::nanoseconds_now.load()}};
+// In the place of net/clock.cpp's.
+cooldown::boot_clock::time_point cooldown::boot_clock::now() noexcept {
+  return time_point{std::chrono::nanoseconds{fuzz::nanoseconds_now.load()}};
 }
-}  // namespace _V2
-}  // namespace std::chrono
 
 // The kernel's timers follow the real clock. Without them Asio asks ours each time it polls.
 extern "C" int timerfd_create(int, int) noexcept {

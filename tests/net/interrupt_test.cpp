@@ -1,10 +1,12 @@
 #include "cooldown/net/interrupt.hpp"
 
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
 using namespace cooldown;
@@ -120,6 +122,19 @@ TEST_F(DeadlineSweep, EntriesMadeWhileSweepingAreKept) {
   io.run();
   ASSERT_TRUE(late);
   EXPECT_EQ(late->times, 1);
+}
+
+TEST_F(DeadlineSweep, TimeInWhichNobodyRanCountsForNoDeadline) {
+  recorder e(sweep);
+  e.set(300ms);
+  time_point back{};
+  asio::post(io, [&] {
+    std::this_thread::sleep_for(deadline_sweep::away + 500ms);
+    back = steady_now();
+  });
+  io.run();
+  EXPECT_EQ(e.times, 1);
+  EXPECT_GE(e.at - back, 300ms - deadline_sweep::resolution);
 }
 
 TEST_F(Interrupt, FirstReasonStays) {

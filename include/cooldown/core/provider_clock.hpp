@@ -28,6 +28,9 @@ class provider_clock {
   /// The provider's wall clock minus the steady one.
   duration offset() const { return offset_; }
 
+  /// What it shows at `now`.
+  wall_time at(time_point now) const { return wall_time{now.time_since_epoch() + offset_}; }
+
  private:
   duration offset_{};
   bool told_ = false;

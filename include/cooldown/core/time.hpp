@@ -7,8 +7,19 @@ namespace cooldown {
 
 using duration = std::chrono::nanoseconds;
 
-/// Monotonic: everything that is measured or waited for. A jump of the wall clock does not move it.
-using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
+/// Monotonic, and it goes on while the machine is suspended (CLOCK_BOOTTIME; std::chrono::steady_clock stands still
+/// then): quotas refill during a laptop's sleep too. The core has the type alone; now() is net/clock.cpp's.
+struct boot_clock {
+  using duration = cooldown::duration;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<boot_clock, duration>;
+  static constexpr bool is_steady = true;
+  static time_point now() noexcept;
+};
+
+/// Everything that is measured or waited for. A jump of the wall clock does not move it.
+using time_point = boot_clock::time_point;
 
 /// The wall clock: only to read dates and epochs that a provider sends, and to show times to people.
 using wall_time = std::chrono::time_point<std::chrono::system_clock, duration>;

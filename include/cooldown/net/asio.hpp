@@ -1,6 +1,8 @@
 // The one place that names Asio's types for us: one thread, one io_context, concrete executors.
 #pragma once
 
+#include <algorithm>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -22,8 +24,18 @@ using boost::system::error_code;
 using executor = asio::io_context::executor_type;
 using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, executor>;
 using tcp_acceptor = asio::basic_socket_acceptor<asio::ip::tcp, executor>;
-using steady_timer =
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, executor>;
+
+/// The kernel times Asio's waits by CLOCK_MONOTONIC, which a suspended machine stops. Looking at the clock once a
+/// second while anything waits makes what came due during the sleep at most that late.
+struct wait_in_steps {
+  static boot_clock::duration to_wait_duration(const boot_clock::duration& d) {
+    return std::min<boot_clock::duration>(d, std::chrono::seconds{1});
+  }
+  static boot_clock::duration to_wait_duration(const boot_clock::time_point& t) {
+    return to_wait_duration(t - boot_clock::now());
+  }
+};
+using steady_timer = asio::basic_waitable_timer<boot_clock, wait_in_steps, executor>;
 
 template <class T>
 using task = asio::awaitable<T, executor>;
@@ -32,7 +44,7 @@ using task = asio::awaitable<T, executor>;
 constexpr auto tok = asio::as_tuple(asio::use_awaitable_t<executor>{});
 
 inline time_point steady_now() {
-  return std::chrono::steady_clock::now();
+  return boot_clock::now();
 }
 inline wall_time wall_now() {
   return std::chrono::system_clock::now();

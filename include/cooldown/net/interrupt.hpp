@@ -12,10 +12,14 @@ namespace cooldown::net {
 enum class interruption : std::uint8_t { none, timeout, client_gone, draining };
 
 /// One coarse timer for all deadlines: a deadline passes up to `resolution` late, never early, and setting one is two
-/// assignments. Must outlive its entries.
+/// assignments. Time in which this process did not run (a stopped process, a suspended machine) counts for no deadline:
+/// what the peers sent meanwhile is still to be read, and what they could not send is not their fault. Must outlive its
+/// entries.
 class deadline_sweep {
  public:
   static constexpr duration resolution = std::chrono::milliseconds{100};
+  /// A round that is later than this was not late but away.
+  static constexpr duration away = std::chrono::seconds{1};
 
   /// Something with a deadline. Linked while it is set.
   class entry {
@@ -49,6 +53,7 @@ class deadline_sweep {
 
   steady_timer timer_;
   bool running_ = false;
+  time_point due_{};  // the next round
   entry* first_ = nullptr;
   entry* cursor_ = nullptr;  // the next to look at while sweeping: expired() may end any entry
 };
