@@ -1,8 +1,11 @@
 #include "collections.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
+
+#include "cooldown/core/ascii.hpp"
 
 #include "suggest.hpp"
 
@@ -157,6 +160,37 @@ bool read_client(const std::string& path, const yaml_node& node, client_rule& ru
   return good && matches;
 }
 
+/// What RFC 6454 §6.2 calls the serialization of an origin, as browsers send it: no path, no slash at its end.
+reading<std::string> read_web_origin(std::string_view text) {
+  if (text == "*" || text == "null") return std::string(text);
+  auto const scheme_end = text.find("://");
+  auto const plain = [](unsigned char c) { return c > ' ' && c < 0x7f && c != '/' && c != '"' && c != '\\'; };
+  if (scheme_end == 0 || scheme_end == std::string_view::npos || scheme_end + 3 == text.size() ||
+      !std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(scheme_end), plain) ||
+      !std::all_of(text.begin() + static_cast<std::ptrdiff_t>(scheme_end) + 3, text.end(), plain))
+    return rejection{R"(must be an origin such as https://chat.example or http://localhost:5173, without a path, or "*")"};
+  std::string origin(text);
+  std::transform(origin.begin(), origin.end(), origin.begin(), ascii_lower);
+  return origin;
+}
+
+/// A list of texts, each read by `read`; what is to be said of an item in `item`, but for its place in the list.
+template <class Read>
+bool read_texts(std::vector<std::string>& into, const char* what, scalar_rule item, const yaml_node& node,
+                value_reader& values, Read read) {
+  auto const path = item.path;
+  into.clear();
+  if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
+  if (!expect(yaml_node::kind::list, what, path, node, values)) return false;
+  bool good = true;
+  for (auto const& from : node.items) {
+    auto& text = into.emplace_back();
+    item.path = path + '[' + std::to_string(into.size() - 1) + ']';
+    good = values.read_scalar(item, from, [&](std::string_view value) { return store(text, read(value)); }) && good;
+  }
+  return good;
+}
+
 }  // namespace
 
 bool read_limits(settings& s, const yaml_node& node, value_reader& values) {
@@ -226,22 +260,15 @@ bool read_clients(settings& s, const yaml_node& node, value_reader& values) {
 }
 
 bool read_auth_tokens(settings& s, const yaml_node& node, value_reader& values) {
-  std::string const path = "server.auth_tokens";
-  auto& tokens = s.server.auth_tokens;
-  tokens.clear();
-  if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
-  if (!expect(yaml_node::kind::list, "a list of secrets", path, node, values)) return false;
-  bool good = true;
-  for (auto const& item : node.items) {
-    auto& token = tokens.emplace_back();
-    scalar_rule const what{
-        .path = path + '[' + std::to_string(tokens.size() - 1) + ']', .kind = "secret", .fallback = {}, .secret = true};
-    good = values.read_scalar(what, item, [&](std::string_view text) -> std::optional<rejection> {
-      if (text.empty()) return rejection{"must not be empty"};
-      return store(token, read_secret(text));
-    }) && good;
-  }
-  return good;
+  scalar_rule const token{.path = "server.auth_tokens", .kind = "secret", .fallback = {}, .secret = true};
+  return read_texts(s.server.auth_tokens, "a list of secrets", token, node, values, [](std::string_view text) {
+    return text.empty() ? reading<std::string>{rejection{"must not be empty"}} : read_secret(text);
+  });
+}
+
+bool read_allowed_origins(settings& s, const yaml_node& node, value_reader& values) {
+  scalar_rule const item{.path = "server.allowed_origins", .kind = "origin"};
+  return read_texts(s.server.allowed_origins, "a list of origins", item, node, values, read_web_origin);
 }
 
 }  // namespace cooldown::config

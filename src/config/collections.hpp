@@ -1,4 +1,5 @@
-// The keys that hold more than one value: limits by model, what tells clients apart, rules for clients, tokens.
+// The keys that hold more than one value: limits by model, what tells clients apart, rules for clients,
+// tokens, origins.
 #pragma once
 
 #include "value_reader.hpp"
@@ -16,5 +17,8 @@ bool read_clients(settings& s, const yaml_node& node, value_reader& values);
 
 /// server.auth_tokens: [SECRET, ...].
 bool read_auth_tokens(settings& s, const yaml_node& node, value_reader& values);
+
+/// server.allowed_origins: [ORIGIN, ...]; "*" stands for every one.
+bool read_allowed_origins(settings& s, const yaml_node& node, value_reader& values);
 
 }  // namespace cooldown::config

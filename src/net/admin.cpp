@@ -49,6 +49,7 @@ constexpr page admin_pages[] = {
 }  // namespace
 
 local_reply local_answer(app& shared, const request& r, role serves) {
+  if (r.preflight) return {};
   if (r.last_hop) {
     local_reply reply;
     http::append_field(reply.fields, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");

@@ -354,6 +354,7 @@ task<bool> exchange::send_comment(std::string text) {
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: "
         "chunked\r\n";
     http::append_field(out, "Via", via);
+    out += r_.cors;
     append_common_fields(out);
     if (wants_close()) http::append_field(out, "Connection", "close");
     out += "\r\n";
@@ -446,6 +447,8 @@ std::string exchange::client_head(bool keep_alive, std::optional<std::size_t> le
   http::nominations const nominated(head_.fields);
   for (auto const& f : head_.fields) {
     if (http::is_hop_by_hop(f.name) || is_own(f.name) || nominated.contains(f.name)) continue;
+    // Which pages may read answers is not the provider's to say: they are made with our key.
+    if (istarts_with(f.name, "access-control-")) continue;
     // A 204 has no body whatever it says (RFC 9110 §8.6); a client that believed it would wait for one.
     bool const no_length = length || head_.status == 204 || head_.body.how == http::body_framing::kind::chunked;
     if (no_length && iequals(f.name, "content-length")) continue;
@@ -453,6 +456,7 @@ std::string exchange::client_head(bool keep_alive, std::optional<std::size_t> le
   }
   if (length) http::append_field(out, "Content-Length", *length);
   http::append_field(out, "Via", via);
+  out += r_.cors;
   append_common_fields(out);
   if (!keep_alive) {
     http::append_field(out, "Connection", "close");

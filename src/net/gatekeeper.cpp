@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 
 #include "cooldown/core/ascii.hpp"
+#include "cooldown/http/fields.hpp"
 #include "cooldown/net/asio.hpp"
 
 namespace cooldown::net {
@@ -45,11 +46,66 @@ bool is_own_name(std::string_view authority, const config::admin_settings& setti
   return !no_address;
 }
 
+/// The host of an origin as a browser sends it.
+std::string_view host_of_origin(std::string_view origin) {
+  auto const scheme_end = origin.find("://");
+  return scheme_end == std::string_view::npos ? std::string_view{} : host_of(origin.substr(scheme_end + 3));
+}
+
+bool is_this_machine(std::string_view host) {
+  if (iequals(host, "localhost")) return true;
+  error_code no_address;
+  auto const address = asio::ip::make_address(std::string(host), no_address);
+  return !no_address && address.is_loopback();
+}
+
+bool is_listed(std::string_view origin, const std::vector<std::string>& allowed) {
+  return std::any_of(allowed.begin(), allowed.end(),
+                     [&](const std::string& a) { return a == "*" || iequals(a, origin); });
+}
+
 }  // namespace
+
+std::string cors_fields(const http::request_head& head, const config::server_settings& settings) {
+  std::string out;
+  if (settings.allowed_origins.empty()) return out;
+  // Caches must not give one origin's answer to another, whether this one is listed or not.
+  http::append_field(out, "Vary", "Origin");
+  auto const origin = head.find("origin");
+  if (!origin || !is_listed(*origin, settings.allowed_origins)) return out;
+  http::append_field(out, "Access-Control-Allow-Origin", *origin);
+  http::append_field(out, "Access-Control-Expose-Headers", "*");
+  return out;
+}
+
+bool is_allowed_preflight(const http::request_head& head, const config::server_settings& settings) {
+  if (head.method != "OPTIONS" || !head.find("access-control-request-method")) return false;
+  auto const origin = head.find("origin");
+  return origin && is_listed(*origin, settings.allowed_origins);
+}
+
+std::string preflight_fields(const http::request_head& head) {
+  std::string out;
+  http::append_field(out, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
+  // Not "*": that does not include Authorization.
+  if (auto const names = head.find("access-control-request-headers"))
+    http::append_field(out, "Access-Control-Allow-Headers", *names);
+  if (head.find("access-control-request-private-network") == "true")
+    http::append_field(out, "Access-Control-Allow-Private-Network", "true");
+  http::append_field(out, "Access-Control-Max-Age", "600");
+  return out;
+}
 
 std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings) {
   auto const& tokens = settings.server.auth_tokens;
-  if (tokens.empty() || path_of(head) == "/health") return std::nullopt;
+  if (path_of(head) == "/health") return std::nullopt;
+  if (tokens.empty()) {
+    // A page can send a POST without asking first, and one whose name was rebound to us can read the answer.
+    auto const origin = head.find("origin");
+    if (!origin || is_listed(*origin, settings.server.allowed_origins) || is_this_machine(host_of_origin(*origin)))
+      return std::nullopt;
+    return denial{reason::cross_site, "Its origin is not in server.allowed_origins."};
+  }
   bool const own_key = !settings.cerebras.api_key.empty();
   auto const known = [&](std::optional<std::string_view> sent) {
     // All of them are looked at, for which one it is is nobody's business either.

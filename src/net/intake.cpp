@@ -115,11 +115,20 @@ void take_facts(const http::request_head& head, client_connection& c, const conf
   auto const encoding = head.find("content-encoding");
   r.identity_body = !encoding || iequals(*encoding, "identity") || encoding->empty();
   if (c.serves != role::proxy) return;
+  r.cors = cors_fields(head, settings.server);
+  r.preflight = is_allowed_preflight(head, settings.server);
+  if (r.preflight) r.cors += preflight_fields(head);
   auto const authorization = head.find("authorization").value_or("");
   r.key = c.shared.credential_of(key_of(authorization));
   // With a key of our own all clients share its quota.
   r.credential = settings.cerebras.api_key.empty() ? c.shared.credential_of(authorization) : 0;
   write_upstream_head(head, settings, r);
+}
+
+std::optional<denial> denied_to(const http::request_head& head, const request& r, role serves,
+                                const config::settings& settings) {
+  if (serves == role::admin) return denied_at_admin(head, settings.admin);
+  return r.preflight ? std::nullopt : denied_at_proxy(head, settings);
 }
 
 }  // namespace
@@ -157,9 +166,7 @@ task<intake_result> read_head(client_connection& c, request& r) {
   if (auto const e = http::parse_request_head(view_of(c.in).substr(0, size), head))
     co_return refuse(c.shared, reason::bad_request, e->reason, e->status);
   take_facts(head, c, *settings, r);
-  auto const denied =
-      c.serves == role::proxy ? denied_at_proxy(head, *settings) : denied_at_admin(head, settings->admin);
-  if (denied) co_return refuse(c.shared, *denied);
+  if (auto const denied = denied_to(head, r, c.serves, *settings)) co_return refuse(c.shared, *denied);
   c.in.consume(size);
   if (r.framing.how == http::body_framing::kind::length && r.framing.length > settings->server.max_body_size)
     co_return refuse(c.shared, reason::body_too_large, "");

@@ -79,6 +79,7 @@ task<error_code> send(client_connection& c, const request* r, const local_reply&
   http::append_field(head, "Content-Type", reply.content_type);
   http::append_field(head, "Content-Length", reply.body.size());
   head += reply.fields;
+  if (r) head += r->cors;
   if (close) {
     http::append_field(head, "Connection", "close");
   } else if (r && !r->http11) {

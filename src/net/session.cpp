@@ -88,7 +88,7 @@ task<bool> serve_one(client_connection& c) {
     co_return false;
   }
   c.where = phase::exchanging;
-  if (c.serves == role::admin || r.path() == "/health" || r.last_hop) {
+  if (c.serves == role::admin || r.path() == "/health" || r.last_hop || r.preflight) {
     auto const reply = local_answer(c.shared, r, c.serves);
     bool const close = !r.keep_alive || c.shared.draining;
     auto const ec = co_await send(c, &r, reply, close);

@@ -197,6 +197,22 @@ TEST(ConfigTokens, AreAListOfSecrets) {
               ElementsAre(HasSubstr("auth_tokens[0]: must not be empty"), HasSubstr("NO is not set")));
 }
 
+TEST(ConfigOrigins, AreWhatBrowsersSend) {
+  EXPECT_THAT(
+      settings_of(R"(server: {allowed_origins: ["https://Chat.example", "http://[::1]:5173", "null", "*", "app://x"]})")
+          .server.allowed_origins,
+      ElementsAre("https://chat.example", "http://[::1]:5173", "null", "*", "app://x"));
+  EXPECT_TRUE(settings_of("server: {allowed_origins:}").server.allowed_origins.empty());
+  for (auto const* value : {"chat.example", "'https://chat.example/'", "'https://a/b'", "'://a'", "'https://'", "''",
+                            "'https://a b'", "'https://a\"'", "[x]"}) {
+    auto const lines = problems_of(std::string("server: {allowed_origins: [") + value + "]}");
+    ASSERT_EQ(lines.size(), 1U) << value;
+    EXPECT_THAT(lines[0], HasSubstr("server.allowed_origins[0]: ")) << value;
+  }
+  EXPECT_THAT(problems_of("server: {allowed_origins: 'https://a'}"),
+              ElementsAre(HasSubstr("expected a list of origins, found a single value")));
+}
+
 TEST(ConfigAdmin, BeyondLoopbackItNeedsAToken) {
   EXPECT_THAT(problems_of("admin:\n  host: 0.0.0.0"),
               ElementsAre("f:2:9: admin.host: is reachable from other machines: set admin.token, or use 127.0.0.1"));

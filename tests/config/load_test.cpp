@@ -34,7 +34,7 @@ TEST(Config, EveryKeyReachesItsField) {
   auto const s = settings_of(R"(
 server:   { host: 0.0.0.0, port: 1, max_connections: 2, max_header_size: 3KiB, max_body_size: 4KiB,
             header_timeout: 5s, body_timeout: 6s, idle_timeout: 7s, drain_timeout: 8s,
-            auth_tokens: [a, b], core_dumps: true,
+            auth_tokens: [a, b], allowed_origins: ["*", "http://A.b:1"], core_dumps: true,
             tls: { certificate_file: c.pem, key_file: c.key, min_version: 1.3 } }
 cerebras:
   base_url: http://localhost:9/p
@@ -57,7 +57,7 @@ logging:  { level: debug, format: json }
   using std::chrono::seconds;
   settings expected;
   expected.server = {"0.0.0.0",  1,          2,          3072,       4096, seconds(5),
-                     seconds(6), seconds(7), seconds(8), {"a", "b"}, true, {"c.pem", "c.key", tls_version::v1_3}};
+                     seconds(6), seconds(7), seconds(8), {"a", "b"}, {"*", "http://a.b:1"}, true, {"c.pem", "c.key", tls_version::v1_3}};
   auto& c = expected.cerebras;
   c.base_url = {false, "localhost", 9, "/p"};
   c.api_key = "k";
@@ -475,7 +475,7 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
 }
 
 TEST(Config, KnownKeysAreTheReference) {
-  EXPECT_EQ(known_keys().size(), 49U);
+  EXPECT_EQ(known_keys().size(), 50U);
   EXPECT_EQ(known_keys().front(), "server.host");
   EXPECT_EQ(known_keys().back(), "logging.format");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));

@@ -76,6 +76,31 @@ TEST(Tokens, HealthNeedsNone) {
   EXPECT_FALSE(passes(s, "", "/healthz"));
 }
 
+TEST(Origins, PagesOfOtherSitesMayNotAsk) {
+  config::settings s;
+  for (auto const* stranger :
+       {"https://evil.example", "http://evil.example:8080", "null", "https://localhost.evil.example", "http://1.2.3.4",
+        "http://127.0.0.1.evil.example", "http://127.evil.example", "file://", "http://", "x", "",
+        "vscode-webview://a", "http://0.0.0.0"})
+    EXPECT_FALSE(passes(s, std::string("Origin: ") + stranger + "\r\n")) << stranger;
+  for (auto const* local : {"http://localhost", "https://LOCALHOST:5173", "http://127.0.0.1:3000", "http://[::1]:1"})
+    EXPECT_TRUE(passes(s, std::string("Origin: ") + local + "\r\n")) << local;
+  EXPECT_TRUE(passes(s, "Origin: https://evil.example\r\n", "/health"));
+  s.server.allowed_origins = {"https://chat.example", "null"};
+  EXPECT_TRUE(passes(s, "Origin: https://chat.example\r\n"));
+  EXPECT_TRUE(passes(s, "Origin: null\r\n"));
+  EXPECT_FALSE(passes(s, "Origin: https://chat.example:444\r\n"));
+  s.server.allowed_origins = {"*"};
+  EXPECT_TRUE(passes(s, "Origin: https://evil.example\r\n"));
+}
+
+TEST(Origins, WhereTokensAreAskedForTheyDecideInstead) {
+  config::settings s;
+  s.server.auth_tokens = {"token"};
+  EXPECT_TRUE(passes(s, "Origin: https://a.example\r\nProxy-Authorization: Bearer token\r\n"));
+  EXPECT_FALSE(passes(s, "Origin: http://localhost\r\n"));
+}
+
 TEST(AdminHost, NamesOfOthersAreRefused) {
   config::admin_settings s;
   for (auto const* good :

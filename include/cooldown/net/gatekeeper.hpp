@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "cooldown/config/config.hpp"
@@ -16,9 +17,21 @@ struct denial {
   const char* explanation = "";
 };
 
+/// What lets the pages of a listed origin (server.allowed_origins) read our answers, as field lines; empty for everybody
+/// else (Fetch Standard, CORS protocol).
+std::string cors_fields(const http::request_head& head, const config::server_settings& settings);
+
+/// A browser asks whether the page of a listed origin may send what it wants to; it sends no credentials with that
+/// (Fetch Standard, CORS preflight).
+bool is_allowed_preflight(const http::request_head& head, const config::server_settings& settings);
+
+/// The fields that say yes to a preflight.
+std::string preflight_fields(const http::request_head& head);
+
 /// The main port: where server.auth_tokens are set, every request but that for /health carries one of them, as
 /// `Proxy-Authorization: Bearer TOKEN`, or as `Authorization` when that would be replaced by our own key anyway.
-/// Neither reaches the provider. nullopt: it may pass.
+/// Neither reaches the provider. Without tokens, no page of a site beyond this machine may ask, unless it is listed: it
+/// could spend our key. nullopt: it may pass.
 std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings);
 
 /// The admin port: with a token, all but the health checks need it as `Authorization: Bearer TOKEN`. Without one, the
