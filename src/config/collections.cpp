@@ -168,7 +168,8 @@ reading<std::string> read_web_origin(std::string_view text) {
   if (scheme_end == 0 || scheme_end == std::string_view::npos || scheme_end + 3 == text.size() ||
       !std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(scheme_end), plain) ||
       !std::all_of(text.begin() + static_cast<std::ptrdiff_t>(scheme_end) + 3, text.end(), plain))
-    return rejection{R"(must be an origin such as https://chat.example or http://localhost:5173, without a path, or "*")"};
+    return rejection{
+        R"(must be an origin such as https://chat.example or http://localhost:5173, without a path, or "*")"};
   std::string origin(text);
   std::transform(origin.begin(), origin.end(), origin.begin(), ascii_lower);
   return origin;

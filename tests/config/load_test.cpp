@@ -56,8 +56,19 @@ logging:  { level: debug, format: json }
 )");
   using std::chrono::seconds;
   settings expected;
-  expected.server = {"0.0.0.0",  1,          2,          3072,       4096, seconds(5),
-                     seconds(6), seconds(7), seconds(8), {"a", "b"}, {"*", "http://a.b:1"}, true, {"c.pem", "c.key", tls_version::v1_3}};
+  expected.server = {"0.0.0.0",
+                     1,
+                     2,
+                     3072,
+                     4096,
+                     seconds(5),
+                     seconds(6),
+                     seconds(7),
+                     seconds(8),
+                     {"a", "b"},
+                     {"*", "http://a.b:1"},
+                     true,
+                     {"c.pem", "c.key", tls_version::v1_3}};
   auto& c = expected.cerebras;
   c.base_url = {false, "localhost", 9, "/p"};
   c.api_key = "k";

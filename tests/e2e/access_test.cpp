@@ -85,7 +85,9 @@ TEST(Access, WebPagesMayOnlyAskWhenTheyAreListed) {
   EXPECT_EQ(code_of(stranger), "cross_site");
   EXPECT_EQ(stranger.field("access-control-allow-origin"), "");
   EXPECT_EQ(p.fetch("OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: h\r\nOrigin: https://evil.example\r\n"
-                    "Access-Control-Request-Method: POST\r\n\r\n").status, 403);
+                    "Access-Control-Request-Method: POST\r\n\r\n")
+                .status,
+            403);
   EXPECT_EQ(upstream.count(), 0U);
   auto const listed = p.fetch(chat("Origin: https://chat.example\r\n"));
   EXPECT_EQ(listed.status, 200);

@@ -80,8 +80,8 @@ TEST(Origins, PagesOfOtherSitesMayNotAsk) {
   config::settings s;
   for (auto const* stranger :
        {"https://evil.example", "http://evil.example:8080", "null", "https://localhost.evil.example", "http://1.2.3.4",
-        "http://127.0.0.1.evil.example", "http://127.evil.example", "file://", "http://", "x", "",
-        "vscode-webview://a", "http://0.0.0.0"})
+        "http://127.0.0.1.evil.example", "http://127.evil.example", "file://", "http://", "x", "", "vscode-webview://a",
+        "http://0.0.0.0"})
     EXPECT_FALSE(passes(s, std::string("Origin: ") + stranger + "\r\n")) << stranger;
   for (auto const* local : {"http://localhost", "https://LOCALHOST:5173", "http://127.0.0.1:3000", "http://[::1]:1"})
     EXPECT_TRUE(passes(s, std::string("Origin: ") + local + "\r\n")) << local;

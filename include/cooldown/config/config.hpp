@@ -38,8 +38,8 @@ struct server_settings {
   milliseconds idle_timeout{120'000};            // between two requests of a connection
   milliseconds drain_timeout{30'000};            // what exchanges in progress get at shutdown
   std::vector<std::string> auth_tokens;          // secrets; a request needs one of them; none: nobody needs any
-  std::vector<std::string> allowed_origins;      // web pages that may use the main port (Fetch Standard, CORS); "*": any
-  bool core_dumps = false;                       // true: a crash may leave the keys in memory on disk
+  std::vector<std::string> allowed_origins;  // web pages that may use the main port (Fetch Standard, CORS); "*": any
+  bool core_dumps = false;                   // true: a crash may leave the keys in memory on disk
   server_tls_settings tls;
   bool operator==(const server_settings&) const = default;
 };

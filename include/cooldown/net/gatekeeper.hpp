@@ -17,8 +17,8 @@ struct denial {
   const char* explanation = "";
 };
 
-/// What lets the pages of a listed origin (server.allowed_origins) read our answers, as field lines; empty for everybody
-/// else (Fetch Standard, CORS protocol).
+/// What lets the pages of a listed origin (server.allowed_origins) read our answers, as field lines; empty for
+/// everybody else (Fetch Standard, CORS protocol).
 std::string cors_fields(const http::request_head& head, const config::server_settings& settings);
 
 /// A browser asks whether the page of a listed origin may send what it wants to; it sends no credentials with that
