@@ -52,8 +52,21 @@ struct client_watch::shared {
   interrupt* to;  // null when the session is over
   tls_stream* tls;
   bool armed = false;
+  char next = 0;  // the first byte of the next request, which stays in the socket too
 
-  static void wait(const std::shared_ptr<shared>& self, tcp_socket::wait_type until = tcp_socket::wait_read) {
+  /// Looks at what comes next without taking it. A read that peeks, since a wait for readiness would cost an epoll_ctl
+  /// and leave the looking to do.
+  static void look(const std::shared_ptr<shared>& self) {
+    self->armed = true;
+    self->to->client().async_receive(asio::buffer(&self->next, 1), tcp_socket::message_peek,
+                                     [self](error_code ec, std::size_t) {
+                                       self->armed = false;
+                                       if (!self->to || !ec || ec == asio::error::operation_aborted) return;
+                                       self->to->fire(interruption::client_gone);
+                                     });
+  }
+
+  static void wait_tls(const std::shared_ptr<shared>& self, tcp_socket::wait_type until) {
     self->armed = true;
     self->to->client().async_wait(until, [self](error_code ec) {
       self->armed = false;
@@ -66,7 +79,7 @@ struct client_watch::shared {
           self->to->fire(interruption::client_gone);
           break;
         case peeked::nothing:
-          wait(self, again);
+          wait_tls(self, again);
           break;  // a spurious wake-up
         case peeked::bytes:
           break;
@@ -89,7 +102,12 @@ void client_watch::drop_tls() {
 }
 
 void client_watch::arm() {
-  if (!state_->armed) shared::wait(state_);
+  if (state_->armed) return;
+  if (state_->tls) {
+    shared::wait_tls(state_, tcp_socket::wait_read);
+  } else {
+    shared::look(state_);
+  }
 }
 
 }  // namespace cooldown::net

@@ -17,7 +17,7 @@
 namespace cooldown::observe {
 namespace {
 
-constexpr std::size_t waiting_lines = 8192;
+constexpr std::size_t waiting_lines = 1024;  // each takes 400 bytes, filled or not
 constexpr std::size_t most_kept = 16 * 1024;
 
 const char* name_of(config::log_level level) {

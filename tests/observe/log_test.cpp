@@ -129,8 +129,8 @@ TEST(Log, ReconfiguredAtOnce) {
 
 TEST(Log, EveryLineIsWrittenByTheEnd) {
   auto const lines = lines_of({}, [](observe::log& log) {
-    for (int i = 0; i < 5000; ++i) log.info("line " + std::to_string(i));
+    for (int i = 0; i < 1000; ++i) log.info("line " + std::to_string(i));
   });
-  ASSERT_THAT(lines, SizeIs(5000));
-  EXPECT_THAT(lines.back(), HasSubstr("line 4999"));
+  ASSERT_THAT(lines, SizeIs(1000));
+  EXPECT_THAT(lines.back(), HasSubstr("line 999"));
 }
