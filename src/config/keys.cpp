@@ -264,6 +264,12 @@ std::vector<config_key> make_keys() {
 
 }  // namespace
 
+std::optional<log_level> log_level_of(std::string_view name) {
+  for (auto const& [text, value] : levels)
+    if (text == name) return value;
+  return std::nullopt;
+}
+
 const std::vector<config_key>& keys() {
   static const std::vector<config_key> table = make_keys();
   return table;

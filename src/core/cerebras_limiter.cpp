@@ -58,7 +58,8 @@ cerebras_limiter::scope& cerebras_limiter::scope_of(const scope_name& name, time
 void cerebras_limiter::evict_one() {
   auto oldest = scopes_.end();
   for (auto i = scopes_.begin(); i != scopes_.end(); ++i)
-    if (i->second->tickets == 0 && (oldest == scopes_.end() || i->second->last_used < oldest->second->last_used))
+    if (i->second->tickets == 0 && !i->second->paused &&
+        (oldest == scopes_.end() || i->second->last_used < oldest->second->last_used))
       oldest = i;
   if (oldest == scopes_.end()) return;
   if (latest_ == oldest->second.get()) latest_ = nullptr;
@@ -142,6 +143,7 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
   bool const success = a.status >= 200 && a.status < 300;
   auto const* const parsed = parse(a.headers, success, theirs, snapshot, result.header_problem);
   if (a.status == 429) {
+    ++s.totals.refused;
     auto after = observe_refusal(id, t, a, parsed, now, theirs);
     after.header_problem = std::move(result.header_problem);
     return after;
@@ -205,6 +207,7 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
   usage used;
   if (actual) {
     used.total = static_cast<double>(*actual);
+    t.owner->totals.tokens_used += *used.total;
     if (*actual > 0) t.owner->costs.observe_use(t.cost, *used.total);
     t.owner->queue.credit(t.place, t.cost - *used.total);
   }
@@ -279,7 +282,13 @@ scope_status cerebras_limiter::latest_status(time_point now) {
   return latest_ ? status_of(*latest_, now) : scope_status{};
 }
 
-std::vector<scope_report> cerebras_limiter::report(time_point now) {
+bool cerebras_limiter::pause(const scope_name& name, bool paused) {
+  auto* const s = find(name);
+  if (s) s->paused = paused;
+  return s != nullptr;
+}
+
+std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t most_waiting) {
   std::vector<scope_report> out;
   for (auto const& [key, s] : scopes_) {
     scope_report r{.model = s->model,
@@ -291,7 +300,11 @@ std::vector<scope_report> cerebras_limiter::report(time_point now) {
                    .tokens_per_char = s->costs.tokens_per_char(),
                    .use_share = s->costs.use_share(),
                    .decides = s->limits.decides(now),
-                   .waiting = waiting_of(*s, now)};
+                   .paused = s->paused,
+                   .held_by = constraint::none,
+                   .totals = s->totals,
+                   .waiting = waiting_of(*s, most_waiting, now)};
+    if (auto const first = s->queue.order(1); !first.empty()) r.held_by = held_by(tickets_.at(first.front()), now);
     for (std::size_t slot = 0; slot < slot_count; ++slot) {
       auto const counts = resource_of(slot);
       auto const over = window_of(slot);

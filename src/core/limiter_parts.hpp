@@ -21,6 +21,8 @@ struct cerebras_limiter::scope {
   request_queue queue;
   std::vector<request_queue::head> heads;  // reused
   std::size_t tickets = 0;                 // in any state
+  bool paused = false;
+  scope_totals totals;
   time_point last_used;
   bool charges_maximum = false;  // an oversize request was refused: the documented rule holds
 };

@@ -12,9 +12,6 @@ namespace {
 // How many clients' next tickets are asked whether they may pass one that has to wait.
 constexpr std::size_t most_passing = 16;
 
-// Of the tickets that wait, so many are reported.
-constexpr std::size_t most_reported = 1'000;
-
 }  // namespace
 
 decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
@@ -36,7 +33,8 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
     return refused{
         .why = reason::request_too_large_for_limit, .retry_after = std::nullopt, .cost = t.cost, .limit = *limit};
   double const cost = t.cost;
-  bool const first = s.queue.empty() && may_go(in_flight_) && s.limits.ready_at(cost, duration::zero(), now) <= now;
+  bool const first =
+      s.queue.empty() && !s.paused && may_go(in_flight_) && s.limits.ready_at(cost, duration::zero(), now) <= now;
   auto const id = next_ticket_++;
   auto& placed = tickets_.emplace(id, t).first->second;
   ++s.tickets;
@@ -62,7 +60,7 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
     return *no;
   }
   enqueue(id, placed);
-  return queued{.id = id, .position = plan.position, .expected = plan.expected};
+  return queued{.id = id, .position = plan.position, .expected = plan.expected, .held_by = plan.held_by};
 }
 
 void cerebras_limiter::enqueue(ticket_id id, ticket& t) {
@@ -89,6 +87,8 @@ void cerebras_limiter::release(ticket& t, time_point now) {
   ++used;
   ++counters_.released;
   if (t.waited) ++counters_.waited;
+  ++t.owner->totals.released;
+  t.owner->totals.tokens_released += t.cost;
   t.where = ticket::state::released;
   t.reservation = t.owner->limits.reserve(t.cost, t.input, now);
   ++in_flight_;
@@ -97,6 +97,7 @@ void cerebras_limiter::release(ticket& t, time_point now) {
 /// The ticket of a scope that may go now, and when one may that cannot. When the head has to wait, the next of other
 /// clients may pass if that does not delay it (EASY backfilling: Lifka 1995).
 cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
+  if (s.paused) return {nullptr, time_point::max()};
   auto& heads = s.heads;
   s.queue.heads(now, settings_.ageing, most_passing, heads);
   auto const ready = [&](const request_queue::head& h, double passed_requests, double passed_tokens) {
@@ -176,7 +177,16 @@ std::optional<time_point> cerebras_limiter::next_deadline(time_point now) {
 standing cerebras_limiter::plan_of(const ticket& t, time_point now) const {
   auto const ahead = t.owner->queue.ahead_of(t.place);
   return {.position = static_cast<std::size_t>(ahead.requests) + 1,
-          .expected = t.owner->limits.forecast(t.cost, ahead, t.owner->costs.use_share(), now)};
+          .expected = t.owner->limits.forecast(t.cost, ahead, t.owner->costs.use_share(), now),
+          .held_by = held_by(t, now)};
+}
+
+/// What holds it back most, whoever is ahead of it.
+constraint cerebras_limiter::held_by(const ticket& t, time_point now) const {
+  if (t.owner->paused) return constraint::paused;
+  auto const own = t.owner->limits.ready(t.cost, now - t.submitted, now);
+  if (own.at > now) return own.by;
+  return may_go(in_flight_) ? constraint::others_ahead : constraint::in_flight;
 }
 
 std::optional<standing> cerebras_limiter::standing_of(ticket_id id, time_point now) const {
@@ -185,10 +195,11 @@ std::optional<standing> cerebras_limiter::standing_of(ticket_id id, time_point n
   return plan_of(found->second, now);
 }
 
-std::vector<scope_report::waiting_ticket> cerebras_limiter::waiting_of(scope& s, time_point now) const {
+std::vector<scope_report::waiting_ticket> cerebras_limiter::waiting_of(scope& s, std::size_t most,
+                                                                       time_point now) const {
   std::vector<scope_report::waiting_ticket> out;
   request_queue::backlog ahead;
-  for (auto const id : s.queue.order(most_reported)) {
+  for (auto const id : s.queue.order(most)) {
     auto const& t = tickets_.at(id);
     out.push_back({.id = id,
                    .client = t.place.client,

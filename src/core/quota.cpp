@@ -79,14 +79,17 @@ basis quota::decides(time_point now) const {
 
 /// Without headers. Before the provider's first answer nothing is known for sure: the first request goes at once to
 /// learn from, and what does not fit the configured limits waits for that answer, at most header_timeout.
-time_point quota::static_ready_at(double cost, duration waited, time_point now, double passed_requests,
-                                  double passed_tokens) {
-  if (settings_.use_headers && !settings_.header_fallback) return now;
-  auto const fits = std::max(requests_.ready_at(1 + passed_requests, now), tokens_.ready_at(cost + passed_tokens, now));
+readiness quota::static_ready(double cost, duration waited, time_point now, double passed_requests,
+                              double passed_tokens) {
+  readiness fits{.at = now};
+  if (settings_.use_headers && !settings_.header_fallback) return fits;
+  fits.wait_for(requests_.ready_at(1 + passed_requests, now), constraint_of(rpm_slot));
+  fits.wait_for(tokens_.ready_at(cost + passed_tokens, now), constraint_of(tpm_slot));
   if (!settings_.use_headers || answered_) return fits;
-  if (reservations_.empty()) return now;
-  auto const probe = std::max(now - waited + settings_.header_timeout, last_probe_ + settings_.header_timeout);
-  return std::min(fits, std::max(now, probe));
+  if (reservations_.empty()) return {.at = now};
+  readiness probe{.at = now};
+  probe.wait_for(std::max(now - waited, last_probe_) + settings_.header_timeout, constraint::first_answers);
+  return probe.at < fits.at ? probe : fits;
 }
 
 /// A long window that is known to be used up still is, however old the snapshot. A limit whose remaining is never shown
@@ -115,11 +118,11 @@ time_point quota::unproven_ready_at(time_point now) {
   return now;
 }
 
-time_point quota::ready_at(double cost, duration waited, time_point now, double passed_requests, double passed_tokens) {
-  auto at = now;
+readiness quota::ready(double cost, duration waited, time_point now, double passed_requests, double passed_tokens) {
+  readiness r{.at = now};
   if (hold_until_) {
     if (*hold_until_ > now) {
-      at = *hold_until_;
+      r.wait_for(*hold_until_, constraint::provider_pause);
     } else {
       hold_until_.reset();
       cautious_ = true;
@@ -127,16 +130,20 @@ time_point quota::ready_at(double cost, duration waited, time_point now, double 
   }
   bool const passed = passed_requests > 0;
   auto const last = passed ? now : last_release_;
-  if (cautious_ && (passed || unanswered_ > 0)) at = std::max(at, last + probe_spacing);
-  if (spacing_ > duration::zero()) at = std::max(at, last + spacing_);
+  if (cautious_ && (passed || unanswered_ > 0)) r.wait_for(last + probe_spacing, constraint::recovery);
+  if (spacing_ > duration::zero()) r.wait_for(last + spacing_, constraint::spacing);
   bool const dynamic = decides(now) == basis::headers;
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
     if (!counts(slot, dynamic)) continue;
     double const taken = resource_of(slot) == resource::requests ? passed_requests : passed_tokens;
-    at = std::max(at, budgets_[slot]->ready_at(amount(slot, cost), now, taken));
+    r.wait_for(budgets_[slot]->ready_at(amount(slot, cost), now, taken), constraint_of(slot));
   }
-  if (!dynamic) at = std::max(at, static_ready_at(cost, waited, now, passed_requests, passed_tokens));
-  return std::max(at, unproven_ready_at(now));
+  if (!dynamic) {
+    auto const fixed = static_ready(cost, waited, now, passed_requests, passed_tokens);
+    r.wait_for(fixed.at, fixed.by);
+  }
+  r.wait_for(unproven_ready_at(now), constraint::first_answers);
+  return r;
 }
 
 time_point quota::forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now) {

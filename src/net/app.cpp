@@ -114,12 +114,40 @@ app::app(asio::io_context& context, const config::settings& settings, observe::l
       in_flight_bound_(settings.cerebras.queue.max_in_flight),
       salt_(random_salt()),
       rules_(rules_of(settings)),
-      flusher_(std::make_unique<log_flusher>(*this)) {}
+      flusher_(std::make_unique<log_flusher>(*this)),
+      sampler_(context) {}
 
 app::~app() = default;
 
-void app::log_access(const observe::access_record& record) {
+void app::finished(observe::access_record record) {
+  stats.record_request(record);
   if (log.access(record)) flusher_->arm();
+  history.record(std::move(record), wall_now());
+  keep_history();
+}
+
+void app::keep_history() {
+  last_request_ = steady_now();
+  if (sampling_ || draining) return;
+  sampling_ = true;
+  sample();
+}
+
+void app::sample() {
+  auto const now = steady_now();
+  history.sample(limiter.report(now, 0), wall_now());
+  if (draining || now - last_request_ > observe::history::span) {
+    sampling_ = false;
+    return;
+  }
+  sampler_.expires_after(observe::history::interval);
+  sampler_.async_wait([this](error_code ec) {
+    if (!ec) sample();
+  });
+}
+
+void app::stop_history() {
+  sampler_.cancel();
 }
 
 client_rules app::rules_of(const config::settings& settings) const {
@@ -159,6 +187,7 @@ void app::bound_in_flight() {
 
 observe::sources app::sources() const {
   return {.counts = stats,
+          .past = history,
           .limiter = limiter,
           .breaker = breaker,
           .idle_upstream_connections = pool.idle(),

@@ -23,10 +23,11 @@ constexpr duration comment_interval = std::chrono::seconds{15};
 constexpr const char* via = "1.1 cooldown-proxy";
 
 /// Fields that we write ourselves: the upstream's of the same name would contradict them.
-constexpr std::string_view own_fields[] = {
-    "x-ratelimit-limit-rpm",     "x-ratelimit-limit-tpm",    "x-ratelimit-current-tpm-limit",
-    "x-ratelimit-remaining-tpm", "x-ratelimit-queue-length", "x-circuitbreaker-state",
-    "x-circuitbreaker-failures", "x-ratelimit-delay",        "x-ratelimit-delay-forecast"};
+constexpr std::string_view own_fields[] = {"x-ratelimit-limit-rpm",         "x-ratelimit-limit-tpm",
+                                           "x-ratelimit-current-tpm-limit", "x-ratelimit-remaining-tpm",
+                                           "x-ratelimit-queue-length",      "x-circuitbreaker-state",
+                                           "x-circuitbreaker-failures",     "x-ratelimit-delay",
+                                           "x-ratelimit-delay-forecast",    "x-ratelimit-delay-reason"};
 
 bool is_own(std::string_view name) {
   return std::any_of(std::begin(own_fields), std::end(own_fields),
@@ -65,7 +66,8 @@ class exchange {
     if (allowed_) a_.breaker_pass.abandoned(*allowed_);
     ticket_.reset();
     if (r_.metered) a_.bound_in_flight();
-    a_.log_access(record_);
+    record_.gone = record_.status == 0 || c_.ctl.why() == interruption::client_gone;
+    a_.finished(std::move(record_));
   }
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
@@ -157,11 +159,12 @@ std::string exchange::place_in_queue() const {
   auto const standing = a_.limiter.standing_of(ticket_->id(), now);
   if (!standing) return ": queued\n\n";
   auto const left = std::max<duration>(std::chrono::seconds{1}, standing->expected - now);
-  return fmt::format(": queued, position {}, about {} s\n\n", standing->position, ceil_seconds(left).count());
+  return fmt::format(": queued, position {}, about {} s ({})\n\n", standing->position, ceil_seconds(left).count(),
+                     text_of(standing->held_by));
 }
 
 void exchange::note_release() {
-  a_.stats.record_wait(seconds_of(waited_));
+  a_.stats.record_wait(seconds_of(waited_), record_.held_by);
   if (!forecast_ || std::exchange(forecast_judged_, true)) return;
   a_.stats.record_forecast(seconds_of(*forecast_), seconds_of(waited_));
 }
@@ -172,6 +175,8 @@ void exchange::append_common_fields(std::string& out) {
   if (waited_ > duration::zero()) http::append_field(out, "X-RateLimit-Delay", decimal_seconds(waited_));
   if (waited_ > duration::zero() && forecast_)
     http::append_field(out, "X-RateLimit-Delay-Forecast", decimal_seconds(*forecast_));
+  if (waited_ > duration::zero() && record_.held_by != constraint::none)
+    http::append_field(out, "X-RateLimit-Delay-Reason", name_of(record_.held_by));
   auto const tenths = [](duration d) { return std::max<duration::rep>(0, d / std::chrono::microseconds{100}); };
   auto const queued = tenths(waited_);
   auto const upstream = tenths(upstream_time_);
@@ -234,11 +239,12 @@ task<std::optional<bool>> exchange::enter_queue() {
   if (auto const* const yes = std::get_if<go>(&decided)) {
     ticket_.emplace(a_.gate, yes->id);
     record_.cost = a_.limiter.cost_of(yes->id);
-    a_.stats.record_wait(0);
+    a_.stats.record_wait(0, constraint::none);
     co_return result();
   }
   auto const& place = std::get<queued>(decided);
   forecast_ = std::max(duration::zero(), place.expected - submitted);
+  record_.held_by = place.held_by;
   ticket_.emplace(a_.gate, place.id);
   a_.gate.update();
   auto const over = co_await wait_for_release();
@@ -323,7 +329,10 @@ task<std::optional<bool>> exchange::ask_breaker() {
     auto const now = steady_now();
     if (got != answer::no || now >= until) {
       c_.where = phase::exchanging;
-      if (now - since >= shortest_wait) waited_ = before + (now - since);
+      if (now - since >= shortest_wait) {
+        waited_ = before + (now - since);
+        record_.held_by = constraint::circuit_breaker;
+      }
       record_.waited = seconds_of(waited_);
     }
     if (got == answer::yes || got == answer::trial) {
@@ -397,6 +406,7 @@ task<attempt_end> exchange::attempt(bool fresh) {
   c_.ctl.clear();
   upstream_time_ = steady_now() - sent_at;
   record_.upstream = seconds_of(upstream_time_);
+  if (answer.kind == head_result::what::ok) a_.stats.upstream_seconds.record(record_.upstream);
   if (failed) upstream_->broken = true;
   switch (answer.kind) {
     case head_result::what::ok:
@@ -511,6 +521,7 @@ task<std::optional<bool>> exchange::handle_429() {
   a_.complain_once(seen.header_problem);
   if (seen.what == verdict::queue_again) {
     a_.gate.update();
+    if (auto const again = a_.limiter.standing_of(ticket_->id(), steady_now())) record_.held_by = again->held_by;
     auto const over = co_await wait_for_release();
     co_return over;
   }
@@ -535,6 +546,10 @@ task<std::optional<bool>> exchange::handle_429() {
 /// Passes the answer on. True: the client's connection can carry another request.
 task<bool> exchange::relay_answer() {
   bool const success = head_.status >= 200 && head_.status < 300;
+  // It will not be sent again.
+  r_.body.clear();
+  r_.share.clear();
+  std::string().swap(r_.upstream_head);
   if (r_.metered) {
     answer a;
     a.status = head_.status;
@@ -586,6 +601,7 @@ task<bool> exchange::relay_answer() {
     if (used) {
       auto const total = used->total_tokens > 0 ? used->total_tokens : used->prompt_tokens + used->completion_tokens;
       record_.tokens = total;
+      a_.stats.record_estimate(record_.cost, static_cast<double>(total));
       a_.stats.prompt_tokens += used->prompt_tokens;
       a_.stats.completion_tokens += used->completion_tokens;
       a_.stats.cached_tokens += used->cached_tokens;

@@ -8,6 +8,7 @@
 #include "cooldown/core/ascii.hpp"
 #include "cooldown/http/fields.hpp"
 #include "cooldown/net/asio.hpp"
+#include "cooldown/net/live_page.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -135,6 +136,8 @@ std::optional<denial> denied_at_admin(const http::request_head& head, const conf
     return denial{reason::wrong_host, "Use the address, or set admin.token."};
   }
   auto const path = path_of(head);
+  // The page's own files hold nothing; what it shows has to be asked for with the token.
+  if (is_page_file(path)) return std::nullopt;
   if (path == "/healthz" || path == "/readyz" || path == "/health") return std::nullopt;
   auto const sent = bearer(head, "authorization");
   if (sent && same_secret(*sent, settings.token)) return std::nullopt;

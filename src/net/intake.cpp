@@ -114,7 +114,13 @@ void take_facts(const http::request_head& head, client_connection& c, const conf
   r.urgency = http::urgency_of(head.fields);
   auto const encoding = head.find("content-encoding");
   r.identity_body = !encoding || iequals(*encoding, "identity") || encoding->empty();
-  if (c.serves != role::proxy) return;
+  if (c.serves != role::proxy) {
+    auto const type = head.find("content-type").value_or("");
+    r.json_body = istarts_with(type, "application/json") && (type.size() == 16 || type[16] == ';' || type[16] == ' ');
+    r.wants_open_metrics =
+        head.find("accept").value_or("").find("application/openmetrics-text") != std::string_view::npos;
+    return;
+  }
   r.cors = cors_fields(head, settings.server);
   r.preflight = is_allowed_preflight(head, settings.server);
   if (r.preflight) r.cors += preflight_fields(head);

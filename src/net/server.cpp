@@ -71,10 +71,13 @@ server::server(app& shared, reload_function reload)
   shared_.log.info("admin on " + url_of(admin_));
   asio::co_spawn(shared_.io, accept_loop(proxy_, role::proxy), asio::detached);
   asio::co_spawn(shared_.io, accept_loop(admin_, role::admin), asio::detached);
+  shared_.reload = [this] { return this->reload(); };
   await_signal();
 }
 
-server::~server() = default;
+server::~server() {
+  shared_.reload = nullptr;
+}
 
 task<void> server::accept_loop(tcp_acceptor& from, role serves) {
   steady_timer pause(shared_.io);
@@ -133,6 +136,7 @@ void server::on_signal(int number) {
 
 void server::drain() {
   shared_.draining = true;
+  shared_.stop_history();
   error_code ignored;
   proxy_.close(ignored);
   admin_.close(ignored);
@@ -151,31 +155,32 @@ void server::drain() {
   }
 }
 
-void server::reload() {
-  auto loaded = reload_();
-  if (auto const* const lines = std::get_if<std::vector<std::string>>(&loaded)) {
+std::vector<std::string> server::reload() {
+  auto const refuse = [&](std::vector<std::string> lines) {
     ++shared_.stats.reload_failures;
-    for (auto const& line : *lines) shared_.log.error("configuration: " + line);
+    for (auto const& line : lines) shared_.log.error("configuration: " + line);
     shared_.log.error("reload refused: the previous configuration stays in force");
-    return;
-  }
+    return lines;
+  };
+  auto loaded = reload_();
+  if (auto* const lines = std::get_if<std::vector<std::string>>(&loaded)) return refuse(std::move(*lines));
+  auto const& now = std::get<config::settings>(loaded);
+  auto const before = shared_.settings();
+  bool const had_tls = shared_.tls != nullptr;
   try {
-    auto const& now = std::get<config::settings>(loaded);
-    auto const before = shared_.settings();
-    bool const had_tls = shared_.tls != nullptr;
     shared_.reconfigure(now);
-    ++shared_.stats.reloads;
-    shared_.log.info("configuration reloaded");
-    if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
-    if (had_tls != (shared_.tls != nullptr))
-      shared_.log.warn(had_tls ? "new clients are met in plain text from now on"
-                               : "new clients are met with TLS from now on");
-    if (now.server.host != before->server.host || now.server.port != before->server.port || now.admin != before->admin)
-      shared_.log.warn("server.host, server.port, admin.host and admin.port change only with a restart");
   } catch (const std::exception& e) {
-    ++shared_.stats.reload_failures;
-    shared_.log.error(std::string("reload refused: ") + e.what() + "; the previous configuration stays in force");
+    return refuse({e.what()});
   }
+  ++shared_.stats.reloads;
+  shared_.log.info("configuration reloaded");
+  if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
+  if (had_tls != (shared_.tls != nullptr))
+    shared_.log.warn(had_tls ? "new clients are met in plain text from now on"
+                             : "new clients are met with TLS from now on");
+  if (now.server.host != before->server.host || now.server.port != before->server.port || now.admin != before->admin)
+    shared_.log.warn("server.host, server.port, admin.host and admin.port change only with a restart");
+  return {};
 }
 
 }  // namespace cooldown::net

@@ -3,6 +3,7 @@
 #include "cooldown/net/admin.hpp"
 #include "cooldown/net/exchange.hpp"
 #include "cooldown/net/intake.hpp"
+#include "cooldown/net/live_page.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -87,7 +88,13 @@ task<bool> serve_one(client_connection& c) {
     co_await refuse_and_close(c, r, std::move(body.refusal));
     co_return false;
   }
+  // Whoever waits, or streams, does not hold what the request was read into.
+  if (c.in.size() == 0) c.in = boost::beast::flat_buffer();
   c.where = phase::exchanging;
+  if (c.serves == role::admin && r.path() == "/events" && r.method == "GET" && r.http11 && !c.shared.draining) {
+    co_await stream_events(c);
+    co_return false;
+  }
   if (c.serves == role::admin || r.path() == "/health" || r.last_hop || r.preflight) {
     auto const reply = local_answer(c.shared, r, c.serves);
     bool const close = !r.keep_alive || c.shared.draining;

@@ -6,6 +6,7 @@
 #include <prometheus/text_serializer.h>
 
 #include "cooldown/http/json_text.hpp"
+#include "cooldown/observe/process.hpp"
 #include "cooldown/observe/report.hpp"
 
 namespace cooldown::observe {
@@ -19,12 +20,19 @@ using labels = std::vector<ClientMetric::Label>;
 /// Collects families in the library's own types; its serialiser does the escaping.
 class exposition {
  public:
-  MetricFamily& family(const char* name, const char* help, MetricType type) {
-    auto& f = families_.emplace_back();
+  static MetricFamily make(const char* name, const char* help, MetricType type) {
+    MetricFamily f;
     f.name = std::string("cooldown_") + name;
     f.help = help;
     f.type = type;
     return f;
+  }
+  /// Without samples it is left out.
+  void put(MetricFamily f) {
+    if (!f.metric.empty()) families_.push_back(std::move(f));
+  }
+  MetricFamily& family(const char* name, const char* help, MetricType type) {
+    return families_.emplace_back(make(name, help, type));
   }
   static void add(MetricFamily& f, double value, labels with = {}) {
     auto& m = f.metric.emplace_back();
@@ -58,6 +66,61 @@ class exposition {
   std::vector<MetricFamily> families_;
 };
 
+/// Families are filled side by side, so that each stays together.
+void scope_families(exposition& out, cerebras_limiter& limiter, time_point now) {
+  auto const gauge = [](const char* name, const char* help) { return exposition::make(name, help, MetricType::Gauge); };
+  auto const counter = [](const char* name, const char* help) {
+    return exposition::make(name, help, MetricType::Counter);
+  };
+  auto limit = gauge("budget_limit", "A limit of the provider's, in requests or tokens.");
+  auto left = gauge("budget_remaining", "What is left of it now, requests in flight deducted.");
+  auto reset = gauge("budget_reset_seconds", "Time until it is full again, where the provider tells.");
+  auto queued = gauge("scope_queued_requests", "Requests of the model and credential that wait for quota.");
+  auto in_flight = gauge("scope_in_flight_requests", "Those at the provider.");
+  auto paused = gauge("scope_paused", "1 while somebody paused it.");
+  auto released = counter("scope_released_requests_total", "Requests let through.");
+  auto tokens = counter("scope_released_tokens_total", "Tokens reserved for them.");
+  auto used = counter("scope_used_tokens_total", "Tokens used by those whose answers told.");
+  auto refused = counter("scope_upstream_refusals_total", "429s of the provider.");
+  for (auto const& s : limiter.report(now, 0)) {
+    labels const with{{"model", http::utf8_text(s.model)}, {"credential", std::to_string(shown(s.credential))}};
+    exposition::add(queued, static_cast<double>(s.queued), with);
+    exposition::add(in_flight, static_cast<double>(s.in_flight), with);
+    exposition::add(paused, s.paused ? 1 : 0, with);
+    exposition::add(released, static_cast<double>(s.totals.released), with);
+    exposition::add(tokens, s.totals.tokens_released, with);
+    exposition::add(used, s.totals.tokens_used, with);
+    exposition::add(refused, static_cast<double>(s.totals.refused), with);
+    for (auto const& b : s.budgets) {
+      auto of_budget = with;
+      of_budget.push_back({"resource", name_of(b.counts)});
+      of_budget.push_back({"window", name_of(b.over)});
+      exposition::add(limit, b.limit, of_budget);
+      exposition::add(left, b.level, of_budget);
+      if (b.next_reset) exposition::add(reset, std::max(0.0, seconds_of(*b.next_reset - now)), of_budget);
+    }
+  }
+  for (auto* f : {&limit, &left, &reset, &queued, &in_flight, &paused, &released, &tokens, &used, &refused})
+    out.put(std::move(*f));
+}
+
+void process_families(exposition& out) {
+  auto const p = process_figures::now();
+  auto const plain = [&](const char* name, const char* help, MetricType type, std::optional<double> value) {
+    if (!value) return;
+    auto f = exposition::make(name, help, type);
+    f.name = name;  // by their own convention, without our prefix
+    exposition::add(f, *value);
+    out.put(std::move(f));
+  };
+  plain("process_cpu_seconds_total", "CPU time, user and system.", MetricType::Counter, p.cpu_seconds);
+  plain("process_resident_memory_bytes", "Resident memory.", MetricType::Gauge, p.resident_bytes);
+  plain("process_virtual_memory_bytes", "Virtual memory.", MetricType::Gauge, p.virtual_bytes);
+  plain("process_open_fds", "Open file descriptors.", MetricType::Gauge, p.open_descriptors);
+  plain("process_max_fds", "Most that may be open.", MetricType::Gauge, p.most_descriptors);
+  plain("process_start_time_seconds", "When it started, in seconds since 1970.", MetricType::Gauge, p.started);
+}
+
 void limiter_families(exposition& out, cerebras_limiter& limiter, time_point now) {
   auto const& c = limiter.counters();
   out.counter("header_parsing_success_total", "Responses whose rate-limit headers were understood.",
@@ -72,29 +135,37 @@ void limiter_families(exposition& out, cerebras_limiter& limiter, time_point now
   out.gauge("queued_requests", "Requests waiting for quota.", limiter.queue_length());
   out.gauge("queued_bytes", "Bytes of their bodies.", limiter.queued_bytes());
   out.gauge("in_flight_requests", "Metered requests at the provider.", limiter.in_flight());
-  auto& limit = out.family("budget_limit", "A limit of the provider's, in requests or tokens.", MetricType::Gauge);
-  MetricFamily left;
-  left.type = MetricType::Gauge;
-  for (auto const& s : limiter.report(now)) {
-    for (auto const& b : s.budgets) {
-      labels const with{{"model", http::utf8_text(s.model)},
-                        {"credential", std::to_string(s.credential % 1'000'000)},
-                        {"resource", name_of(b.counts)},
-                        {"window", name_of(b.over)}};
-      exposition::add(limit, b.limit, with);
-      exposition::add(left, b.level, with);
+  scope_families(out, limiter, now);
+}
+
+/// From the text format of Prometheus to OpenMetrics 1.0: a counter's family goes without its suffix, and the end is
+/// marked.
+std::string open_metrics(const std::string& text) {
+  std::string out;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# HELP ") || line.starts_with("# TYPE ")) {
+      auto const end = line.find(' ', 7);
+      if (std::string_view(line).substr(0, end).ends_with("_total")) line.erase(end - 6, 6);
     }
+    out += line + '\n';
   }
-  auto& remaining =
-      out.family("budget_remaining", "What is left of it now, requests in flight deducted.", MetricType::Gauge);
-  remaining.metric = std::move(left.metric);
+  return out + "# EOF\n";
 }
 
 }  // namespace
 
-std::string metrics_text(const sources& from, time_point now) {
+std::string metrics_text(const sources& from, time_point now, metrics_format format) {
   auto const& s = from.counts;
   exposition out;
+  auto& requests =
+      out.family("requests_total", "Requests at their end, by model, status and outcome.", MetricType::Counter);
+  for (auto const& [model, endings] : s.requests)
+    for (auto const& [ending, n] : endings)
+      exposition::add(requests, static_cast<double>(n),
+                      {{"model", http::utf8_text(model)},
+                       {"status", std::to_string(ending.first)},
+                       {"outcome", std::string(ending.second)}});
   auto& responses = out.family("responses_total", "Responses to clients by status.", MetricType::Counter);
   for (auto const& [status, n] : s.responses)
     exposition::add(responses, static_cast<double>(n), {{"status", std::to_string(status)}});
@@ -106,6 +177,12 @@ std::string metrics_text(const sources& from, time_point now) {
   out.histogram_of("forecast_error_ratio",
                    "How far the wait forecast at submission was off, as a share of it, for requests that waited.",
                    s.forecast_errors);
+  auto& waited = out.family("waited_seconds_total", "Time that released requests waited, by what held them back.",
+                            MetricType::Counter);
+  for (std::size_t i = 1; i < constraint_count; ++i)
+    exposition::add(waited, s.waited_for[i], {{"held_by", name_of(static_cast<constraint>(i))}});
+  out.histogram_of("upstream_response_seconds", "Time from a request sent to its response head.", s.upstream_seconds);
+  out.histogram_of("used_share_ratio", "Tokens used as a share of those reserved, by request.", s.used_share);
 
   auto& tokens = out.family("tokens_total", "Tokens that usage reported.", MetricType::Counter);
   exposition::add(tokens, static_cast<double>(s.prompt_tokens), {{"kind", "prompt"}});
@@ -136,7 +213,8 @@ std::string metrics_text(const sources& from, time_point now) {
   out.counter("reload_failures_total", "Configurations refused.", s.reload_failures);
   out.gauge("draining", "1 while shutting down.", from.draining ? 1 : 0);
   out.gauge("uptime_seconds", "Time since the start.", from.uptime_seconds);
-  return out.text();
+  process_families(out);
+  return format == metrics_format::open_metrics ? open_metrics(out.text()) : out.text();
 }
 
 }  // namespace cooldown::observe

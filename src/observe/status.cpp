@@ -20,11 +20,37 @@ json::object budget(const scope_report::budget_report& b, time_point now) {
 
 json::object waiting(const scope_report::waiting_ticket& t, std::size_t position) {
   return {{"position", position},
-          {"client", t.client % 1'000'000},
+          {"client", shown(t.client)},
           {"urgency", t.urgency},
           {"tokens", t.cost},
           {"waited_seconds", seconds_of(t.waited)},
           {"expected_in_seconds", seconds_of(t.expected_in)}};
+}
+
+template <std::size_t n>
+json::object histogram_json(const histogram<n>& h) {
+  return {{"bounds", json::array(h.bounds.begin(), h.bounds.end())},
+          {"counts", json::array(h.counts.begin(), h.counts.end())},
+          {"sum", h.sum}};
+}
+
+json::object ended(const history::recent_request& r) {
+  auto const& w = r.what;
+  json::object o{{"id", w.id},
+                 {"time", r.time},
+                 {"model", http::utf8_text(w.model)},
+                 {"target", http::utf8_text(w.target)},
+                 {"status", w.status},
+                 {"waited_seconds", w.waited},
+                 {"upstream_seconds", w.upstream},
+                 {"total_seconds", w.total},
+                 {"attempts", w.attempts},
+                 {"reserved", w.cost},
+                 {"tokens", w.tokens},
+                 {"complete", w.complete && !w.gone}};
+  if (*w.reason) o["reason"] = w.reason;
+  if (w.held_by != constraint::none) o["held_by"] = {{"code", name_of(w.held_by)}, {"text", text_of(w.held_by)}};
+  return o;
 }
 
 }  // namespace
@@ -37,17 +63,25 @@ std::string status_json(const sources& from, time_point now) {
     json::array queue;
     for (auto const& t : s.waiting) queue.push_back(waiting(t, queue.size() + 1));
     json::object o{{"model", http::utf8_text(s.model)},
-                   {"credential", s.credential % 1'000'000},
+                   {"credential", shown(s.credential)},
+                   {"paused", s.paused},
                    {"queued", s.queued},
                    {"in_flight", s.in_flight},
                    {"decided_by", s.decides == basis::headers ? "headers" : "configuration"},
                    {"tokens_per_character", s.tokens_per_char},
                    {"used_share_of_reserved", s.use_share},
+                   {"released", s.totals.released},
+                   {"tokens_released", s.totals.tokens_released},
+                   {"tokens_used", s.totals.tokens_used},
+                   {"upstream_refusals", s.totals.refused},
                    {"budgets", std::move(budgets)},
                    {"waiting", std::move(queue)}};
+    if (s.held_by != constraint::none) o["held_by"] = {{"code", name_of(s.held_by)}, {"text", text_of(s.held_by)}};
     if (s.tokens.last_update) o["last_headers_seconds_ago"] = seconds_of(now - *s.tokens.last_update);
     scopes.push_back(std::move(o));
   }
+  json::array recent;
+  for (auto const& r : from.past.recent()) recent.push_back(ended(r));
   auto const& c = from.limiter.counters();
   json::object const status{
       {"schema", 1},
@@ -68,7 +102,11 @@ std::string status_json(const sources& from, time_point now) {
         {"parsing_failures", c.header_parsing_failures},
         {"dynamic_timings_used", c.dynamic_timings_used},
         {"fallback_timings_used", c.fallback_timings_used}}},
-      {"scopes", std::move(scopes)}};
+      {"waits", histogram_json(from.counts.waits)},
+      {"upstream_response_seconds", histogram_json(from.counts.upstream_seconds)},
+      {"forecast_errors", histogram_json(from.counts.forecast_errors)},
+      {"scopes", std::move(scopes)},
+      {"recent", std::move(recent)}};
   return json::serialize(status) + "\n";
 }
 

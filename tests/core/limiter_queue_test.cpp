@@ -383,5 +383,57 @@ TEST_F(CerebrasLimiterQueue, TheHourIsWaitedForWhenTheMinuteHasEnough) {
   EXPECT_LE(expected, start + 11s);
 }
 
+TEST_F(CerebrasLimiterQueue, WaitsAreExplained) {
+  know(1000);
+  send(900);
+  auto const big = std::get<queued>(limiter.submit(costing(600), start));
+  EXPECT_EQ(big.held_by, constraint_of(slot_of(resource::tokens, window::minute)));
+  EXPECT_STREQ(name_of(big.held_by), "tokens_minute");
+  auto const small = std::get<queued>(limiter.submit(costing(50), start));
+  EXPECT_EQ(small.held_by, constraint::others_ahead) << "it fits, and is not next";
+  auto const report = limiter.report(start);
+  EXPECT_EQ(report.at(0).held_by, big.held_by) << "of the next one";
+  EXPECT_EQ(limiter.standing_of(small.id, start)->held_by, constraint::others_ahead);
+}
+
+TEST_F(CerebrasLimiterQueue, ABoundOfRequestsInFlightIsNamed) {
+  auto bounded = generous();
+  bounded.max_in_flight = 1;
+  limiter.configure(bounded, start);
+  know(60000);
+  send(100);
+  EXPECT_EQ(std::get<queued>(limiter.submit(costing(100), start)).held_by, constraint::in_flight);
+}
+
+TEST_F(CerebrasLimiterQueue, APausedScopeReleasesNothingUntilItIsResumed) {
+  know(60000);
+  EXPECT_FALSE(limiter.pause({.credential = 1, .model = "other"}, true)) << "nobody has asked for it";
+  ASSERT_TRUE(limiter.pause(scope, true));
+  auto const held = std::get<queued>(limiter.submit(costing(100), start));
+  EXPECT_EQ(held.held_by, constraint::paused);
+  EXPECT_TRUE(limiter.poll(start + 1min).empty());
+  EXPECT_TRUE(limiter.report(start).at(0).paused);
+  auto const in_time = *limiter.next_deadline(start);
+  EXPECT_EQ(in_time, start + 10min) << "nothing to wake up for but the end of its patience";
+  limiter.pause(scope, false);
+  auto const events = limiter.poll(start + 1min);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].id, held.id);
+  EXPECT_FALSE(events[0].refusal);
+}
+
+TEST_F(CerebrasLimiterQueue, TotalsOfAScopeAddUp) {
+  know(60000);
+  auto const first = send(1000);
+  auto const second = send(500);
+  limiter.settle(first, 300, 10, start);
+  refuse(second, start);
+  auto const totals = limiter.report(start).at(0).totals;
+  EXPECT_EQ(totals.released, 2U);
+  EXPECT_NEAR(totals.tokens_released, 1500, 20);
+  EXPECT_EQ(totals.tokens_used, 300);
+  EXPECT_EQ(totals.refused, 1U);
+}
+
 }  // namespace
 }  // namespace cooldown

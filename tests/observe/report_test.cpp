@@ -22,11 +22,12 @@ constexpr auto odd_model = "m\"} 1\nforged 2\\";
 struct Report : ::testing::Test {
   time_point now{std::chrono::hours{1}};
   stats counts;
+  history past;
   limiter_settings settings;
   cerebras_limiter limiter{settings};
   circuit_breaker breaker{breaker_policy{}};
 
-  sources from() { return {.counts = counts, .limiter = limiter, .breaker = breaker}; }
+  sources from() { return {.counts = counts, .past = past, .limiter = limiter, .breaker = breaker}; }
 
   /// One request of the model with headers.
   void use(std::string_view model) {
@@ -107,7 +108,7 @@ TEST_F(Report, MetricsEscapeModelNames) {
 }
 
 TEST_F(Report, HistogramIsCumulativeAndComplete) {
-  for (double const s : {0.0005, 0.005, 0.05, 2.0, 100.0, 1000.0}) counts.record_wait(s);
+  for (double const s : {0.0005, 0.005, 0.05, 2.0, 100.0, 1000.0}) counts.record_wait(s, constraint::others_ahead);
   auto samples = samples_of(metrics_text(from(), now));
   double before = 0;
   for (auto const* le : {"0.001", "0.01", "0.1", "0.5", "1", "5", "15", "60", "300", "600", "+Inf"}) {

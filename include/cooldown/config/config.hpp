@@ -153,6 +153,8 @@ struct admin_settings {
 };
 
 enum class log_level { trace, debug, info, warn, error, off };
+/// By its name in the configuration.
+std::optional<log_level> log_level_of(std::string_view name);
 enum class log_format { text, json };
 
 struct logging_settings {

@@ -54,6 +54,7 @@ struct ticket_facts {
 struct standing {
   std::size_t position;  // 1: next
   time_point expected;   // when it will go
+  constraint held_by;    // what keeps it from going now
 };
 
 /// The ticket may go now.
@@ -65,6 +66,7 @@ struct queued {
   ticket_id id;
   std::size_t position;  // 1: next
   time_point expected;   // when it will go, by the present plan
+  constraint held_by;    // what keeps it from going now
 };
 /// There is no ticket.
 struct refused {
@@ -108,6 +110,14 @@ struct scope_status {
   std::optional<time_point> last_update;
 };
 
+/// What a scope has come to since it was first heard of.
+struct scope_totals {
+  std::uint64_t released = 0;  // requests
+  double tokens_released = 0;  // reserved for them
+  double tokens_used = 0;      // by those whose answers told
+  std::uint64_t refused = 0;   // 429s of the provider
+};
+
 /// For people and programs that look on: one scope.
 struct scope_report {
   std::string model;
@@ -129,7 +139,10 @@ struct scope_report {
   double tokens_per_char = 0;
   double use_share = 1;  // of what is reserved, so much is used in the end
   basis decides = basis::fallback;
-  /// In the order in which they would go if no others came; the first 1,000.
+  bool paused = false;
+  constraint held_by = constraint::none;  // what keeps the next one waiting from going; none: nobody waits
+  scope_totals totals;
+  /// In the order in which they would go if no others came.
   struct waiting_ticket {
     ticket_id id;
     std::uint64_t client;
@@ -193,7 +206,11 @@ class cerebras_limiter {
   /// Of the scope that was last heard of: for answers that belong to none.
   scope_status latest_status(time_point now);
 
-  std::vector<scope_report> report(time_point now);
+  /// Nothing of the scope goes until it is resumed. False: there is no such scope.
+  bool pause(const scope_name& scope, bool paused);
+
+  /// All scopes; of those that wait, the first `most_waiting` of each.
+  std::vector<scope_report> report(time_point now, std::size_t most_waiting = 1'000);
   std::size_t queue_length() const { return queued_; }
   std::size_t in_flight() const { return in_flight_; }
   std::size_t queued_bytes() const { return queued_bytes_; }
@@ -231,7 +248,8 @@ class cerebras_limiter {
   };
   turn turn_of(scope& s, time_point now);
   standing plan_of(const ticket& t, time_point now) const;
-  std::vector<scope_report::waiting_ticket> waiting_of(scope& s, time_point now) const;
+  constraint held_by(const ticket& t, time_point now) const;
+  std::vector<scope_report::waiting_ticket> waiting_of(scope& s, std::size_t most, time_point now) const;
   void release_ready(time_point now, std::vector<ticket_event>& events);
   bool refuse_overdue(time_point now, std::vector<ticket_event>& events);
   const rate_limit_snapshot* parse(header_view headers, bool expected, wall_time wall, rate_limit_snapshot& into,

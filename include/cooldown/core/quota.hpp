@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cooldown/core/budget.hpp"
+#include "cooldown/core/constraint.hpp"
 #include "cooldown/core/refusal.hpp"
 #include "cooldown/core/request_queue.hpp"
 #include "cooldown/core/sliding_window.hpp"
@@ -43,6 +44,17 @@ struct usage {
 /// What decided a release: the provider's headers, or the configured limits.
 enum class basis : std::uint8_t { headers, fallback };
 
+/// When something may go, and what holds it back until then.
+struct readiness {
+  time_point at;
+  constraint by = constraint::none;  // none: it may go now
+  void wait_for(time_point until, constraint what) {
+    if (until <= at) return;
+    at = until;
+    by = what;
+  }
+};
+
 class quota {
  public:
   /// Identifies a reservation; increasing in the order of release.
@@ -57,8 +69,11 @@ class quota {
 
   /// Earliest time at which a request of `cost` tokens may go, given `waited`, the time since it was submitted. Rounded
   /// up: at that time it will fit, if nothing else happens. `passed_*`: as if so much more were taken now.
+  readiness ready(double cost, duration waited, time_point now, double passed_requests = 0, double passed_tokens = 0);
   time_point ready_at(double cost, duration waited, time_point now, double passed_requests = 0,
-                      double passed_tokens = 0);
+                      double passed_tokens = 0) {
+    return ready(cost, waited, now, passed_requests, passed_tokens).at;
+  }
 
   /// When a request of `cost` may go after what is `ahead`, if of what is reserved `use_share` is used in the end and
   /// the rest comes back.
@@ -113,8 +128,7 @@ class quota {
 
   double amount(std::size_t slot, double cost) const { return resource_of(slot) == resource::requests ? 1 : cost; }
   using entry = std::map<reservation_id, reservation>::iterator;
-  time_point static_ready_at(double cost, duration waited, time_point now, double passed_requests,
-                             double passed_tokens);
+  readiness static_ready(double cost, duration waited, time_point now, double passed_requests, double passed_tokens);
   bool counts(std::size_t slot, bool dynamic) const;
   time_point unproven_ready_at(time_point now);
   rate_limit_snapshot split_buckets(rate_limit_snapshot s);

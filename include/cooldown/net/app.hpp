@@ -16,6 +16,7 @@
 #include "cooldown/net/client_tls.hpp"
 #include "cooldown/net/interrupt.hpp"
 #include "cooldown/net/upstream_pool.hpp"
+#include "cooldown/observe/history.hpp"
 #include "cooldown/observe/log.hpp"
 #include "cooldown/observe/report.hpp"
 #include "cooldown/observe/stats.hpp"
@@ -49,8 +50,13 @@ class app {
   /// their reservations unmade. Call when a metered request ends; the breaker's gate calls it by itself.
   void bound_in_flight();
 
-  /// Writes an access line, together with others of about the same time.
-  void log_access(const observe::access_record& record);
+  /// Counts and remembers an exchange at its end, and writes its access line, together with others of about the same
+  /// time.
+  void finished(observe::access_record record);
+
+  /// Samples the limiter once a second as long as there was a request within the length of the history.
+  void keep_history();
+  void stop_history();
 
   /// A complaint about a provider's headers goes to the log once per text, in a bounded number of texts.
   void complain_once(const std::string& problem);
@@ -58,6 +64,7 @@ class app {
   asio::io_context& io;
   observe::log& log;
   mutable observe::stats stats;
+  observe::history history;
   mutable cerebras_limiter limiter;
   circuit_breaker breaker;
   deadline_sweep sweep;
@@ -66,6 +73,8 @@ class app {
   upstream_pool pool;
   std::shared_ptr<tls_server> tls;  // for the next client; null: plain HTTP
   bool draining = false;
+  std::function<std::vector<std::string>()>
+      reload;                        // reads the configuration again; what is wrong with it, if anything
   std::function<void()> when_empty;  // called while draining when the last connection has gone
   std::uint64_t next_request_id = 1;
   std::size_t body_bytes = 0;                // of all requests, from the first byte read to the end of the exchange
@@ -74,6 +83,7 @@ class app {
  private:
   struct log_flusher;
 
+  void sample();
   client_rules rules_of(const config::settings& settings) const;
 
   std::shared_ptr<const config::settings> settings_;
@@ -82,6 +92,9 @@ class app {
   client_rules rules_;
   std::set<std::string> complaints_;
   std::unique_ptr<log_flusher> flusher_;
+  steady_timer sampler_;
+  bool sampling_ = false;
+  time_point last_request_{};
   time_point started_ = steady_now();
 };
 

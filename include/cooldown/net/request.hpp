@@ -76,7 +76,9 @@ struct request {
   bool expect_continue = false;
   bool last_hop = false;  // OPTIONS with Max-Forwards: 0: we are its recipient (RFC 9110 §7.6.2)
 
-  bool preflight = false;  // of a page that may ask: answered here
+  bool json_body = false;           // Content-Type: application/json
+  bool wants_open_metrics = false;  // Accept names application/openmetrics-text
+  bool preflight = false;           // of a page that may ask: answered here
 
   std::string cors;           // field lines for its answer, whatever that is
   std::string upstream_head;  // request line and fields for the upstream, but for the framing and the empty line

@@ -30,7 +30,8 @@ class server {
   /// Stops accepting, refuses what waits in the queue, lets exchanges finish within drain_timeout, then closes
   /// everything.
   void drain();
-  void reload();
+  /// What is wrong with the new configuration; empty: it is in force.
+  std::vector<std::string> reload();
 
  private:
   struct last_call;

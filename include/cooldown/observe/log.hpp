@@ -8,30 +8,13 @@
 #include <string_view>
 
 #include "cooldown/config/config.hpp"
+#include "cooldown/observe/access_record.hpp"
 
 namespace spdlog {
 class logger;
 }
 
 namespace cooldown::observe {
-
-/// One request, at its end.
-struct access_record {
-  std::uint64_t id = 0;
-  std::string client;  // address
-  std::string method;
-  std::string target;  // without its query: keys have been seen there
-  std::string model;
-  unsigned status = 0;       // 0: the client left without an answer
-  const char* reason = "";   // error code of our own refusals
-  double cost = 0;           // tokens reserved
-  std::uint64_t tokens = 0;  // tokens used, if known
-  double waited = 0;         // seconds in the queue
-  double upstream = 0;       // seconds from the last attempt to the response head
-  double total = 0;          // seconds
-  unsigned attempts = 0;
-  bool complete = true;  // false: the answer broke off
-};
 
 class log {
  public:

@@ -5,6 +5,7 @@
 
 #include "cooldown/core/cerebras_limiter.hpp"
 #include "cooldown/core/circuit_breaker.hpp"
+#include "cooldown/observe/history.hpp"
 #include "cooldown/observe/stats.hpp"
 
 namespace cooldown::observe {
@@ -12,6 +13,7 @@ namespace cooldown::observe {
 /// Where the figures come from, for the time of one call.
 struct sources {
   const stats& counts;
+  const history& past;
   cerebras_limiter& limiter;
   const circuit_breaker& breaker;
   std::size_t idle_upstream_connections = 0;
@@ -20,8 +22,10 @@ struct sources {
   double uptime_seconds = 0;
 };
 
-/// Prometheus text exposition format 0.0.4.
-std::string metrics_text(const sources& from, time_point now);
+enum class metrics_format { prometheus, open_metrics };
+
+/// In the text exposition format 0.0.4 of Prometheus, or in OpenMetrics 1.0.
+std::string metrics_text(const sources& from, time_point now, metrics_format format = metrics_format::prometheus);
 
 /// One JSON object; `schema` counts its breaking changes.
 std::string status_json(const sources& from, time_point now);

@@ -7,6 +7,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
+#include <utility>
+
+#include "cooldown/core/constraint.hpp"
+#include "cooldown/observe/access_record.hpp"
 
 namespace cooldown::observe {
 
@@ -46,11 +51,45 @@ struct stats {
   std::map<unsigned, std::uint64_t> responses;                 // by status, as the client saw it
   std::map<std::string, std::uint64_t, std::less<>> refusals;  // ours, by code (outcome.hpp): a bounded set
 
+  /// Requests at their end, by model, status and outcome. A client names the models: so many of them have a name of
+  /// their own here, the others are "other".
+  static constexpr std::size_t most_models = 64;
+  using ending = std::pair<unsigned, std::string_view>;  // status and outcome
+  std::map<std::string, std::map<ending, std::uint64_t>, std::less<>> requests;
+
+  histogram<12> upstream_seconds{.bounds = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}};
+  /// Tokens used as a share of those reserved.
+  histogram<10> used_share{.bounds = {0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1, 1.1, 1.5}};
+
   histogram<10> waits{.bounds = {0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 600}};  // of released tickets, in seconds
   /// How far the wait forecast at submission was off, as a share of it.
   histogram<10> forecast_errors{.bounds = {0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3}};
 
-  void record_wait(double seconds) { waits.record(seconds); }
+  std::array<double, constraint_count> waited_for{};  // seconds that released tickets waited, by what held them
+
+  void record_wait(double seconds, constraint held_by) {
+    waits.record(seconds);
+    waited_for[static_cast<std::size_t>(held_by)] += seconds;
+  }
+
+  void record_request(const access_record& r) {
+    auto of_model = requests.find(std::string_view(r.model));
+    if (of_model == requests.end())
+      of_model = requests.try_emplace(requests.size() < most_models && r.model.size() <= 128 ? r.model : "other").first;
+    std::string_view outcome = "answered";
+    if (*r.reason) {
+      outcome = r.reason;
+    } else if (r.gone) {
+      outcome = "client_gone";
+    } else if (!r.complete) {
+      outcome = "cut";
+    }
+    ++of_model->second[{r.status, outcome}];
+  }
+
+  void record_estimate(double reserved, double used) {
+    if (reserved > 0) used_share.record(used / reserved);
+  }
 
   /// In seconds. A tenth of one is as near as a short wait can be told.
   void record_forecast(double forecast, double actual) {

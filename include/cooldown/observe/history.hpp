@@ -1,0 +1,76 @@
+// The last quarter of an hour, second by second, and the last requests: what the live page draws. Takes the time as an
+// argument, does no I/O.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cooldown/core/cerebras_limiter.hpp"
+#include "cooldown/observe/access_record.hpp"
+
+namespace cooldown::observe {
+
+class history {
+ public:
+  static constexpr duration interval = std::chrono::seconds{1};
+  static constexpr duration span = std::chrono::minutes{15};
+  static constexpr std::size_t most_points = span / interval;
+  static constexpr std::size_t most_scopes = 64;  // those that were released to last
+  static constexpr std::size_t most_recent = 100;
+
+  /// What happened in a scope since the point before, and how it stands. 32 bytes.
+  struct point {
+    std::uint32_t time = 0;  // seconds since 1970
+    float released = 0;      // requests
+    float used = 0;          // tokens, by the answers that ended and told
+    float refused = 0;       // 429s of the provider
+    float remaining = 0;     // tokens of the minute left; negative: not known
+    float limit = 0;         // of them; 0: not known
+    std::uint32_t queued = 0;
+    std::uint32_t in_flight = 0;
+  };
+
+  /// A request that ended.
+  struct recent_request {
+    double time;  // seconds since 1970
+    access_record what;
+  };
+
+  void sample(const std::vector<scope_report>& scopes, wall_time now);
+  void record(access_record r, wall_time now);
+
+  /// The last requests, oldest first.
+  const std::deque<recent_request>& recent() const { return recent_; }
+
+  /// Points later than `after`, as JSON: {"scopes": [{"model", "credential", "time": [...], "used": [...], …}]}; one
+  /// array for each field of a point.
+  std::string json(std::uint32_t after) const;
+
+  /// When the last sample was taken.
+  std::uint32_t latest() const { return latest_; }
+
+ private:
+  struct track {
+    std::deque<point> points;
+    scope_totals before;
+    std::uint32_t last_release = 0;
+  };
+  using key = std::pair<std::string, std::uint64_t>;  // model, credential
+
+  void forget(std::uint32_t now);
+
+  std::map<key, track> tracks_;
+  std::deque<recent_request> recent_;
+  std::uint32_t latest_ = 0;
+};
+
+/// A scope's credential, as it is shown.
+constexpr std::uint64_t shown(std::uint64_t credential) {
+  return credential % 1'000'000;
+}
+
+}  // namespace cooldown::observe
