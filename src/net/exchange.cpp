@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t largest_error_body = 256 * 1024;
 constexpr duration shortest_wait = std::chrono::milliseconds{1};  // worth mentioning
+constexpr duration after_no_connection = std::chrono::milliseconds{100};
 constexpr duration comment_interval = std::chrono::seconds{15};
 constexpr const char* via = "1.1 cooldown-proxy";
 
@@ -661,7 +662,15 @@ task<bool> exchange::run() {
       a_.log.warn(fmt::format("request {}: upstream: {}", r_.id, end.message));
       c_.ctl.reset();
       // It only went to see whether somebody is there; nobody is, and it waits on like the others.
-      if (trial && ticket_ && end.kind == what::no_connection && !end.certificate) continue;
+      bool const nobody_there = ticket_ && end.kind == what::no_connection && !end.certificate;
+      if (nobody_there && trial) continue;
+      // Who has queued until the provider went away waits for it, too: until the breaker opens, and then with the rest.
+      if (nobody_there && waited_ > duration::zero() && settings_->cerebras.circuit_breaker.failure_threshold > 0) {
+        auto const still_here = co_await pause(after_no_connection);
+        if (still_here) continue;
+        ++a_.stats.clients_gone;
+        co_return false;
+      }
     }
     // A timeout is not repeated: the first attempt may still be generating, and charged.
     auto const again = end.kind == what::timeout ? std::nullopt : retry_pause(f);

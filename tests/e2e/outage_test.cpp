@@ -100,6 +100,38 @@ TEST(Outage, QueuedRequestsWaitAsLongAsTheyMay) {
   EXPECT_EQ(read_response(patient).status, 200);
 }
 
+TEST(Outage, WithoutRetriesOnlyWhatWasSentIsLost) {
+  event door;
+  release_at_end const release(door);
+  auto const handler = [&](auto const& r, tcp_client& c) {
+    door.wait();
+    return c.send(answer_to(r));
+  };
+  auto first = std::make_unique<fake_upstream>([](auto const&, tcp_client& c) {
+    c.read_some();
+    return false;
+  });
+  auto const port = first->port();
+  auto v = quick_breaker;
+  v["cerebras.retries"] = "0";
+  v["cerebras.queue.max_in_flight"] = "4";
+  proxy p(*first, v);
+  std::vector<tcp_client> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.emplace_back(p.port());
+    ASSERT_TRUE(clients.back().send(chat("name-" + std::to_string(i))));
+  }
+  ASSERT_TRUE(first->wait_for(4));
+  ASSERT_TRUE(eventually([&] { return p.queue_length() == 36; }));
+  first.reset();
+  ASSERT_TRUE(eventually([&] { return breaker_state(p) != "CLOSED"; }));
+  door.set();
+  fake_upstream second(handler, port);
+  std::map<int, int> statuses;
+  for (auto& c : clients) ++statuses[read_response(c).status];
+  EXPECT_EQ(statuses, (std::map<int, int>{{200, 36}, {503, 4}}));
+}
+
 TEST(Outage, HeldRequestsKeepTheirOrderAndReserveNothing) {
   event door;
   std::atomic<bool> well{false};
