@@ -1,36 +1,26 @@
 // The wiring diagram: reading main() names every part.
-#include <cstdio>
+#include <algorithm>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <string>
+#include <system_error>
+#include <variant>
 #include <vector>
 
 #include <sys/resource.h>
 
-#include <CLI/CLI.hpp>
-
-#include "cooldown/config/load.hpp"
 #include "cooldown/net/core_dumps.hpp"
 #include "cooldown/net/server.hpp"
+
+#include "cli/child.hpp"
+#include "cli/configuration.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/status_view.hpp"
 
 namespace {
 
 using namespace cooldown;
-
-constexpr int exit_ok = 0;
-constexpr int exit_bad_configuration = 1;
-constexpr int exit_failed = 2;
-
-/// The seed's spelling `-config FILE`, which no option parser knows, becomes `--config FILE`.
-std::vector<std::string> arguments(int argc, char** argv) {
-  std::vector<std::string> args;
-  for (int i = argc - 1; i > 0; --i) {
-    std::string arg = argv[i];
-    if (arg == "-config" || arg.starts_with("-config=")) arg.insert(0, 1, '-');
-    args.push_back(std::move(arg));  // CLI11 wants them in reverse
-  }
-  return args;
-}
 
 /// Ten thousand clients need as many descriptors; the soft limit is often 1,024.
 void raise_descriptor_limit() {
@@ -38,12 +28,6 @@ void raise_descriptor_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-std::vector<std::string> lines_of(const config::problems& problems) {
-  std::vector<std::string> lines;
-  for (auto const& p : problems) lines.push_back(p.text());
-  return lines;
 }
 
 /// What is legal but deserves a word at the start.
@@ -61,61 +45,146 @@ void warn_of_risks(const config::settings& s, observe::log& log) {
   if (!c.tls.verify) log.warn("cerebras.tls.verify is false: anybody on the way can read the API key");
 }
 
-int serve(const config::settings& settings, const std::string& path) {
+/// What points a command's SDKs to the proxy. They insist on a key: where the proxy has one, theirs does not matter,
+/// but for a token of ours.
+std::vector<std::string> variables_for(const config::settings& settings, std::uint16_t port) {
+  auto const origin = "http://127.0.0.1:" + std::to_string(port);
+  std::vector<std::string> variables{"OPENAI_BASE_URL=" + origin + "/v1", "CEREBRAS_BASE_URL=" + origin};
+  if (settings.cerebras.api_key.empty()) return variables;
+  auto const key =
+      settings.server.auth_tokens.empty() ? std::string("cooldown-proxy") : settings.server.auth_tokens.front();
+  for (auto const* const name : {"OPENAI_API_KEY", "CEREBRAS_API_KEY"})
+    variables.push_back(std::string(name) + '=' + key);
+  return variables;
+}
+
+/// The daemon, or with a command the proxy beside it.
+int serve(const config::settings& settings, const cli::source& from, const cli::arguments& args) {
   raise_descriptor_limit();
   if (settings.server.core_dumps) net::allow_core_dumps();
-  observe::log log(settings.logging);
-  auto const reload = [&]() -> std::variant<config::settings, std::vector<std::string>> {
-    auto loaded = config::load_file(path, config::process_environment());
-    if (auto const* const problems = std::get_if<config::problems>(&loaded)) return lines_of(*problems);
-    warn_of_risks(std::get<config::settings>(loaded), log);
-    return std::get<config::settings>(std::move(loaded));
-  };
+  bool const beside = args.what == cli::command::run;
   try {
-    net::asio::io_context io(1);
-    net::app app(io, settings, log);
-    net::server server(app, reload);
-    warn_of_risks(settings, log);
-    io.run();
-    log.info("ended");
-    return exit_ok;
+    auto const sockets = beside ? net::passed_sockets{} : net::take_passed_sockets();
+    observe::log log(settings.logging);
+    auto const reload = [&]() -> std::variant<config::settings, std::vector<std::string>> {
+      auto loaded = cli::load(from, args.above, config::process_environment());
+      if (auto const* const now = std::get_if<config::settings>(&loaded)) warn_of_risks(*now, log);
+      return loaded;
+    };
+    int status = cli::ok;
+    try {
+      net::asio::io_context io(1);
+      net::app app(io, settings, log);
+      log.info(from.text());
+      net::server server(app, reload, {.signals = !beside, .sockets = sockets});
+      warn_of_risks(settings, log);
+      std::unique_ptr<cli::child> command;
+      if (beside) {
+        auto const ended = [&](int code) {
+          status = code;
+          server.drain();
+        };
+        command = std::make_unique<cli::child>(io, args.command_line, variables_for(settings, server.port()), ended);
+      }
+      io.run();
+      log.info("ended");
+      return status;
+    } catch (const net::cannot_listen& e) {
+      log.error(e.what());
+      return cli::unavailable;
+    } catch (const std::system_error& e) {
+      if (!beside) throw;
+      std::cerr << "cooldown-proxy run: " << e.what() << '\n';
+      return e.code() == std::errc::no_such_file_or_directory ? cli::command_not_found : cli::command_not_executable;
+    } catch (const std::exception& e) {
+      log.error(e.what());
+      return cli::failed;
+    }
   } catch (const std::exception& e) {
-    log.error(e.what());
-    return exit_failed;
+    std::cerr << "cooldown-proxy: " << e.what() << '\n';
+    return cli::failed;
+  }
+}
+
+/// What the proxy beside a command has of its own: free ports, this machine only, and no words in the command's output.
+void stand_beside(config::settings& settings, const cli::overrides& above) {
+  if (above.listen.empty()) {
+    settings.server.host = "127.0.0.1";
+    settings.server.port = 0;
+  }
+  settings.admin.host = "127.0.0.1";
+  settings.admin.port = 0;
+  settings.server.tls = {};
+  if (above.log_level.empty() && settings.logging.file.empty())
+    settings.logging.level = std::max(settings.logging.level, config::log_level::warn);
+}
+
+int check(const config::settings& settings, const cli::source& from, int when_bad) {
+  auto const name = from.path.empty() ? std::string("defaults") : from.path;
+  try {
+    auto const usable = net::make_tls_server(settings.server.tls);
+    net::tls_client const loadable(settings.cerebras.tls);
+  } catch (const std::exception& e) {
+    std::cerr << name << ": " << e.what() << '\n';
+    return when_bad;
+  }
+  std::cout << name << ": OK\n";
+  return cli::ok;
+}
+
+int status_of(const config::settings& settings, const cli::arguments& args) {
+  try {
+    auto at = args.admin.empty() ? cli::admin_address{settings.admin.host, std::to_string(settings.admin.port), {}}
+                                 : cli::read_admin_address(args.admin);
+    at.token = settings.admin.token;
+    return cli::show_status(at, args.watch);
+  } catch (const std::exception& e) {
+    std::cerr << "cooldown-proxy status: " << e.what() << '\n';
+    return cli::usage;
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string path = "config.yaml";
-  bool check = false;
-  CLI::App cli{"cooldown-proxy queues LLM API requests until the provider's quota admits them.", "cooldown-proxy"};
-  cli.add_option("-c,--config", path, "configuration file")->capture_default_str();
-  cli.add_flag("--check-config", check, "validate the configuration, say OK or every error, and exit");
-  cli.set_version_flag("--version", std::string("cooldown-proxy ") + COOLDOWN_VERSION);
-  try {
-    cli.parse(arguments(argc, argv));
-  } catch (const CLI::ParseError& e) {
-    return cli.exit(e);
+  auto const parsed = cli::parse(argc, argv);
+  if (auto const* const code = std::get_if<int>(&parsed)) return *code;
+  auto const& args = std::get<cli::arguments>(parsed);
+  if (args.what == cli::command::completion) {
+    std::cout << cli::completion_script(args.shell);
+    return cli::ok;
+  }
+  if (args.what == cli::command::manual) {
+    std::cout << cli::manual_page();
+    return cli::ok;
   }
   net::forbid_core_dumps();  // before a key is read
-  auto const loaded = config::load_file(path, config::process_environment());
-  if (auto const* const problems = std::get_if<config::problems>(&loaded)) {
-    for (auto const& line : lines_of(*problems)) std::cerr << line << '\n';
-    return exit_bad_configuration;
+  auto const environment = config::process_environment();
+  auto const from = cli::find_configuration(args, environment);
+  auto loaded = cli::load(from, args.above, environment);
+  int const when_bad = args.check_flag ? cli::check_config_failed : cli::bad_configuration;
+  if (auto const* const lines = std::get_if<std::vector<std::string>>(&loaded)) {
+    for (auto const& line : *lines) std::cerr << line << '\n';
+    return when_bad;
   }
+  auto& settings = std::get<config::settings>(loaded);
+  switch (args.what) {
+    case cli::command::check:
+      return check(settings, from, when_bad);
+    case cli::command::print_config:
+      std::cout << "# " << from.text() << '\n' << config::print(settings);
+      return cli::ok;
+    case cli::command::status:
+      return status_of(settings, args);
+    default:
+      break;
+  }
+  if (args.what == cli::command::run) stand_beside(settings, args.above);
   try {
-    auto const& settings = std::get<config::settings>(loaded);
     auto const usable = net::make_tls_server(settings.server.tls);
-    if (check) net::tls_client const loadable(settings.cerebras.tls);
   } catch (const std::exception& e) {
-    std::cerr << path << ": " << e.what() << '\n';
-    return exit_bad_configuration;
+    std::cerr << from.text() << ": " << e.what() << '\n';
+    return cli::bad_configuration;
   }
-  if (check) {
-    std::cout << path << ": OK\n";
-    return exit_ok;
-  }
-  return serve(std::get<config::settings>(loaded), path);
+  return serve(settings, from, args);
 }

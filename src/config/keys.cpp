@@ -44,28 +44,42 @@ std::string or_quotes(std::string text) {
 
 template <class At>
 config_key integer(std::string path, std::uint64_t low, std::uint64_t high, At at) {
-  return {std::move(path), "integer", range_text(std::to_string(low), std::to_string(high)),
+  return {std::move(path),
+          "integer",
+          range_text(std::to_string(low), std::to_string(high)),
           std::to_string(default_of(at)),
-          [=](settings& s, std::string_view text) { return store(at(s), read_integer(text, low, high)); }};
+          [=](settings& s, std::string_view text) { return store(at(s), read_integer(text, low, high)); },
+          [=](settings s) { return std::to_string(at(s)); }};
 }
 
 template <class At>
 config_key boolean(std::string path, At at) {
-  return {std::move(path), "boolean", "true or false", default_of(at) ? "true" : "false",
-          [=](settings& s, std::string_view text) { return store(at(s), read_boolean(text)); }};
+  return {std::move(path),
+          "boolean",
+          "true or false",
+          default_of(at) ? "true" : "false",
+          [=](settings& s, std::string_view text) { return store(at(s), read_boolean(text)); },
+          [=](settings s) { return at(s) ? "true" : "false"; }};
 }
 
 template <class At>
 config_key size(std::string path, std::uint64_t low, std::uint64_t high, At at) {
-  return {std::move(path), "size", range_text(show_size(low), show_size(high)), show_size(default_of(at)),
-          [=](settings& s, std::string_view text) { return store(at(s), read_size(text, low, high)); }};
+  return {std::move(path),
+          "size",
+          range_text(show_size(low), show_size(high)),
+          show_size(default_of(at)),
+          [=](settings& s, std::string_view text) { return store(at(s), read_size(text, low, high)); },
+          [=](settings s) { return show_size(at(s)); }};
 }
 
 template <class At>
 config_key duration(std::string path, milliseconds low, milliseconds high, At at) {
-  return {std::move(path), "duration", range_text(show_duration(low), show_duration(high)),
+  return {std::move(path),
+          "duration",
+          range_text(show_duration(low), show_duration(high)),
           show_duration(default_of(at)),
-          [=](settings& s, std::string_view text) { return store(at(s), read_duration(text, low, high)); }};
+          [=](settings& s, std::string_view text) { return store(at(s), read_duration(text, low, high)); },
+          [=](settings s) { return show_duration(at(s)); }};
 }
 
 template <class At>
@@ -80,14 +94,22 @@ config_key optional_duration(std::string path, milliseconds low, milliseconds hi
     at(s).reset();
     return std::nullopt;
   };
-  return {std::move(path), "duration", "off, or " + range_text(show_duration(low), show_duration(high)),
-          fallback ? show_duration(*fallback) : "off", std::move(read)};
+  return {std::move(path),
+          "duration",
+          "off, or " + range_text(show_duration(low), show_duration(high)),
+          fallback ? show_duration(*fallback) : "off",
+          std::move(read),
+          [=](settings s) { return at(s) ? show_duration(*at(s)) : "off"; }};
 }
 
 template <class At>
 config_key host(std::string path, At at) {
-  return {std::move(path), "host", "a name or an IP address", default_of(at),
-          [=](settings& s, std::string_view text) { return store(at(s), read_host(text, zone::allowed)); }};
+  return {std::move(path),
+          "host",
+          "a name or an IP address",
+          default_of(at),
+          [=](settings& s, std::string_view text) { return store(at(s), read_host(text, zone::allowed)); },
+          [=](settings s) { return at(s); }};
 }
 
 template <class At>
@@ -95,14 +117,24 @@ config_key optional_host(std::string path, At at) {
   auto read = [=](settings& s, std::string_view text) {
     return store(at(s), text.empty() ? reading<std::string>{} : read_host(text, zone::refused));
   };
-  return {std::move(path), "host", "empty, or a name or an IP address", or_quotes(default_of(at)), std::move(read),
-          false,           true};
+  return {std::move(path),
+          "host",
+          "empty, or a name or an IP address",
+          or_quotes(default_of(at)),
+          std::move(read),
+          [=](settings s) { return at(s); },
+          false,
+          true};
 }
 
 template <class At>
 config_key url(std::string path, At at) {
-  return {std::move(path), "URL", "http:// or https://", show_url(default_of(at)),
-          [=](settings& s, std::string_view text) { return store(at(s), read_url(text)); }};
+  return {std::move(path),
+          "URL",
+          "http:// or https://",
+          show_url(default_of(at)),
+          [=](settings& s, std::string_view text) { return store(at(s), read_url(text)); },
+          [=](settings s) { return show_url(at(s)); }};
 }
 
 template <class At>
@@ -112,6 +144,7 @@ config_key secret(std::string path, At at) {
           "empty, or visible ASCII",
           or_quotes(default_of(at)),
           [=](settings& s, std::string_view text) { return store(at(s), read_secret(text)); },
+          [=](settings s) { return std::string(at(s).empty() ? "" : "***"); },
           true,
           true};
 }
@@ -123,6 +156,7 @@ config_key file_path(std::string path, At at) {
           "empty, or a file",
           or_quotes(default_of(at)),
           [=](settings& s, std::string_view text) { return store(at(s), read_path(text)); },
+          [=](settings s) { return at(s); },
           false,
           true};
 }
@@ -157,7 +191,12 @@ config_key word(std::string path, const choices<E, N>& all, At at) {
     auto const meant = nearest(text, names);
     return rejection{"must be one of " + list, false, meant.empty() ? "" : " (did you mean '" + meant + "'?)"};
   };
-  return {std::move(path), "word", list, fallback, std::move(read)};
+  auto show = [=](settings s) {
+    for (auto const& [name, value] : all)
+      if (value == at(s)) return std::string(name);
+    return std::string();
+  };
+  return {std::move(path), "word", list, fallback, std::move(read), std::move(show)};
 }
 
 constexpr choices<replenishment, 4> replenishments{{{"auto", replenishment::automatic},
@@ -257,6 +296,7 @@ std::vector<config_key> make_keys() {
 
       word("logging.level", levels, [](settings& s) -> auto& { return s.logging.level; }),
       word("logging.format", formats, [](settings& s) -> auto& { return s.logging.format; }),
+      file_path("logging.file", [](settings& s) -> auto& { return s.logging.file; }),
   };
   // clang-format on
   return table;

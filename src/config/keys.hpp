@@ -20,6 +20,8 @@ struct config_key {
   std::string range;     // "0 to 65535"; the choices of a word; empty: anything of its kind
   std::string fallback;  // the default, as one would write it
   std::function<std::optional<rejection>(settings&, std::string_view)> read;
+  /// The value as one would write it; empty for what is no single value.
+  std::function<std::string(settings)> show = {};
   bool secret = false;
   bool may_be_empty = false;
   /// Instead of `read`, for what is no single value; false when something in it was refused.

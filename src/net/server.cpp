@@ -15,14 +15,13 @@ constexpr duration accept_pause = std::chrono::milliseconds{100};
 
 tcp_acceptor bind(asio::io_context& io, const std::string& host, std::uint16_t port, const char* key) {
   auto const fail = [&](const error_code& ec) {
-    throw std::runtime_error(
-        fmt::format("{}: cannot listen on {} port {}: {}{}", key, host, port, ec.message(),
-                    ec == asio::error::address_in_use ? " (is another cooldown-proxy running?)" : ""));
+    throw cannot_listen(fmt::format("{}: cannot listen on {} port {}: {}{}", key, host, port, ec.message(),
+                                    ec == asio::error::address_in_use ? " (is another cooldown-proxy running?)" : ""));
   };
   error_code ec;
   asio::ip::tcp::resolver names(io);
   auto const found = names.resolve(host, std::to_string(port), asio::ip::tcp::resolver::passive, ec);
-  if (ec) throw std::runtime_error(fmt::format("{}.host: cannot look up '{}': {}", key, host, ec.message()));
+  if (ec) throw cannot_listen(fmt::format("{}.host: cannot look up '{}': {}", key, host, ec.message()));
   auto const at = found.begin()->endpoint();
   tcp_acceptor acceptor(io);
   acceptor.open(at.protocol(), ec);
@@ -32,6 +31,16 @@ tcp_acceptor bind(asio::io_context& io, const std::string& host, std::uint16_t p
   if (ec) fail(ec);
   acceptor.listen(asio::socket_base::max_listen_connections, ec);
   if (ec) fail(ec);
+  return acceptor;
+}
+
+/// A socket that was bound by somebody else.
+tcp_acceptor adopt(asio::io_context& io, int fd) {
+  sockaddr_storage at{};
+  socklen_t size = sizeof at;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
+  tcp_acceptor acceptor(io);
+  acceptor.assign(at.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd);
   return acceptor;
 }
 
@@ -59,19 +68,27 @@ struct server::last_call final : deadline_sweep::entry {
   app& shared;
 };
 
-server::server(app& shared, reload_function reload)
+server::server(app& shared, reload_function reload, const server_options& options)
     : shared_(shared),
       reload_(std::move(reload)),
-      proxy_(bind(shared.io, shared.settings()->server.host, shared.settings()->server.port, "server")),
-      admin_(bind(shared.io, shared.settings()->admin.host, shared.settings()->admin.port, "admin")),
-      signals_(shared.io, SIGTERM, SIGINT, SIGHUP),
-      last_call_(std::make_unique<last_call>(shared)) {
+      proxy_(options.sockets.proxy >= 0
+                 ? adopt(shared.io, options.sockets.proxy)
+                 : bind(shared.io, shared.settings()->server.host, shared.settings()->server.port, "server")),
+      admin_(options.sockets.admin >= 0
+                 ? adopt(shared.io, options.sockets.admin)
+                 : bind(shared.io, shared.settings()->admin.host, shared.settings()->admin.port, "admin")),
+      signals_(shared.io),
+      last_call_(std::make_unique<last_call>(shared)),
+      manager_(shared.io) {
+  if (options.signals)
+    for (int const s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(s);
   shared_.log.info("listening on " + url_of(proxy_, shared_.tls != nullptr));
   if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
   shared_.log.info("admin on " + url_of(admin_));
   asio::co_spawn(shared_.io, accept_loop(proxy_, role::proxy), asio::detached);
   asio::co_spawn(shared_.io, accept_loop(admin_, role::admin), asio::detached);
   shared_.reload = [this] { return this->reload(); };
+  manager_.ready("Listening on " + url_of(proxy_, shared_.tls != nullptr));
   await_signal();
 }
 
@@ -124,6 +141,11 @@ void server::on_signal(int number) {
     await_signal();
     return;
   }
+  if (number == SIGUSR1) {
+    shared_.log.reopen();
+    await_signal();
+    return;
+  }
   if (shared_.draining) {
     shared_.log.warn("second signal: ending at once");
     last_call_->expired();
@@ -135,6 +157,7 @@ void server::on_signal(int number) {
 }
 
 void server::drain() {
+  manager_.stopping();
   shared_.draining = true;
   shared_.stop_history();
   error_code ignored;
@@ -145,6 +168,7 @@ void server::drain() {
   // With nothing left to wait for, the loop runs dry and main() ends.
   shared_.when_empty = [this] {
     last_call_->clear();
+    manager_.end();
     shared_.pool.close_idle();
     signals_.cancel();
   };
@@ -156,6 +180,14 @@ void server::drain() {
 }
 
 std::vector<std::string> server::reload() {
+  manager_.reloading();
+  auto problems = take_configuration();
+  manager_.ready(problems.empty() ? "Listening on " + url_of(proxy_, shared_.tls != nullptr)
+                                  : "The configuration was refused; the previous one stays in force");
+  return problems;
+}
+
+std::vector<std::string> server::take_configuration() {
   auto const refuse = [&](std::vector<std::string> lines) {
     ++shared_.stats.reload_failures;
     for (auto const& line : lines) shared_.log.error("configuration: " + line);

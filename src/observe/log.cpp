@@ -9,6 +9,8 @@
 #include <fmt/compile.h>
 #include <fmt/format.h>
 #include <spdlog/async.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -72,7 +74,10 @@ std::string one_line(std::string_view text) {
 
 log::log(const config::logging_settings& settings) : settings_(settings) {
   spdlog::init_thread_pool(waiting_lines, 1);
-  sink_ = spdlog::create_async_nb<spdlog::sinks::stderr_sink_mt>("cooldown");
+  where_ = std::make_shared<spdlog::sinks::dist_sink_mt>();
+  where_->add_sink(open(settings.file));
+  sink_ = std::make_shared<spdlog::async_logger>("cooldown", where_, spdlog::thread_pool(),
+                                                 spdlog::async_overflow_policy::overrun_oldest);
   sink_->set_pattern("%v");
   sink_->set_level(spdlog::level::trace);
   sink_->flush_on(spdlog::level::trace);
@@ -84,8 +89,37 @@ log::~log() {
   spdlog::shutdown();
 }
 
+std::shared_ptr<spdlog::sinks::sink> log::open(const std::string& file) {
+  std::shared_ptr<spdlog::sinks::sink> sink;
+  if (file.empty()) {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  } else {
+    try {
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
+    } catch (const spdlog::spdlog_ex& e) {
+      throw std::runtime_error(std::string("logging.file: ") + e.what());
+    }
+  }
+  sink->set_pattern("%v");
+  return sink;
+}
+
 void log::configure(const config::logging_settings& settings) {
+  if (settings.file != settings_.file) go_to(settings.file);
   settings_ = settings;
+}
+
+void log::reopen() {
+  if (!settings_.file.empty()) go_to(settings_.file);
+}
+
+void log::go_to(const std::string& file) {
+  flush();
+  try {
+    where_->set_sinks({open(file)});
+  } catch (const std::runtime_error& e) {
+    error(e.what());
+  }
 }
 
 void log::write(config::log_level level, std::string_view message) {

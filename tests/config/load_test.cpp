@@ -52,7 +52,7 @@ cerebras:
   tls:      { verify: false, ca_file: a.pem, server_name: B.example }
 feature_flags: { header_based_rate_limiting: false }
 admin:    { host: "::1", port: 25, token: t }
-logging:  { level: debug, format: json }
+logging:  { level: debug, format: json, file: /var/log/c.log }
 )");
   using std::chrono::seconds;
   settings expected;
@@ -85,7 +85,7 @@ logging:  { level: debug, format: json }
   c.tls = {false, "a.pem", "b.example"};
   expected.features = {false};
   expected.admin = {"::1", 25, "t"};
-  expected.logging = {log_level::debug, log_format::json};
+  expected.logging = {log_level::debug, log_format::json, "/var/log/c.log"};
   EXPECT_EQ(s, expected);
 }
 
@@ -143,8 +143,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "f:1:1: <<: unknown key '<<'; known here: server, cerebras, feature_flags, admin, logging"},
         bad_case{"logging: {x\xc3\xa4\xe2\x80\xae: 1}",
                  "f:1:11: logging.x\\xc3\\xa4\\xe2\\x80\\xae: unknown key 'x\\xc3\\xa4\\xe2\\x80\\xae'; known here: "
-                 "level, format"},
-        bad_case{"logging: {'': 1}", "f:1:11: logging.: unknown key ''; known here: level, format"},
+                 "level, format, file"},
+        bad_case{"logging: {'': 1}", "f:1:11: logging.: unknown key ''; known here: level, format, file"},
         bad_case{"cerebras: {api_key:abc}",
                  "f:1:12: cerebras: unknown key (name hidden); a key is followed by ':' and a space"},
         bad_case{"? [a]\n: 1\n", "f:1:3: expected the name of a key, found a list"},
@@ -486,9 +486,9 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
 }
 
 TEST(Config, KnownKeysAreTheReference) {
-  EXPECT_EQ(known_keys().size(), 50U);
+  EXPECT_EQ(known_keys().size(), 51U);
   EXPECT_EQ(known_keys().front(), "server.host");
-  EXPECT_EQ(known_keys().back(), "logging.format");
+  EXPECT_EQ(known_keys().back(), "logging.file");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));
   EXPECT_EQ(key_reference().size(), known_keys().size());
 }

@@ -109,14 +109,14 @@ TEST_F(Row7Program, CheckConfigNamesEveryErrorWithItsPlace) {
   EXPECT_THAT(r.output, HasSubstr(":11:1: loging: "));
   EXPECT_THAT(r.output, HasSubstr("logging"));
   EXPECT_EQ(r.output.find("csk-never-shown"), std::string::npos);
-  EXPECT_EQ(run({"-c", bad}).status, 1) << "nor does it start";
+  EXPECT_EQ(run({"-c", bad}).status, 78) << "nor does it start";
 }
 
 TEST_F(Row7Program, MissingFileFails) {
   auto const r = run({"--check-config", "-c", directory_.path("nowhere.yaml")});
   EXPECT_EQ(r.status, 1);
   EXPECT_THAT(r.output, HasSubstr("nowhere.yaml"));
-  EXPECT_EQ(run({"-c", directory_.path("nowhere.yaml")}).status, 1);
+  EXPECT_EQ(run({"-c", directory_.path("nowhere.yaml")}).status, 78);
 }
 
 TEST_F(Row7Program, MissingVariableFailsWithItsMessage) {
@@ -147,6 +147,6 @@ TEST_F(Row7Program, CheckConfigMakesNoTraffic) {
   EXPECT_EQ(run({"--check-config", "-c", file}).status, 0);
   EXPECT_EQ(upstream.connections(), 0);
   auto const second = run({"-c", file});
-  EXPECT_EQ(second.status, 2);
+  EXPECT_EQ(second.status, 69);
   EXPECT_THAT(second.output, HasSubstr("server: cannot listen on 127.0.0.1 port " + std::to_string(running.port())));
 }

@@ -47,7 +47,7 @@ std::vector<std::string> lines_of(const config::logging_settings& settings, F us
 }
 
 config::logging_settings json_at(config::log_level level) {
-  return {.level = level, .format = config::log_format::json};
+  return {.level = level, .format = config::log_format::json, .file = {}};
 }
 
 }  // namespace
@@ -120,7 +120,7 @@ TEST(Log, LevelsHold) {
 TEST(Log, ReconfiguredAtOnce) {
   auto const lines = lines_of({}, [](observe::log& log) {
     log.debug("no");
-    log.configure({.level = config::log_level::debug, .format = config::log_format::json});
+    log.configure({.level = config::log_level::debug, .format = config::log_format::json, .file = {}});
     log.debug("yes");
   });
   ASSERT_THAT(lines, SizeIs(1));

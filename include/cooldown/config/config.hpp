@@ -1,5 +1,5 @@
 // The configuration as plain structs: a default and a sentence per field, in the order of config.yaml.example.
-// Nothing here knows YAML; src/config/yaml_tree.cpp is the only file that does. docs/configuration.md is the reference.
+// Nothing here knows YAML; src/config/yaml_tree.cpp and print.cpp do. docs/configuration.md is the reference.
 #pragma once
 
 #include <chrono>
@@ -160,6 +160,7 @@ enum class log_format { text, json };
 struct logging_settings {
   log_level level = log_level::info;
   log_format format = log_format::text;
+  std::string file;  // empty: standard error
   bool operator==(const logging_settings&) const = default;
 };
 

@@ -37,6 +37,12 @@ std::variant<settings, problems> parse(std::string_view yaml, std::string_view f
 /// Reads and parses a file; a file that cannot be read is one problem.
 std::variant<settings, problems> load_file(const std::string& path, const environment& env);
 
+/// All settings as YAML that load_file() takes, defaults included; secrets are replaced by "***".
+std::string print(const settings& s);
+
+/// Sets one key that holds a single value; returns what is wrong with it, if anything.
+std::optional<std::string> assign(settings& s, std::string_view key, std::string_view value);
+
 /// What the loader knows about a key; docs/configuration.md is held to it by a test.
 struct key_facts {
   std::string path;      // "cerebras.queue.max_depth"

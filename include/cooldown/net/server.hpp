@@ -3,11 +3,13 @@
 
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <variant>
 
 #include <boost/asio/signal_set.hpp>
 
+#include "cooldown/net/service_manager.hpp"
 #include "cooldown/net/session.hpp"
 
 namespace cooldown::net {
@@ -15,12 +17,22 @@ namespace cooldown::net {
 /// Reads the configuration again: new settings, or the problems as lines of text.
 using reload_function = std::function<std::variant<config::settings, std::vector<std::string>>()>;
 
-/// The daemon. SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads.
+/// Names the address and the configuration key.
+struct cannot_listen : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct server_options {
+  bool signals = true;  // false: somebody else listens to them
+  passed_sockets sockets;
+};
+
+/// The daemon. SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads, SIGUSR1 opens the log file again.
 class server {
  public:
-  /// Binds both ports and says so in the log ("listening on http://…", "admin on http://…"). Throws std::runtime_error
-  /// that names the address and the configuration key when it cannot.
-  server(app& shared, reload_function reload);
+  /// Binds both ports and says so in the log ("listening on http://…", "admin on http://…"). Throws
+  /// cannot_listen.
+  server(app& shared, reload_function reload, const server_options& options = {});
   ~server();
 
   /// The ports in use: the configured ones, or those the system chose for 0.
@@ -36,6 +48,7 @@ class server {
  private:
   struct last_call;
   task<void> accept_loop(tcp_acceptor& from, role serves);
+  std::vector<std::string> take_configuration();
   void await_signal();
   void on_signal(int number);
 
@@ -45,6 +58,7 @@ class server {
   tcp_acceptor admin_;
   asio::basic_signal_set<executor> signals_;
   std::unique_ptr<last_call> last_call_;
+  service_manager manager_;
 };
 
 }  // namespace cooldown::net

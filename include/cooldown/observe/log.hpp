@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -12,16 +13,26 @@
 
 namespace spdlog {
 class logger;
-}
+namespace sinks {
+class sink;
+template <typename Mutex>
+class dist_sink;
+}  // namespace sinks
+}  // namespace spdlog
 
 namespace cooldown::observe {
 
 class log {
  public:
+  /// Throws std::runtime_error when the file cannot be opened.
   explicit log(const config::logging_settings& settings);
   ~log();  // writes what is waiting
 
+  /// Stays where it was, and says why, when a new file cannot be opened.
   void configure(const config::logging_settings& settings);
+
+  /// Opens the file again, which somebody may have moved away. What was waiting may end in either.
+  void reopen();
 
   void debug(std::string_view message) { write(config::log_level::debug, message); }
   void info(std::string_view message) { write(config::log_level::info, message); }
@@ -43,6 +54,9 @@ class log {
 
   config::logging_settings settings_;
   std::string kept_;  // access lines, each but the last with its end
+  void go_to(const std::string& file);
+  static std::shared_ptr<spdlog::sinks::sink> open(const std::string& file);
+  std::shared_ptr<spdlog::sinks::dist_sink<std::mutex>> where_;  // exchanges its one sink under a lock
   std::shared_ptr<spdlog::logger> sink_;
 };
 

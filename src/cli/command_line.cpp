@@ -1,0 +1,213 @@
+#include "command_line.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "exit_codes.hpp"
+
+namespace cooldown::cli {
+namespace {
+
+constexpr auto what_it_is = "cooldown-proxy queues LLM API requests until the provider's quota admits them.";
+
+/// The seed's spelling `-config FILE`, which no option parser knows, becomes `--config FILE`.
+std::vector<std::string> as_typed(int argc, char** argv) {
+  std::vector<std::string> args;
+  bool command_line = false;  // of `run`: none of our business
+  for (int i = 1; i < argc; ++i) {
+    std::string arg = argv[i];
+    command_line = command_line || arg == "--";
+    if (!command_line && (arg == "-config" || arg.starts_with("-config="))) arg.insert(0, 1, '-');
+    args.push_back(std::move(arg));
+  }
+  std::reverse(args.begin(), args.end());  // as CLI11 wants them
+  return args;
+}
+
+void describe(CLI::App& cli, arguments& into) {
+  cli.add_option(
+         "-c,--config", into.config,
+         "configuration file; without it the first of ./config.yaml, $XDG_CONFIG_HOME/cooldown-proxy/config.yaml "
+         "and /etc/cooldown-proxy/config.yaml, or the defaults")
+      ->type_name("FILE");
+  cli.add_option("--listen", into.above.listen, "where clients connect, instead of server.host and server.port")
+      ->type_name("[HOST:]PORT");
+  cli.add_option("--upstream", into.above.upstream, "the provider, instead of cerebras.base_url")->type_name("URL");
+  cli.add_option("--log-level", into.above.log_level, "instead of logging.level")->type_name("LEVEL");
+  cli.add_flag("--check-config", into.check_flag, "the same as `check`, but exit code 1 when it is not valid");
+  cli.set_version_flag("--version", std::string("cooldown-proxy ") + COOLDOWN_VERSION);
+  cli.require_subcommand(0, 1);
+  cli.fallthrough();
+  auto const sub = [&](const char* name, const char* help, command what) {
+    return cli.add_subcommand(name, help)->callback([&into, what] { into.what = what; });
+  };
+  sub("check", "validate the configuration, say OK or every error, and exit", command::check);
+  sub("print-config", "print the configuration in force, defaults included, secrets hidden", command::print_config);
+  auto* const status =
+      sub("status", "show the quota, the queue and the last requests of a running proxy", command::status);
+  status->add_flag("-w,--watch", into.watch, "every second, until interrupted");
+  status->add_option("--admin", into.admin, "its admin port, instead of admin.host and admin.port")->type_name("URL");
+  auto* const run = sub("run",
+                        "start a proxy on a free port, run COMMAND with OPENAI_BASE_URL and CEREBRAS_BASE_URL "
+                        "pointing to it, and end with its exit code",
+                        command::run);
+  run->add_option("command", into.command_line, "the command and its arguments, after --")
+      ->type_name("COMMAND")
+      ->required();
+  auto* const completion = sub("completion", "print a completion script", command::completion);
+  completion->add_option("shell", into.shell, "bash, zsh or fish")
+      ->required()
+      ->type_name("SHELL")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  sub("manual", "print the manual page, in roff", command::manual);
+}
+
+struct described_option {
+  std::vector<std::string> names;  // with their dashes
+  std::string value;               // "FILE"; empty: a flag
+  std::string help;
+};
+
+std::vector<described_option> options_of(const CLI::App& app) {
+  std::vector<described_option> all;
+  for (auto const* o : app.get_options()) {
+    described_option d;
+    for (auto const& n : o->get_snames()) d.names.push_back("-" + n);
+    for (auto const& n : o->get_lnames()) d.names.push_back("--" + n);
+    if (d.names.empty()) continue;
+    if (o->get_items_expected_max() > 0) d.value = o->get_type_name();
+    d.help = o->get_description();
+    all.push_back(std::move(d));
+  }
+  return all;
+}
+
+/// Calls `use` with a parser as parse() has it.
+template <class Use>
+auto with_parser(Use use) {
+  arguments ignored;
+  CLI::App cli{what_it_is, "cooldown-proxy"};
+  describe(cli, ignored);
+  return use(cli);
+}
+
+std::string words_of(const CLI::App& app) {
+  std::string words;
+  for (auto const* s : app.get_subcommands([](const CLI::App*) { return true; })) words += s->get_name() + ' ';
+  for (auto const& o : options_of(app))
+    for (auto const& n : o.names) words += n + ' ';
+  return words.empty() ? words : words.substr(0, words.size() - 1);
+}
+
+std::string fish_script(const CLI::App& cli) {
+  std::string out;
+  auto const line = [&](const std::string& when, const described_option& o) {
+    out += "complete -c cooldown-proxy" + when;
+    for (auto const& n : o.names) out += n.starts_with("--") ? " -l " + n.substr(2) : " -s " + n.substr(1);
+    auto help = o.help;
+    std::replace(help.begin(), help.end(), '\'', ' ');
+    out += (o.value.empty() ? "" : " -r") + std::string(" -d '") + help + "'\n";
+  };
+  for (auto const& o : options_of(cli)) line("", o);
+  for (auto const* s : cli.get_subcommands([](const CLI::App*) { return true; })) {
+    auto help = s->get_description();
+    std::replace(help.begin(), help.end(), '\'', ' ');
+    out += "complete -c cooldown-proxy -n __fish_use_subcommand -f -a " + s->get_name() + " -d '" + help + "'\n";
+    for (auto const& o : options_of(*s)) line(" -n '__fish_seen_subcommand_from " + s->get_name() + "'", o);
+  }
+  return out;
+}
+
+std::string roff(std::string text) {
+  std::string out;
+  for (char const c : text) {
+    if (c == '-' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+void append_options(std::string& out, const CLI::App& app) {
+  for (auto const& o : options_of(app)) {
+    std::string names;
+    for (auto const& n : o.names) names += (names.empty() ? "" : ", ") + n;
+    out += ".TP\n\\fB" + roff(names) + "\\fR" + (o.value.empty() ? "" : " \\fI" + roff(o.value) + "\\fR") + "\n" +
+           roff(o.help) + "\n";
+  }
+}
+
+}  // namespace
+
+std::variant<arguments, int> parse(int argc, char** argv) {
+  arguments result;
+  CLI::App cli{what_it_is, "cooldown-proxy"};
+  describe(cli, result);
+  try {
+    cli.parse(as_typed(argc, argv));
+  } catch (const CLI::ParseError& e) {
+    return cli.exit(e) == 0 ? ok : usage;
+  }
+  if (result.check_flag) result.what = command::check;
+  return result;
+}
+
+std::string completion_script(const std::string& shell) {
+  return with_parser([&](const CLI::App& cli) -> std::string {
+    if (shell == "fish") return fish_script(cli);
+    std::string cases;
+    for (auto const* s : cli.get_subcommands([](const CLI::App*) { return true; }))
+      cases += fmt::format("      {}) words=\"$words {}\" ;;\n", s->get_name(), words_of(*s));
+    auto const body = fmt::format(R"(_cooldown_proxy() {{
+  local words='{}' word
+  case $prev in
+    -c|--config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+  esac
+  for word in "${{COMP_WORDS[@]}}"; do
+    case $word in
+{}    esac
+  done
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}}
+)",
+                                  words_of(cli), cases);
+    auto const wrapped =
+        "_cooldown_proxy_complete() {\n  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+        "  _cooldown_proxy\n}\ncomplete -F _cooldown_proxy_complete cooldown-proxy\n";
+    if (shell == "zsh")
+      return "#compdef cooldown-proxy\nautoload -U +X bashcompinit && bashcompinit\n" + body + wrapped;
+    return body + wrapped;
+  });
+}
+
+std::string manual_page() {
+  return with_parser([](const CLI::App& cli) {
+    std::string out =
+        std::string(".TH COOLDOWN\\-PROXY 1 \"\" \"cooldown\\-proxy ") + COOLDOWN_VERSION +
+        "\"\n.SH NAME\ncooldown\\-proxy \\- queue LLM API requests until the provider's quota admits them\n"
+        ".SH SYNOPSIS\n.B cooldown\\-proxy\n[\\fIOPTIONS\\fR] [\\fICOMMAND\\fR]\n.SH DESCRIPTION\n"
+        "Without a command, serves OpenAI\\-compatible clients, by default on http://127.0.0.1:8080/v1: each "
+        "request waits until the provider's quota, as its response headers tell it, admits it.\n.SH OPTIONS\n";
+    append_options(out, cli);
+    out += ".SH COMMANDS\n";
+    for (auto const* s : cli.get_subcommands([](const CLI::App*) { return true; })) {
+      out += ".SS " + roff(s->get_name()) + "\n" + roff(s->get_description()) + "\n";
+      append_options(out, *s);
+    }
+    out +=
+        ".SH SIGNALS\nSIGTERM and SIGINT finish running requests and end; a second one ends at once. SIGHUP reads the "
+        "configuration again. SIGUSR1 opens the log file again.\n"
+        ".SH ENVIRONMENT\n.TP\n.B CEREBRAS_API_KEY\nThe key for the provider, where the configuration does not name "
+        "another.\n.TP\n.B NO_COLOR\nNo colours in \\fBstatus\\fR.\n"
+        ".SH EXIT STATUS\n0: ended in order. 64: the command line. 69: no address to listen on, or no proxy to ask. "
+        "70: "
+        "anything else. 78: the configuration. 1: \\-\\-check\\-config found an error. \\fBrun\\fR ends with its "
+        "command's.\n"
+        ".SH SEE ALSO\n/usr/share/doc/cooldown\\-proxy\n";
+    return out;
+  });
+}
+
+}  // namespace cooldown::cli

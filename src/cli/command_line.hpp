@@ -1,0 +1,38 @@
+// What was typed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace cooldown::cli {
+
+enum class command { serve, check, print_config, status, run, completion, manual };
+
+/// Options that stand above the configuration file.
+struct overrides {
+  std::string listen;    // [HOST:]PORT
+  std::string upstream;  // URL
+  std::string log_level;
+};
+
+struct arguments {
+  command what = command::serve;
+  std::string config;  // empty: searched for
+  overrides above;
+  bool check_flag = false;  // --check-config rather than `check`
+  bool watch = false;
+  std::string admin;                      // URL; empty: from the configuration
+  std::vector<std::string> command_line;  // of `run`
+  std::string shell;
+};
+
+/// The arguments, or the exit code after help, version or a complaint was printed.
+std::variant<arguments, int> parse(int argc, char** argv);
+
+/// A script for bash, zsh or fish; a manual page in roff. Made from the options themselves.
+std::string completion_script(const std::string& shell);
+std::string manual_page();
+
+}  // namespace cooldown::cli

@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <array>
+
+#include <arpa/inet.h>
+
+#include <yaml-cpp/emitter.h>
+
+#include "cooldown/config/load.hpp"
+
+#include "keys.hpp"
+
+namespace cooldown::config {
+namespace {
+
+constexpr auto hidden = "***";
+
+std::string text_of(const address_range& range) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  bool const v4 = range.bits >= 96 && IN6_IS_ADDR_V4MAPPED(reinterpret_cast<const in6_addr*>(range.first.data()));
+  inet_ntop(v4 ? AF_INET : AF_INET6, range.first.data() + (v4 ? 12 : 0), text.data(), text.size());
+  return std::string(text.data()) + '/' + std::to_string(v4 ? range.bits - 96 : range.bits);
+}
+
+void print_limits(YAML::Emitter& out, const settings& s) {
+  out << YAML::Flow << YAML::BeginMap;
+  for (auto const& [model, m] : s.cerebras.limits) {
+    out << YAML::Key << (model == "*" ? "default" : model) << YAML::Value << YAML::Flow << YAML::BeginMap;
+    auto const one = [&](const char* name, const std::optional<std::uint64_t>& limit) {
+      if (limit) out << YAML::Key << name << YAML::Value << *limit;
+    };
+    one("rpm", m.rpm);
+    one("rph", m.rph);
+    one("rpd", m.rpd);
+    one("tpm", m.tpm);
+    one("tph", m.tph);
+    one("tpd", m.tpd);
+    one("total_tpm", m.total_tpm);
+    one("total_tph", m.total_tph);
+    one("total_tpd", m.total_tpd);
+    out << YAML::EndMap;
+  }
+  out << YAML::EndMap;
+}
+
+void print_clients(YAML::Emitter& out, const settings& s) {
+  out << YAML::Flow << YAML::BeginSeq;
+  for (auto const& rule : s.cerebras.clients) {
+    out << YAML::Flow << YAML::BeginMap << YAML::Key << "match" << YAML::Value << YAML::Flow << YAML::BeginMap;
+    if (rule.credential) out << YAML::Key << "credential" << YAML::Value << hidden;
+    if (rule.user) out << YAML::Key << "user" << YAML::Value << *rule.user;
+    if (rule.address) out << YAML::Key << "address" << YAML::Value << text_of(*rule.address);
+    out << YAML::EndMap;
+    if (rule.priority) out << YAML::Key << "priority" << YAML::Value << *rule.priority;
+    out << YAML::Key << "weight" << YAML::Value << rule.weight << YAML::EndMap;
+  }
+  out << YAML::EndSeq;
+}
+
+void print_list(YAML::Emitter& out, const std::vector<std::string>& texts) {
+  out << YAML::Flow << YAML::BeginSeq;
+  for (auto const& t : texts) out << t;
+  out << YAML::EndSeq;
+}
+
+void print_fair_share(YAML::Emitter& out, const settings& s) {
+  auto const& by = s.cerebras.queue.fair_share_by;
+  std::vector<std::string> names;
+  if (by.credential) names.emplace_back("credential");
+  if (by.user) names.emplace_back("user");
+  if (by.address) names.emplace_back("address");
+  if (names.empty()) names.emplace_back("none");
+  print_list(out, names);
+}
+
+void print_value(YAML::Emitter& out, const config_key& key, const settings& s) {
+  if (key.show) {
+    auto const text = key.show(s);
+    out << (text.empty() ? YAML::DoubleQuoted : YAML::Auto) << text;
+  } else if (key.path == "cerebras.limits") {
+    print_limits(out, s);
+  } else if (key.path == "cerebras.clients") {
+    print_clients(out, s);
+  } else if (key.path == "cerebras.queue.fair_share_by") {
+    print_fair_share(out, s);
+  } else if (key.path == "server.auth_tokens") {
+    print_list(out, std::vector<std::string>(s.server.auth_tokens.size(), hidden));
+  } else if (key.path == "server.allowed_origins") {
+    print_list(out, s.server.allowed_origins);
+  }
+}
+
+std::vector<std::string> split(const std::string& path) {
+  std::vector<std::string> parts;
+  for (std::size_t from = 0; from <= path.size();) {
+    auto const dot = std::min(path.find('.', from), path.size());
+    parts.push_back(path.substr(from, dot - from));
+    from = dot + 1;
+  }
+  return parts;
+}
+
+/// The keys below a section, each section once, in the order of the table.
+void print_section(YAML::Emitter& out, const std::string& section, const settings& s) {
+  auto const depth = section.empty() ? 0 : split(section).size();
+  out << YAML::BeginMap;
+  for (auto const& name : children(section)) {
+    auto const path = depth == 0 ? name : section + '.' + name;
+    out << YAML::Key << name << YAML::Value;
+    if (auto const* const key = find_key(path)) {
+      print_value(out, *key, s);
+    } else {
+      print_section(out, path, s);
+    }
+  }
+  out << YAML::EndMap;
+}
+
+}  // namespace
+
+std::string print(const settings& s) {
+  YAML::Emitter out;
+  print_section(out, "", s);
+  return std::string(out.c_str()) + '\n';
+}
+
+std::optional<std::string> assign(settings& s, std::string_view key, std::string_view value) {
+  auto const* const k = find_key(key);
+  if (!k || !k->read) return "there is no such key";
+  auto const bad = k->read(s, value);
+  if (bad) return bad->why + bad->hint;
+  return std::nullopt;
+}
+
+}  // namespace cooldown::config

@@ -1,0 +1,65 @@
+#include "cooldown/net/service_manager.hpp"
+
+#include <cstdlib>
+#include <ctime>
+#include <stdexcept>
+#include <string_view>
+
+#include <sys/socket.h>
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+namespace cooldown::net {
+
+void service_manager::ready(const std::string& status) {
+  sd_notify(0, ("READY=1\nSTATUS=" + status).c_str());
+  std::uint64_t microseconds = 0;
+  if (interval_ == duration::zero() && sd_watchdog_enabled(0, &microseconds) > 0) {
+    interval_ = std::chrono::microseconds(microseconds / 2);
+    feed_watchdog();
+  }
+}
+
+/// MONOTONIC_USEC is what Type=notify-reload wants.
+void service_manager::reloading() const {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1'000'000 + now.tv_nsec / 1000).c_str());
+}
+
+void service_manager::stopping() {
+  sd_notify(0, "STOPPING=1\nSTATUS=Finishing running requests");
+}
+
+void service_manager::feed_watchdog() {
+  sd_notify(0, "WATCHDOG=1");
+  watchdog_.expires_after(interval_);
+  watchdog_.async_wait([this](error_code ec) {
+    if (!ec) feed_watchdog();
+  });
+}
+
+passed_sockets take_passed_sockets() {
+  passed_sockets found;
+  char** names = nullptr;
+  int const n = sd_listen_fds_with_names(1, &names);
+  for (int i = 0; i < n; ++i) {
+    int const fd = SD_LISTEN_FDS_START + i;
+    std::string_view const name = names && names[i] ? names[i] : "";
+    if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+      throw std::runtime_error(
+          fmt::format("socket activation: descriptor {} ('{}') is no listening stream socket", fd, name));
+    auto& slot = name == "admin" || found.proxy >= 0 ? found.admin : found.proxy;
+    if (slot >= 0)
+      throw std::runtime_error("socket activation: expected one socket for clients and at most one named 'admin'");
+    slot = fd;
+  }
+  if (names) {
+    for (char** name = names; *name; ++name) std::free(*name);
+    std::free(static_cast<void*>(names));
+  }
+  return found;
+}
+
+}  // namespace cooldown::net

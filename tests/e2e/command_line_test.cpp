@@ -1,0 +1,268 @@
+// The command line: where the configuration comes from, what stands above it, and the commands beside serving.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "support/proxy.hpp"
+
+using namespace cooldown::testing;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+namespace {
+
+struct result {
+  int status;
+  std::string output;
+};
+
+result run(const std::vector<std::string>& args, const std::vector<std::string>& env = {}) {
+  process p(COOLDOWN_PROXY_PROGRAM, args, env);
+  auto const status = p.wait();
+  return {status, p.output()};
+}
+
+fake_upstream::handler fine() {
+  return [](auto const&, tcp_client& c) { return c.send(ok_response(completion())); };
+}
+
+class CommandLine : public ::testing::Test {
+ protected:
+  temporary_directory directory_;
+  fake_upstream upstream_{fine()};
+  std::string good_ =
+      directory_.file("good.yaml", yaml_of(usual_values("http://127.0.0.1:" + std::to_string(upstream_.port()))));
+};
+
+}  // namespace
+
+TEST_F(CommandLine, PrintConfigPrintsWhatItTakes) {
+  auto const file = directory_.file("all.yaml",
+                                    "server: {port: 0, auth_tokens: [first-token, second-token]}\n"
+                                    "cerebras:\n"
+                                    "  api_key: csk-never-shown\n"
+                                    "  limits: {default: {rpm: 30}, \"odd: model\": {tpd: 1000000}}\n"
+                                    "  clients: [{match: {credential: team-key, address: 10.0.0.0/8}, weight: 2.5}]\n"
+                                    "  queue: {keepalive_after: 20s, fair_share_by: [user]}\n");
+  auto const printed = run({"print-config", "-c", file});
+  ASSERT_EQ(printed.status, 0) << printed.output;
+  for (auto const* secret : {"csk-never-shown", "first-token", "team-key"})
+    EXPECT_THAT(printed.output, Not(HasSubstr(secret)));
+  EXPECT_THAT(printed.output, HasSubstr("keepalive_after: 20s"));
+  EXPECT_THAT(printed.output, HasSubstr("10.0.0.0/8"));
+  // What it prints is a configuration, and prints the same again.
+  auto const again = run({"print-config", "-c", directory_.file("again.yaml", printed.output)});
+  EXPECT_EQ(again.status, 0) << again.output;
+  EXPECT_EQ(again.output.substr(again.output.find('\n')), printed.output.substr(printed.output.find('\n')));
+}
+
+TEST_F(CommandLine, WithoutAFileTheDefaultsHoldAndAreSaid) {
+  auto const printed = run({"print-config"}, {"HOME=" + directory_.path("nobody"), "CEREBRAS_API_KEY=csk-1"});
+  EXPECT_EQ(printed.status, 0);
+  EXPECT_THAT(printed.output, HasSubstr("no configuration file (config.yaml, "));
+  EXPECT_THAT(printed.output, HasSubstr("api_key: \"***\""));
+  EXPECT_THAT(printed.output, HasSubstr("base_url: https://api.cerebras.ai"));
+  EXPECT_THAT(printed.output, HasSubstr("use_headers: true"));
+}
+
+TEST_F(CommandLine, TheFileIsLookedForWhereConfigurationsAre) {
+  auto const home = directory_.path("home");
+  std::filesystem::create_directories(home + "/.config/cooldown-proxy");
+  std::ofstream(home + "/.config/cooldown-proxy/config.yaml") << "server: {port: 4711}\n";
+  EXPECT_THAT(run({"print-config"}, {"HOME=" + home, "XDG_CONFIG_HOME="}).output, HasSubstr("port: 4711"));
+  EXPECT_THAT(run({"print-config"}, {"HOME=/nowhere", "XDG_CONFIG_HOME=" + home + "/.config"}).output,
+              HasSubstr("# configuration: " + home + "/.config/cooldown-proxy/config.yaml"));
+}
+
+TEST_F(CommandLine, OptionsStandAboveTheFile) {
+  auto const r = run({"print-config", "-c", good_, "--listen", "[::1]:4712", "--upstream", "https://llm.example/base",
+                      "--log-level", "debug"});
+  EXPECT_EQ(r.status, 0) << r.output;
+  EXPECT_THAT(r.output, HasSubstr("port: 4712"));
+  EXPECT_THAT(r.output, HasSubstr("base_url: https://llm.example/base"));
+  EXPECT_THAT(r.output, HasSubstr("level: debug"));
+  for (auto const& bad : std::vector<std::vector<std::string>>{
+           {"--listen", "70000"}, {"--upstream", "ftp://x"}, {"--log-level", "loud"}}) {
+    auto const refused = run({"check", "-c", good_, bad[0], bad[1]});
+    EXPECT_EQ(refused.status, 78);
+    EXPECT_THAT(refused.output, HasSubstr(bad[0] + ": must be"));
+  }
+}
+
+TEST_F(CommandLine, CheckSaysOk) {
+  EXPECT_EQ(run({"check", "-c", good_}).output, good_ + ": OK\n");
+}
+
+TEST_F(CommandLine, ExitCodesAreThoseOfSysexits) {
+  EXPECT_EQ(run({"--no-such-option"}).status, 64);
+  EXPECT_EQ(run({"completion", "tcsh"}).status, 64);
+  proxy const first(upstream_);
+  EXPECT_EQ(run({"-c", good_, "--listen", "127.0.0.1:" + std::to_string(first.port())}).status, 69);
+  EXPECT_EQ(run({"status", "--admin", "http://127.0.0.1:" + std::to_string(closed_port())}).status, 69);
+  EXPECT_EQ(run({"status", "--admin", "nonsense"}).status, 64);
+}
+
+TEST_F(CommandLine, StatusShowsWhatTheProxyDoes) {
+  proxy p(upstream_);
+  auto const at = "http://127.0.0.1:" + std::to_string(p.admin_port());
+  EXPECT_THAT(run({"status", "--admin", at}).output, HasSubstr("No request has come yet."));
+  p.fetch(post_request("/v1/chat/completions", chat_body("model-\\u001b[31m", 10), ""));
+  auto const shown = run({"status", "--admin", at});
+  EXPECT_EQ(shown.status, 0);
+  EXPECT_THAT(shown.output, HasSubstr("0 waiting, 0 at the provider, circuit breaker CLOSED"));
+  EXPECT_THAT(shown.output, HasSubstr("200  model-"));
+  EXPECT_THAT(shown.output, Not(HasSubstr("\x1b"))) << "no colours in a pipe, and none that a client chose";
+}
+
+TEST_F(CommandLine, StatusSendsTheTokenOfTheConfiguration) {
+  proxy p(upstream_, {{"admin.token", "secret-token"}});
+  auto const at = "http://127.0.0.1:" + std::to_string(p.admin_port());
+  EXPECT_EQ(run({"status", "--admin", at}, {"HOME=/nowhere"}).status, 69);
+  EXPECT_EQ(run({"status", "--admin", at, "-c", p.config_path()}).status, 0);
+}
+
+TEST_F(CommandLine, RunPointsACommandToAProxyOfItsOwn) {
+  auto const out = directory_.path("out");
+  auto const r = run({"run", "-c", good_, "--", "sh", "-c",
+                      "echo $OPENAI_BASE_URL $CEREBRAS_BASE_URL; "
+                      "curl -s -o " +
+                          out + " -H 'Content-Type: application/json' -d '" + chat_body("m", 10) +
+                          "' \"$OPENAI_BASE_URL/chat/completions\"; exit 7"});
+  EXPECT_EQ(r.status, 7) << r.output;
+  EXPECT_THAT(r.output, ::testing::ContainsRegex("http://127.0.0.1:([0-9]+)/v1 http://127.0.0.1:([0-9]+)\n"));
+  std::ifstream answer(out);
+  EXPECT_THAT(std::string(std::istreambuf_iterator<char>(answer), {}), HasSubstr("chat.completion"));
+  EXPECT_EQ(upstream_.count(), 1U);
+}
+
+TEST_F(CommandLine, RunEndsAsItsCommandDoes) {
+  EXPECT_EQ(run({"run", "-c", good_, "--", "sh", "-c", "kill -9 $$"}).status, 128 + SIGKILL);
+  EXPECT_EQ(run({"run", "-c", good_, "--", "/nowhere/nothing"}).status, 127);
+  EXPECT_EQ(run({"run", "-c", good_, "--", directory_.file("plain", "text")}).status, 126);
+  EXPECT_EQ(run({"run", "-c", good_}).status, 64) << "what shall it run?";
+  process p(COOLDOWN_PROXY_PROGRAM, {"run", "-c", good_, "--", "sh", "-c", "echo up; exec sleep 60"});
+  p.wait_for_line("up");
+  p.signal(SIGTERM);
+  EXPECT_EQ(p.wait(), 128 + SIGTERM) << "the signal is passed on";
+}
+
+TEST_F(CommandLine, CompletionsAndManualAreMadeFromTheOptions) {
+  for (auto const* shell : {"bash", "zsh", "fish"}) {
+    auto const script = run({"completion", shell});
+    EXPECT_EQ(script.status, 0);
+    for (auto const* word : {"print-config", "check-config", "upstream", "watch"})
+      EXPECT_THAT(script.output, HasSubstr(word)) << shell;
+  }
+  auto const script = directory_.file("completion", run({"completion", "bash"}).output);
+  process bash("/bin/bash", {"-c", "source " + script +
+                                       "; COMP_WORDS=(cooldown-proxy st); COMP_CWORD=1; _cooldown_proxy_complete; echo "
+                                       "\"got ${COMPREPLY[*]}\""});
+  EXPECT_EQ(bash.wait(), 0);
+  EXPECT_THAT(bash.output(), HasSubstr("got status\n"));
+  auto const manual = run({"manual"});
+  EXPECT_THAT(manual.output, HasSubstr(".TH COOLDOWN"));
+  EXPECT_THAT(manual.output, HasSubstr("print\\-config"));
+}
+
+TEST_F(CommandLine, TheLogFileIsOpenedAgainAtSigusr1) {
+  auto const file = directory_.path("proxy.log");
+  auto v = usual_values("http://127.0.0.1:" + std::to_string(upstream_.port()));
+  v["logging.file"] = file;
+  process p(COOLDOWN_PROXY_PROGRAM, {"-c", directory_.file("c.yaml", yaml_of(v))});
+  auto const holds = [](const std::string& name, const std::string& text) {
+    std::ifstream in(name);
+    return std::string(std::istreambuf_iterator<char>(in), {}).find(text) != std::string::npos;
+  };
+  ASSERT_TRUE(eventually([&] { return holds(file, "admin on"); }));
+  std::filesystem::rename(file, file + ".1");
+  p.signal(SIGUSR1);
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(file); }));
+  p.signal(SIGTERM);
+  EXPECT_EQ(p.wait(), 0);
+  EXPECT_TRUE(holds(file, "draining"));
+  EXPECT_FALSE(holds(file + ".1", "draining"));
+  v["logging.file"] = "/proc/nowhere/proxy.log";
+  auto const refused = run({"-c", directory_.file("d.yaml", yaml_of(v))});
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.output, HasSubstr("logging.file: "));
+}
+
+namespace {
+
+/// The socket that a service manager gives its services (sd_notify(3)).
+class notify_socket {
+ public:
+  explicit notify_socket(const std::string& path) : fd_(socket(AF_UNIX, SOCK_DGRAM, 0)) {
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    path.copy(at.sun_path, sizeof at.sun_path - 1);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    timeval const limit{.tv_sec = 30, .tv_usec = 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
+  ~notify_socket() { close(fd_); }
+  notify_socket(const notify_socket&) = delete;
+  notify_socket& operator=(const notify_socket&) = delete;
+
+  /// The next message that is not of the watchdog's, or one that is.
+  std::string next(bool watchdog = false) {
+    for (;;) {
+      std::string text(4096, '\0');
+      auto const n = recv(fd_, text.data(), text.size(), 0);
+      if (n <= 0) return "nothing came";
+      text.resize(static_cast<std::size_t>(n));
+      if ((text == "WATCHDOG=1") == watchdog) return text;
+    }
+  }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+TEST_F(CommandLine, AServiceManagerIsToldEveryState) {
+  auto const path = directory_.path("notify");
+  notify_socket manager(path);
+  process p(COOLDOWN_PROXY_PROGRAM, {"-c", good_}, {"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=200000"});
+  EXPECT_THAT(manager.next(), HasSubstr("READY=1\nSTATUS=Listening on http://127.0.0.1:"));
+  EXPECT_EQ(manager.next(true), "WATCHDOG=1");
+  EXPECT_EQ(manager.next(true), "WATCHDOG=1");
+  p.signal(SIGHUP);
+  EXPECT_THAT(manager.next(), HasSubstr("RELOADING=1\nMONOTONIC_USEC="));
+  EXPECT_THAT(manager.next(), HasSubstr("READY=1"));
+  p.signal(SIGTERM);
+  EXPECT_THAT(manager.next(), HasSubstr("STOPPING=1"));
+  EXPECT_EQ(p.wait(), 0);
+}
+
+TEST_F(CommandLine, SocketsOfAServiceManagerAreTaken) {
+  // systemd-socket-activate(1) in a few lines: descriptors 3 and 4, and the variables of sd_listen_fds(3).
+  auto const script = directory_.file("activate.py", R"(
+import os, socket, sys
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print("ports", *[s.getsockname()[1] for s in sockets], flush=True)
+high = [os.dup2(s.fileno(), 50 + i) for i, s in enumerate(sockets)]
+for i, fd in enumerate(high): os.dup2(fd, 3 + i, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2", LISTEN_FDNAMES="clients:admin")
+os.execv(sys.argv[1], sys.argv[1:])
+)");
+  process p("/usr/bin/env", {"python3", script, COOLDOWN_PROXY_PROGRAM, "-c", good_});
+  std::istringstream ports(p.wait_for_line("ports ").substr(6));
+  int clients = 0;
+  int admin = 0;
+  ports >> clients >> admin;
+  p.wait_for_line("listening on http://127.0.0.1:" + std::to_string(clients));
+  EXPECT_EQ(fetch(static_cast<std::uint16_t>(clients), post_request("/v1/chat/completions", chat_body())).status, 200);
+  EXPECT_EQ(fetch(static_cast<std::uint16_t>(admin), get_request("/readyz")).status, 200);
+  p.signal(SIGTERM);
+  EXPECT_EQ(p.wait(), 0);
+}
