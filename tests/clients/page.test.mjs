@@ -1,0 +1,121 @@
+// The live page in a real Chromium: what it shows is what /status says, it is accessible, and nothing of it comes from elsewhere.
+import assert from 'node:assert/strict';
+import { setMaxListeners } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { eventually, startBoth } from './support.mjs';
+
+const timeout = 120_000;
+const installed = createRequire(join(process.env.COOLDOWN_CLIENTS, 'package.json'));
+const chromium = ['/usr/bin/chromium', process.env.CHROMIUM].find((path) => path && existsSync(path));
+
+async function openPage(t, origin, options = {}) {
+  const { chromium: browserType } = installed('playwright-core');
+  const browser = await browserType.launch({ executablePath: chromium, args: ['--no-sandbox', '--disable-gpu'] });
+  t.after(() => browser.close());
+  const page = await (await browser.newContext(options)).newPage();
+  page.problems = [];
+  page.on('pageerror', (e) => page.problems.push(e.message));
+  page.on('console', (m) => m.type() === 'error' && page.problems.push(m.text()));
+  page.on('request', (r) => r.url().startsWith(origin) || page.problems.push(`asked for ${r.url()}`));
+  await page.goto(`${origin}/`);
+  return page;
+}
+
+// Clients that ask again as soon as they are answered, until the test ends.
+function load(t, origin, { clients, models }) {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  t.after(() => controller.abort());
+  for (let i = 0; i < clients; ++i) {
+    (async () => {
+      while (!controller.signal.aborted) {
+        await fetch(`${origin}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify({ model: `model-${i % models}`, user: `u${i % 5}`, max_tokens: 900, messages: [{ role: 'user', content: 'hello' }] }),
+          signal: controller.signal,
+        }).then((r) => r.text()).catch(() => sleep(50));
+      }
+    })();
+  }
+}
+
+const figures = (page) => page.evaluate(() => ({
+  waiting: Number(document.getElementById('queue-length').textContent.replaceAll(',', '')),
+  scopes: [...document.querySelectorAll('#scopes tbody tr')].map((r) => r.cells[0].textContent).sort(),
+  lanes: document.querySelectorAll('#waiting tbody tr').length,
+  recent: document.querySelectorAll('#recent tbody tr').length,
+  updates: Number(document.body.dataset.updates ?? 0),
+}));
+
+const small = ['--any-model', '--model', 'model-0,rpm=100000,tpm=6000', '--speed', '0'];
+
+test('the page shows what /status says, under load', { timeout, skip: !chromium && 'no Chromium' }, async (t) => {
+  const { proxy } = await startBoth(t, small, { cerebras: { tpm_limit: 6000 } });
+  load(t, proxy.origin, { clients: 40, models: 4 });
+  const page = await openPage(t, proxy.admin);
+  await eventually('the queue is shown', async () => (await figures(page)).waiting > 20);
+  // Nobody goes any more: then both can be compared.
+  const status = async () => (await fetch(`${proxy.admin}/status`)).json();
+  for (const s of (await status()).scopes)
+    assert.equal((await fetch(`${proxy.admin}/scopes/pause`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ model: s.model }) })).status, 200);
+  await eventually('all wait', async () => (await status()).queue.length === 40);
+  const { updates } = await figures(page);
+  await eventually('the page is up to date', async () => (await figures(page)).updates > updates + 1);
+  const shown = await figures(page);
+  const told = await status();
+  assert.equal(shown.waiting, told.queue.length);
+  assert.deepEqual(shown.scopes, told.scopes.map((s) => s.model).sort());
+  assert.equal(shown.lanes, 40);
+  assert.equal(shown.recent, told.recent.length);
+  // The buttons work, with the keyboard too.
+  const resume = page.getByRole('button', { name: /^Resume model-1/ });
+  await resume.focus();
+  await page.keyboard.press('Enter');
+  await eventually('it goes on', async () => (await status()).scopes.find((s) => s.model === 'model-1').paused === false);
+  await page.getByRole('button', { name: 'model-2', exact: true }).click();
+  assert.match(await page.locator('#shown-scope').textContent(), /model-2/);
+  assert.ok((await page.locator('#tokens-chart').getAttribute('aria-label')).includes('limit 6,000'));
+  assert.deepEqual(page.problems, []);
+});
+
+for (const [name, options] of Object.entries({
+  light: { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
+  dark: { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
+  phone: { colorScheme: 'light', viewport: { width: 390, height: 844 } },
+})) {
+  test(`the page has no serious accessibility finding: ${name}`, { timeout, skip: !chromium && 'no Chromium' }, async (t) => {
+    const { proxy } = await startBoth(t, small, { cerebras: { tpm_limit: 6000 } });
+    load(t, proxy.origin, { clients: 20, models: 2 });
+    const page = await openPage(t, proxy.admin, options);
+    await eventually('it has data', async () => (await figures(page)).lanes > 5);
+    // The page's own policy lets no text become a script; the debugger may.
+    const session = await page.context().newCDPSession(page);
+    await session.send('Runtime.evaluate', { expression: readFileSync(installed.resolve('axe-core/axe.min.js'), 'utf8') });
+    const { violations } = await page.evaluate(() => globalThis.axe.run());
+    assert.deepEqual(violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id), []);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} pixels too wide`);
+    assert.deepEqual(page.problems, []);
+  });
+}
+
+test('the page works with 50 models and 1,000 waiting, and says so when the proxy has gone', { timeout, skip: !chromium && 'no Chromium' }, async (t) => {
+  const { proxy } = await startBoth(t, ['--any-model', '--model', 'model-0,rpm=100000,tpm=1000', '--speed', '0'], { cerebras: { tpm_limit: 1000 } });
+  load(t, proxy.origin, { clients: 1000, models: 50 });
+  const page = await openPage(t, proxy.admin);
+  await eventually('they wait', async () => (await figures(page)).waiting > 900);
+  const shown = await figures(page);
+  assert.equal(shown.scopes.length, 50);
+  assert.equal(shown.lanes, 200);
+  assert.match(await page.locator('#waiting-more').textContent(), /and \d+ more/);
+  proxy.killed = true;
+  await proxy.kill('SIGKILL');
+  await page.getByText(/Not connected/).waitFor();
+  assert.deepEqual(page.problems.filter((p) => !/ERR_|Failed to load/.test(p)), []);
+});
