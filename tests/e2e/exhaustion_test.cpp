@@ -39,7 +39,8 @@ TEST(Exhaustion, OutOfDescriptorsPausesAcceptingAndRecovers) {
   fake_upstream upstream(fine());
   proxy p(upstream);
   ASSERT_EQ(p.fetch(chat()).status, 200);
-  rlimit const few{p.program().descriptors() + 10, p.program().descriptors() + 10};
+  auto const most = p.program().descriptors() + 10;
+  rlimit const few{most, most};
   ASSERT_EQ(::prlimit(p.program().pid(), RLIMIT_NOFILE, &few, nullptr), 0);
   {
     std::vector<tcp_client> many;
