@@ -187,7 +187,7 @@
 
   // The timeline.
 
-  const FIELDS = ['time', 'released', 'used', 'refused', 'remaining', 'limit', 'queued', 'in_flight'];
+  const FIELDS = ['time', 'released', 'used', 'refused', 'remaining', 'limit', 'reset_in', 'queued', 'in_flight'];
 
   function addPoints(update) {
     let newest = 0;
@@ -222,6 +222,24 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
+  /// Dotted upright lines where the provider's window began anew: the time until its end has grown.
+  function drawResets(u) {
+    const c = series.get(chosen);
+    if (!c) return;
+    u.ctx.save();
+    u.ctx.strokeStyle = color('--soft');
+    u.ctx.setLineDash([2, 4]);
+    c.time.forEach((t, i) => {
+      if (i === 0 || c.reset_in[i - 1] < 0 || c.reset_in[i] <= c.reset_in[i - 1] + 1) return;
+      const x = u.valToPos(t, 'x', true);
+      u.ctx.beginPath();
+      u.ctx.moveTo(x, u.bbox.top);
+      u.ctx.lineTo(x, u.bbox.top + u.bbox.height);
+      u.ctx.stroke();
+    });
+    u.ctx.restore();
+  }
+
   function makeCharts() {
     charts.forEach((c) => c.destroy());
     const ink = color('--soft');
@@ -233,6 +251,7 @@
       cursor: { sync: { key: 'time' } },
       scales: { y: { range: (_, low, high) => [0, Math.max(1, (high || 1) * 1.05)] } },
       axes: [axis, whole],
+      hooks: { draw: [drawResets] },
       series: [{}, ...lines],
     }, [[], ...lines.map(() => [])], node);
     charts = [

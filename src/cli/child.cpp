@@ -24,6 +24,7 @@ child::child(net::asio::io_context& io, const std::vector<std::string>& command,
   }
   auto const pointers = [](const std::vector<std::string>& texts) {
     std::vector<char*> out;
+    out.reserve(texts.size() + 1);
     for (auto const& t : texts) out.push_back(const_cast<char*>(t.c_str()));
     out.push_back(nullptr);
     return out;

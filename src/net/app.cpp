@@ -135,7 +135,7 @@ void app::keep_history() {
 
 void app::sample() {
   auto const now = steady_now();
-  history.sample(limiter.report(now, 0), wall_now());
+  history.sample(limiter.report(now, 0), now, wall_now());
   if (draining || now - last_request_ > observe::history::span) {
     sampling_ = false;
     return;

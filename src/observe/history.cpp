@@ -19,8 +19,8 @@ double seconds_since_1970(wall_time t) {
 
 }  // namespace
 
-void history::sample(const std::vector<scope_report>& scopes, wall_time now) {
-  auto const time = static_cast<std::uint32_t>(seconds_since_1970(now));
+void history::sample(const std::vector<scope_report>& scopes, time_point now, wall_time wall) {
+  auto const time = static_cast<std::uint32_t>(seconds_since_1970(wall));
   latest_ = time;
   for (auto const& s : scopes) {
     auto [found, fresh] = tracks_.try_emplace(key(s.model, s.credential));
@@ -33,12 +33,14 @@ void history::sample(const std::vector<scope_report>& scopes, wall_time now) {
             .refused = static_cast<float>(s.totals.refused - std::min(s.totals.refused, t.before.refused)),
             .remaining = -1,
             .limit = 0,
+            .reset_in = -1,
             .queued = static_cast<std::uint32_t>(s.queued),
             .in_flight = static_cast<std::uint32_t>(s.in_flight)};
     for (auto const& b : s.budgets) {
       if (b.counts != resource::tokens || b.over != window::minute) continue;
       p.remaining = static_cast<float>(b.level);
       p.limit = static_cast<float>(b.limit);
+      if (b.next_reset) p.reset_in = static_cast<float>(std::max(0.0, seconds_of(*b.next_reset - now)));
     }
     if (p.released > 0 || p.queued > 0) t.last_release = time;
     t.before = s.totals;
@@ -71,12 +73,13 @@ void history::record(access_record r, wall_time now) {
 std::string history::json(std::uint32_t after) const {
   json::array scopes;
   for (auto const& [name, t] : tracks_) {
-    auto const from = std::upper_bound(t.points.begin(), t.points.end(), after,
+    auto const end = t.points.end();
+    auto const from = std::upper_bound(t.points.begin(), end, after,
                                        [](std::uint32_t time, const point& p) { return time < p.time; });
-    if (from == t.points.end()) continue;
+    if (from == end) continue;
     auto const column = [&](auto field) {
       json::array values;
-      for (auto i = from; i != t.points.end(); ++i) values.push_back(static_cast<double>((*i).*field));
+      for (auto i = from; i != end; ++i) values.push_back(static_cast<double>((*i).*field));
       return values;
     };
     scopes.push_back(json::object{{"model", http::utf8_text(name.first)},
@@ -87,6 +90,7 @@ std::string history::json(std::uint32_t after) const {
                                   {"refused", column(&point::refused)},
                                   {"remaining", column(&point::remaining)},
                                   {"limit", column(&point::limit)},
+                                  {"reset_in", column(&point::reset_in)},
                                   {"queued", column(&point::queued)},
                                   {"in_flight", column(&point::in_flight)}});
   }

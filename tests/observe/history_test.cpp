@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr time_point start{std::chrono::hours{1}};
+
 wall_time at(int seconds) {
   return wall_time{std::chrono::seconds{1'000'000 + seconds}};
 }
@@ -40,9 +42,9 @@ using ::testing::ElementsAre;
 
 TEST(History, PointsAreDifferences) {
   history h;
-  h.sample({scope("m", 10, 100)}, at(0));
-  h.sample({scope("m", 30, 150)}, at(1));
-  h.sample({scope("m", 30, 150)}, at(2));
+  h.sample({scope("m", 10, 100)}, start, at(0));
+  h.sample({scope("m", 30, 150)}, start, at(1));
+  h.sample({scope("m", 30, 150)}, start, at(2));
   auto const all = scopes_of(h);
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].at("model"), "m");
@@ -54,27 +56,37 @@ TEST(History, PointsAreDifferences) {
   EXPECT_THAT(column(all[0], "remaining"), ElementsAre(400, 400, 400));
 }
 
+TEST(History, TellsWhenTheNextResetIs) {
+  history h;
+  auto s = scope("m", 0, 0);
+  h.sample({s}, start, at(0));
+  s.budgets[0].next_reset = start + 12s;
+  h.sample({s}, start, at(1));
+  h.sample({s}, start + 13s, at(14));
+  EXPECT_THAT(column(scopes_of(h)[0], "reset_in"), ElementsAre(-1, 12, 0));
+}
+
 TEST(History, OnlyWhatIsNewIsTold) {
   history h;
-  for (int i = 0; i < 5; ++i) h.sample({scope("m", 0, 0)}, at(i));
+  for (int i = 0; i < 5; ++i) h.sample({scope("m", 0, 0)}, start, at(i));
   EXPECT_THAT(column(scopes_of(h, h.latest() - 2)[0], "time"), ElementsAre(1'000'003, 1'000'004));
   EXPECT_TRUE(scopes_of(h, h.latest()).empty());
 }
 
 TEST(History, ScopesThatComeAnewCountFromNothing) {
   history h;
-  h.sample({scope("m", 100, 1000)}, at(0));
-  h.sample({scope("m", 3, 30)}, at(1));
+  h.sample({scope("m", 100, 1000)}, start, at(0));
+  h.sample({scope("m", 3, 30)}, start, at(1));
   EXPECT_THAT(column(scopes_of(h)[0], "released"), ElementsAre(100, 3));
 }
 
 TEST(History, IsBoundedInTimeAndInScopes) {
   history h;
-  for (int i = 0; i < 2000; ++i) h.sample({scope("m", 0, 0)}, at(i));
+  for (int i = 0; i < 2000; ++i) h.sample({scope("m", 0, 0)}, start, at(i));
   EXPECT_EQ(column(scopes_of(h)[0], "time").size(), history::most_points);
   std::vector<scope_report> many;
   for (int i = 0; i < 200; ++i) many.push_back(scope("model-" + std::to_string(i), i >= 100 ? 1 : 0, 0));
-  h.sample(many, at(2000));
+  h.sample(many, start, at(2000));
   auto const kept = scopes_of(h);
   EXPECT_EQ(kept.size(), history::most_scopes);
   for (auto const& s : kept) EXPECT_THAT(column(s, "released").back(), 1) << "one that is not in use was kept";
@@ -82,9 +94,9 @@ TEST(History, IsBoundedInTimeAndInScopes) {
 
 TEST(History, AClockThatIsSetBackLeavesNoPointsInTheFuture) {
   history h;
-  h.sample({scope("m", 1, 0)}, at(1000));
-  h.sample({scope("m", 2, 0)}, at(10));
-  h.sample({scope("m", 3, 0)}, at(11));
+  h.sample({scope("m", 1, 0)}, start, at(1000));
+  h.sample({scope("m", 2, 0)}, start, at(10));
+  h.sample({scope("m", 3, 0)}, start, at(11));
   EXPECT_THAT(column(scopes_of(h)[0], "time"), ElementsAre(1'000'010, 1'000'011));
 }
 

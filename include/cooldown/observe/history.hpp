@@ -22,7 +22,7 @@ class history {
   static constexpr std::size_t most_scopes = 64;  // those that were released to last
   static constexpr std::size_t most_recent = 100;
 
-  /// What happened in a scope since the point before, and how it stands. 32 bytes.
+  /// What happened in a scope since the point before, and how it stands. 36 bytes.
   struct point {
     std::uint32_t time = 0;  // seconds since 1970
     float released = 0;      // requests
@@ -30,6 +30,7 @@ class history {
     float refused = 0;       // 429s of the provider
     float remaining = 0;     // tokens of the minute left; negative: not known
     float limit = 0;         // of them; 0: not known
+    float reset_in = -1;     // seconds until they are reset; negative: the provider tells no such time
     std::uint32_t queued = 0;
     std::uint32_t in_flight = 0;
   };
@@ -40,7 +41,7 @@ class history {
     access_record what;
   };
 
-  void sample(const std::vector<scope_report>& scopes, wall_time now);
+  void sample(const std::vector<scope_report>& scopes, time_point now, wall_time wall);
   void record(access_record r, wall_time now);
 
   /// The last requests, oldest first.
