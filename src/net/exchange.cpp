@@ -665,9 +665,11 @@ task<bool> exchange::run() {
       bool const nobody_there = ticket_ && end.kind == what::no_connection && !end.certificate;
       if (nobody_there && trial) continue;
       // Who has queued until the provider went away waits for it, too: until the breaker opens, and then with the rest.
-      if (nobody_there && waited_ > duration::zero() && settings_->cerebras.circuit_breaker.failure_threshold > 0) {
+      bool const has_queued = waited_ > duration::zero() && steady_now() < started_ + max_wait_;
+      if (nobody_there && has_queued && settings_->cerebras.circuit_breaker.failure_threshold > 0) {
         auto const still_here = co_await pause(after_no_connection);
         if (still_here) continue;
+        if (record_.attempts == 0) ticket_->not_sent();
         ++a_.stats.clients_gone;
         co_return false;
       }
