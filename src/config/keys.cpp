@@ -7,6 +7,7 @@
 
 #include "address.hpp"
 #include "collections.hpp"
+#include "print.hpp"
 #include "suggest.hpp"
 
 namespace cooldown::config {
@@ -208,9 +209,11 @@ constexpr choices<tls_version, 2> tls_versions{{{"1.2", tls_version::v1_2}, {"1.
 
 /// A key that holds more than one value.
 config_key collection(std::string path, std::string kind, std::string range, std::string fallback,
-                      bool (*read)(settings&, const yaml_node&, value_reader&)) {
+                      bool (*read)(settings&, const yaml_node&, value_reader&),
+                      void (*print)(YAML::Emitter&, const settings&)) {
   config_key key{std::move(path), std::move(kind), std::move(range), std::move(fallback), {}};
   key.read_node = read;
+  key.print_node = print;
   return key;
 }
 
@@ -226,8 +229,8 @@ std::vector<config_key> make_keys() {
       duration("server.body_timeout", 1ms, 24h, [](settings& s) -> auto& { return s.server.body_timeout; }),
       duration("server.idle_timeout", 1ms, 24h, [](settings& s) -> auto& { return s.server.idle_timeout; }),
       duration("server.drain_timeout", 0ms, 24h, [](settings& s) -> auto& { return s.server.drain_timeout; }),
-      collection("server.auth_tokens", "list", "secrets", "[]", read_auth_tokens),
-      collection("server.allowed_origins", "list", "origins", "[]", read_allowed_origins),
+      collection("server.auth_tokens", "list", "secrets", "[]", read_auth_tokens, print_auth_tokens),
+      collection("server.allowed_origins", "list", "origins", "[]", read_allowed_origins, print_allowed_origins),
       boolean("server.core_dumps", [](settings& s) -> auto& { return s.server.core_dumps; }),
       file_path("server.tls.certificate_file",
                 [](settings& s) -> auto& { return s.server.tls.certificate_file; }),
@@ -240,7 +243,7 @@ std::vector<config_key> make_keys() {
       integer("cerebras.rpm_limit", 1, million * million, [](settings& s) -> auto& { return s.cerebras.rpm_limit; }),
       integer("cerebras.tpm_limit", 1, million * million, [](settings& s) -> auto& { return s.cerebras.tpm_limit; }),
 
-      collection("cerebras.limits", "map", "limits by model", "{}", read_limits),
+      collection("cerebras.limits", "map", "limits by model", "{}", read_limits, print_limits),
 
       boolean("cerebras.rate_limits.use_headers",
               [](settings& s) -> auto& { return s.cerebras.rate_limits.use_headers; }),
@@ -265,9 +268,9 @@ std::vector<config_key> make_keys() {
       integer("cerebras.queue.default_priority", 0, 7,
               [](settings& s) -> auto& { return s.cerebras.queue.default_priority; }),
       collection("cerebras.queue.fair_share_by", "list", "credential, user, address", "[credential, user, address]",
-                 read_fair_share),
+                 read_fair_share, print_fair_share),
 
-      collection("cerebras.clients", "list", "rules", "[]", read_clients),
+      collection("cerebras.clients", "list", "rules", "[]", read_clients, print_clients),
 
       integer("cerebras.retries", 0, 10, [](settings& s) -> auto& { return s.cerebras.retries; }),
 

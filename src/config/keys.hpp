@@ -12,6 +12,10 @@
 #include "scalars.hpp"
 #include "value_reader.hpp"
 
+namespace YAML {
+class Emitter;
+}
+
 namespace cooldown::config {
 
 struct config_key {
@@ -26,6 +30,8 @@ struct config_key {
   bool may_be_empty = false;
   /// Instead of `read`, for what is no single value; false when something in it was refused.
   std::function<bool(settings&, const yaml_node&, value_reader&)> read_node = {};
+  /// Instead of `show`, for the same.
+  std::function<void(YAML::Emitter&, const settings&)> print_node = {};
 };
 
 /// In the order of config.yaml.example.

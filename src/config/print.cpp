@@ -1,3 +1,5 @@
+#include "print.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -20,6 +22,14 @@ std::string text_of(const address_range& range) {
   inet_ntop(v4 ? AF_INET : AF_INET6, range.first.data() + (v4 ? 12 : 0), text.data(), text.size());
   return std::string(text.data()) + '/' + std::to_string(v4 ? range.bits - 96 : range.bits);
 }
+
+void print_list(YAML::Emitter& out, const std::vector<std::string>& texts) {
+  out << YAML::Flow << YAML::BeginSeq;
+  for (auto const& t : texts) out << t;
+  out << YAML::EndSeq;
+}
+
+}  // namespace
 
 void print_limits(YAML::Emitter& out, const settings& s) {
   out << YAML::Flow << YAML::BeginMap;
@@ -56,12 +66,6 @@ void print_clients(YAML::Emitter& out, const settings& s) {
   out << YAML::EndSeq;
 }
 
-void print_list(YAML::Emitter& out, const std::vector<std::string>& texts) {
-  out << YAML::Flow << YAML::BeginSeq;
-  for (auto const& t : texts) out << t;
-  out << YAML::EndSeq;
-}
-
 void print_fair_share(YAML::Emitter& out, const settings& s) {
   auto const& by = s.cerebras.queue.fair_share_by;
   std::vector<std::string> names;
@@ -72,21 +76,23 @@ void print_fair_share(YAML::Emitter& out, const settings& s) {
   print_list(out, names);
 }
 
+void print_auth_tokens(YAML::Emitter& out, const settings& s) {
+  print_list(out, std::vector<std::string>(s.server.auth_tokens.size(), hidden));
+}
+
+void print_allowed_origins(YAML::Emitter& out, const settings& s) {
+  print_list(out, s.server.allowed_origins);
+}
+
+namespace {
+
 void print_value(YAML::Emitter& out, const config_key& key, const settings& s) {
-  if (key.show) {
-    auto const text = key.show(s);
-    out << (text.empty() ? YAML::DoubleQuoted : YAML::Auto) << text;
-  } else if (key.path == "cerebras.limits") {
-    print_limits(out, s);
-  } else if (key.path == "cerebras.clients") {
-    print_clients(out, s);
-  } else if (key.path == "cerebras.queue.fair_share_by") {
-    print_fair_share(out, s);
-  } else if (key.path == "server.auth_tokens") {
-    print_list(out, std::vector<std::string>(s.server.auth_tokens.size(), hidden));
-  } else if (key.path == "server.allowed_origins") {
-    print_list(out, s.server.allowed_origins);
+  if (key.print_node) {
+    key.print_node(out, s);
+    return;
   }
+  auto const text = key.show(s);
+  out << (text.empty() ? YAML::DoubleQuoted : YAML::Auto) << text;
 }
 
 std::vector<std::string> split(const std::string& path) {

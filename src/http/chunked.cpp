@@ -1,6 +1,8 @@
 #include "cooldown/http/chunked.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <optional>
 
 #include "cooldown/core/ascii.hpp"
@@ -31,6 +33,15 @@ bool is_text(char c) {
 }
 
 }  // namespace
+
+std::string encode_chunk(std::string_view data) {
+  std::array<char, 16> digits{};
+  auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), data.size(), 16).ptr;
+  std::string out;
+  out.reserve(data.size() + digits.size() + 4);
+  out.append(digits.data(), end).append("\r\n").append(data).append("\r\n");
+  return out;
+}
 
 chunk_decoder::step chunk_decoder::next(std::string_view input) {
   std::size_t used = 0;

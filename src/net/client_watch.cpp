@@ -72,9 +72,9 @@ struct client_watch::shared {
       self->armed = false;
       if (!self->to || ec == asio::error::operation_aborted) return;
       // Whoever reads sees an end by itself; what it waits for must not be taken off the socket.
-      if (self->tls && self->tls->being_read) return;
+      if (self->tls->being_read) return;
       auto again = tcp_socket::wait_read;
-      switch (self->tls ? peek(*self->tls, again) : peek(self->to->client())) {
+      switch (peek(*self->tls, again)) {
         case peeked::end:
           self->to->fire(interruption::client_gone);
           break;

@@ -9,6 +9,7 @@
 #include "cooldown/core/ascii.hpp"
 #include "cooldown/core/delay_text.hpp"
 #include "cooldown/core/retry.hpp"
+#include "cooldown/http/chunked.hpp"
 #include "cooldown/http/error_fields.hpp"
 #include "cooldown/http/fields.hpp"
 #include "cooldown/net/relay.hpp"
@@ -86,6 +87,7 @@ class exchange {
   task<bool> gave_up_waiting();
   task<bool> refuse_for_breaker();
   task<bool> send_comment(std::string text);
+  task<bool> end_with_event(std::string_view data);
   task<attempt_end> attempt(bool fresh);
   task<bool> pause(duration how_long);
   task<std::optional<bool>> judge_answer();
@@ -193,11 +195,8 @@ task<bool> exchange::refuse(reason why, refusal_details details) {
   record_.status = reply.status;
   if (committed_) {
     auto const body = std::string_view(reply.body).substr(0, reply.body.find_last_not_of('\n') + 1);
-    auto const event = fmt::format("data: {}\n\n", body);
-    auto const framed = fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", event.size(), event);
-    auto const patience = settings_->server.body_timeout;
-    auto const ec = co_await c_.write(framed, patience);
-    co_return !ec && !wants_close();
+    auto const done = co_await end_with_event(body);
+    co_return done;
   }
   append_common_fields(reply.fields);
   bool const close = wants_close();
@@ -371,10 +370,19 @@ task<bool> exchange::send_comment(std::string text) {
     committed_ = true;
     ++a_.stats.responses[200];
   }
-  out += fmt::format("{:x}\r\n{}\r\n", text.size(), text);
+  out += http::encode_chunk(text);
   auto const patience = settings_->server.body_timeout;
   auto const ec = co_await c_.write(out, patience);
   co_return !ec;
+}
+
+/// Ends the event stream that a comment began. True: the client's connection can carry another request.
+task<bool> exchange::end_with_event(std::string_view data) {
+  auto framed = http::encode_chunk(fmt::format("data: {}\n\n", data));
+  framed += http::last_chunk;
+  auto const patience = settings_->server.body_timeout;
+  auto const ec = co_await c_.write(framed, patience);
+  co_return !ec && !wants_close();
 }
 
 /// Sends the request and reads the answer's head.
@@ -484,11 +492,9 @@ task<bool> exchange::answer_with(std::string body) {
     // An event is one line; between JSON's tokens a space does as well.
     std::replace_if(
         body.begin(), body.end(), [](char ch) { return ch == '\n' || ch == '\r'; }, ' ');
-    auto const event = fmt::format("data: {}\n\n", body.substr(0, body.find_last_not_of(' ') + 1));
-    auto const framed = fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", event.size(), event);
-    auto const patience = settings_->server.body_timeout;
-    auto const ec = co_await c_.write(framed, patience);
-    co_return !ec && !wants_close();
+    auto const data = std::string_view(body).substr(0, body.find_last_not_of(' ') + 1);
+    auto const done = co_await end_with_event(data);
+    co_return done;
   }
   ++a_.stats.responses[head_.status];
   bool const keep = !wants_close();

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cooldown/http/chunked.hpp"
 #include "cooldown/http/fields.hpp"
 
 // The files of web/ as they are, put into the program by the assembler.
@@ -48,8 +49,7 @@ std::string event(app& shared, std::uint32_t& shown_until) {
   status.pop_back();  // its line end
   auto const past = shared.history.json(shown_until);
   shown_until = shared.history.latest();
-  auto const text = fmt::format("data: {{\"status\":{},\"history\":{}}}\n\n", status, past);
-  return fmt::format("{:x}\r\n{}\r\n", text.size(), text);
+  return http::encode_chunk(fmt::format("data: {{\"status\":{},\"history\":{}}}\n\n", status, past));
 }
 
 }  // namespace
@@ -101,7 +101,7 @@ task<void> stream_events(client_connection& c) {
   if (c.ctl.why() == interruption::draining) {
     c.ctl.reset();
     auto const patience = c.shared.settings()->server.body_timeout;
-    co_await c.write("0\r\n\r\n", patience);
+    co_await c.write(http::last_chunk, patience);
   }
 }
 

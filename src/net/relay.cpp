@@ -159,7 +159,7 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const h
     }
     buffers.insert(buffers.end(), pieces.begin(), pieces.end());
     if (out == outgoing::chunked) {
-      std::string_view const end = data > 0 ? (last ? "\r\n0\r\n\r\n" : "\r\n") : (last ? "0\r\n\r\n" : "");
+      std::string_view const end = data > 0 ? (last ? "\r\n0\r\n\r\n" : "\r\n") : (last ? http::last_chunk : "");
       if (!end.empty()) buffers.push_back(asio::buffer(end));
     }
     if (!buffers.empty()) {
@@ -178,7 +178,7 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const h
       splitter.ended(ec == asio::error::eof);
       if (splitter.current() == state::broken) co_return relay_end::upstream_cut;
       if (out == outgoing::chunked) {
-        auto const failed = co_await c.write("0\r\n\r\n", patience);
+        auto const failed = co_await c.write(http::last_chunk, patience);
         if (failed) co_return relay_end::client_gone;
       }
       co_return relay_end::complete;

@@ -18,6 +18,11 @@ json::object budget(const scope_report::budget_report& b, time_point now) {
   return o;
 }
 
+/// Adds what holds something back, if anything does.
+void add_held_by(json::object& o, constraint c) {
+  if (c != constraint::none) o["held_by"] = {{"code", name_of(c)}, {"text", text_of(c)}};
+}
+
 json::object waiting(const scope_report::waiting_ticket& t, std::size_t position) {
   return {{"position", position},
           {"client", shown(t.client)},
@@ -49,7 +54,7 @@ json::object ended(const history::recent_request& r) {
                  {"tokens", w.tokens},
                  {"complete", w.complete && !w.gone}};
   if (*w.reason) o["reason"] = w.reason;
-  if (w.held_by != constraint::none) o["held_by"] = {{"code", name_of(w.held_by)}, {"text", text_of(w.held_by)}};
+  add_held_by(o, w.held_by);
   return o;
 }
 
@@ -76,7 +81,7 @@ std::string status_json(const sources& from, time_point now) {
                    {"upstream_refusals", s.totals.refused},
                    {"budgets", std::move(budgets)},
                    {"waiting", std::move(queue)}};
-    if (s.held_by != constraint::none) o["held_by"] = {{"code", name_of(s.held_by)}, {"text", text_of(s.held_by)}};
+    add_held_by(o, s.held_by);
     if (s.tokens.last_update) o["last_headers_seconds_ago"] = seconds_of(now - *s.tokens.last_update);
     scopes.push_back(std::move(o));
   }

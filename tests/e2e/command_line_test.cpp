@@ -19,15 +19,8 @@ using ::testing::Not;
 
 namespace {
 
-struct result {
-  int status;
-  std::string output;
-};
-
-result run(const std::vector<std::string>& args, const std::vector<std::string>& env = {}) {
-  process p(COOLDOWN_PROXY_PROGRAM, args, env);
-  auto const status = p.wait();
-  return {status, p.output()};
+ended_process run(const std::vector<std::string>& args, const std::vector<std::string>& env = {}) {
+  return run_to_end(COOLDOWN_PROXY_PROGRAM, args, env);
 }
 
 fake_upstream::handler fine() {

@@ -90,6 +90,14 @@ TEST(chunked, decodes_bodies) {
   }
 }
 
+TEST(chunked, decodes_what_it_encodes) {
+  for (std::size_t const size : {1U, 15U, 16U, 255U, 70'000U}) {
+    std::string const data(size, 'x');
+    auto const body = encode_chunk(data) + std::string(last_chunk);
+    EXPECT_EQ(decode(body, {body.size()}), (decoded{state::done, data, body.size()})) << size;
+  }
+}
+
 TEST(chunked, waits_for_what_is_missing) {
   std::string const bytes = "3;a=b;c=\"d\\\"e\"\r\nabc\r\n0 ; x\r\nT: v\r\n\r\n";
   for (std::size_t n = 0; n < bytes.size(); ++n) {

@@ -138,6 +138,13 @@ std::size_t process::descriptors() const {
   return n;
 }
 
+ended_process run_to_end(const std::string& program, const std::vector<std::string>& args,
+                         const std::vector<std::string>& env) {
+  process p(program, args, env);
+  auto const status = p.wait();
+  return {status, p.output()};
+}
+
 temporary_directory::temporary_directory() {
   auto pattern = (std::filesystem::temp_directory_path() / "cooldown-test-XXXXXX").string();
   if (!::mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");

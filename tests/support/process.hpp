@@ -64,6 +64,15 @@ class process {
   std::thread reader_;
 };
 
+struct ended_process {
+  int status;  // as process::wait() says it
+  std::string output;
+};
+
+/// Runs a program until it ends by itself.
+ended_process run_to_end(const std::string& program, const std::vector<std::string>& args,
+                         const std::vector<std::string>& env = {});
+
 /// A directory of its own for each test, removed at the end.
 class temporary_directory {
  public:

@@ -4,9 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace cooldown::http {
+
+/// Data, which must not be empty, as one chunk.
+std::string encode_chunk(std::string_view data);
+
+/// The end of a body without trailers.
+constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 /// Feed it bytes as they come; it hands out the data in them. Extensions and trailers are checked, bounded and dropped.
 class chunk_decoder {

@@ -54,8 +54,7 @@ class app {
   /// time.
   void finished(observe::access_record record);
 
-  /// Samples the limiter once a second as long as there was a request within the length of the history.
-  void keep_history();
+  /// No more samples for the history: nothing of it keeps the loop alive.
   void stop_history();
 
   /// A complaint about a provider's headers goes to the log once per text, in a bounded number of texts.
@@ -83,6 +82,8 @@ class app {
  private:
   struct log_flusher;
 
+  /// Samples the limiter once a second as long as there was a request within the length of the history.
+  void keep_history();
   void sample();
   client_rules rules_of(const config::settings& settings) const;
 

@@ -21,7 +21,7 @@ class client_watch {
 
   void arm();
 
-  /// The client goes on in plain text.
+  /// The client goes on in plain text. Before the first arm().
   void drop_tls();
 
  private:

@@ -1,0 +1,18 @@
+// How the keys that hold more than one value are printed; what reads them is in collections.hpp.
+#pragma once
+
+#include "cooldown/config/config.hpp"
+
+namespace YAML {
+class Emitter;
+}
+
+namespace cooldown::config {
+
+void print_limits(YAML::Emitter& out, const settings& s);
+void print_fair_share(YAML::Emitter& out, const settings& s);
+void print_clients(YAML::Emitter& out, const settings& s);
+void print_auth_tokens(YAML::Emitter& out, const settings& s);
+void print_allowed_origins(YAML::Emitter& out, const settings& s);
+
+}  // namespace cooldown::config
