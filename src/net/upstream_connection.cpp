@@ -3,6 +3,9 @@
 #include <array>
 
 #include <boost/asio/write.hpp>
+#include <openssl/ssl.h>
+
+#include "cooldown/net/client_watch.hpp"
 
 namespace cooldown::net {
 
@@ -50,6 +53,20 @@ task<error_code> upstream_connection::read_some(std::size_t most, interrupt& ctl
   auto [ec, n] = co_await plain_->async_read_some(space, tok);
   in.commit(n);
   co_return ec;
+}
+
+bool upstream_connection::quiet() {
+  if (in.size() > 0) return false;
+  if (!secure_) return idle_and_alive(*plain_);
+  // Only reading tells: a peek at the socket sees neither what is decrypted nor what waits in TLS's own buffers. The
+  // socket does not block.
+  char byte = 0;
+  error_code ec;
+  secure_->read_some(asio::buffer(&byte, 1), ec);
+  if (ec != asio::error::would_block) return false;
+  // The beginning of a record, or of a handshake message, is no silence either.
+  auto* const ssl = secure_->native_handle();
+  return SSL_has_pending(ssl) == 0 && SSL_in_init(ssl) == 0 && std::string_view(SSL_rstate_string(ssl)) == "RH";
 }
 
 }  // namespace cooldown::net

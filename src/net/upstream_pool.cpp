@@ -6,8 +6,6 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
-#include "cooldown/net/client_watch.hpp"
-
 namespace cooldown::net {
 namespace {
 
@@ -28,7 +26,7 @@ struct upstream_pool::janitor final : deadline_sweep::entry {
   void expired() override {
     auto const now = steady_now();
     std::erase_if(pool.idle_, [&](const connection_ptr& c) {
-      return now - c->idle_since > pool.settings_.idle_timeout || (!c->tls() && !idle_and_alive(c->socket()));
+      return now - c->idle_since > pool.settings_.idle_timeout || !c->quiet();
     });
     if (!pool.idle_.empty()) set(cleaning_interval);
   }
@@ -60,7 +58,7 @@ void upstream_pool::close_idle() {
 
 void upstream_pool::give_back(connection_ptr c) {
   // Bytes that nobody asked for mean a peer that cannot be trusted with the next request (response desynchronisation).
-  if (c->generation != generation_ || c->in.size() != 0 || idle_.size() >= settings_.max_idle) return;
+  if (c->generation != generation_ || idle_.size() >= settings_.max_idle || !c->quiet()) return;
   c->in.shrink_to_fit();
   c->reused = true;
   c->idle_since = steady_now();
@@ -137,8 +135,7 @@ task<std::variant<upstream_pool::connection_ptr, connect_failure>> upstream_pool
   while (!fresh && !idle_.empty()) {
     auto c = std::move(idle_.back());
     idle_.pop_back();
-    // A TLS peer may have left a session ticket or a close_notify unread: reading would tell, waiting would not.
-    if (idle_and_alive(c->socket())) co_return result(std::move(c));
+    if (c->quiet()) co_return result(std::move(c));
   }
   connect_failure why;
   endpoints addresses;

@@ -153,6 +153,109 @@ TEST(Tls, TruncationAfterACompleteBodyIsNone) {
   }
 }
 
+namespace {
+
+/// The first answer on each connection has something behind it.
+tls_upstream::handler with_something_behind(const tls_upstream::answer& first) {
+  auto const number = std::make_shared<std::atomic<int>>(0);
+  return [=](const std::string&) {
+    if (++*number == 1) return first;
+    return tls_upstream::answer{ok_response("\"its own\"")};
+  };
+}
+
+/// Whatever stood behind the first answer is not seen by the second client.
+void expect_not_used_again(const tls_upstream::answer& first) {
+  authority const ca;
+  for (auto const& request : {chat, get_request("/v1/x"), post_request("/v1/files", "abc")}) {
+    tls_upstream upstream(ca.sign("DNS:localhost"), with_something_behind(first));
+    proxy p(upstream.url(), {{"cerebras.tls.ca_file", ca.file()}});
+    EXPECT_EQ(p.fetch(request).body, "\"first\"");
+    auto const r = p.fetch(request);
+    EXPECT_EQ(r.status, 200) << request;
+    EXPECT_EQ(r.body, "\"its own\"") << request;
+    EXPECT_EQ(upstream.attempts(), 2) << request;
+    EXPECT_EQ(p.metric("cooldown_upstream_failures_total"), 0) << request;
+    EXPECT_EQ(p.metric("cooldown_upstream_retries_total"), 0) << request;
+  }
+}
+
+const std::string poison = ok_response("\"injected\"");
+
+}  // namespace
+
+TEST(Tls, ARecordBehindAnAnswerIsNobodysAnswer) {
+  expect_not_used_again({.bytes = ok_response("\"first\""), .record = poison});
+}
+
+TEST(Tls, APieceOfARecordBehindAnAnswerEndsTheConnection) {
+  std::string const header("\x17\x03\x03\x00\x20", 5);
+  for (std::size_t const size : {1U, 4U, 5U})
+    expect_not_used_again({.bytes = ok_response("\"first\""), .wire = header.substr(0, size)});
+  expect_not_used_again({.bytes = ok_response("\"first\""), .wire = header + "half of it"});
+}
+
+TEST(Tls, AGoodbyeBehindAnAnswerEndsTheConnection) {
+  expect_not_used_again({.bytes = ok_response("\"first\""), .after = ending::goodbye});
+}
+
+TEST(Tls, AnAnswerInARecordLargerThanItEndsTheConnection) {
+  expect_not_used_again({.bytes = ok_response("\"first\"") + poison});
+  // Of these, one read takes the answer and nothing else.
+  for (std::size_t const size : {8192U, 16 * 1024U - 500U}) {
+    auto answer = ok_response("\"first\"", "X-Filler: ");
+    auto const filler = answer.find("X-Filler: ") + 10;
+    answer.insert(filler, std::string(size - answer.size() - 2, 'x') + "\r\n");
+    expect_not_used_again({.bytes = answer + poison});
+  }
+}
+
+TEST(Tls, WhatComesWhileAConnectionRestsEndsIt) {
+  authority const ca;
+  event door;
+  event asked;
+  auto const first = ok_response("\"first\"");
+  auto const wait = [&] { door.wait(); };
+  std::string const half("\x17\x03\x03\x00\x20half of it", 15);
+  std::vector<tls_upstream::answer> const late{{.bytes = first, .record = poison, .wait = wait},
+                                               {.bytes = first, .wire = half, .wait = wait},
+                                               {.bytes = first, .after = ending::goodbye, .wait = wait}};
+  std::atomic<std::size_t> number{0};
+  tls_upstream upstream(ca.sign("DNS:localhost"), [&](const std::string&) {
+    auto const i = number++;
+    asked.set();
+    asked.wait(late.size());
+    return i < late.size() ? late[i] : tls_upstream::answer{ok_response("\"its own\"")};
+  });
+  release_at_end const release(door);
+  proxy p(upstream.url(), {{"cerebras.tls.ca_file", ca.file()}});
+  std::vector<tcp_client> clients;
+  for (std::size_t i = 0; i < late.size(); ++i) {
+    clients.emplace_back(p.port());
+    clients.back().send(chat);
+  }
+  for (auto& c : clients) EXPECT_EQ(read_response(c).body, "\"first\"");
+  ASSERT_TRUE(eventually([&] { return p.metric("cooldown_upstream_connections_idle") == 3; }));
+  door.set();
+  EXPECT_TRUE(eventually([&] { return p.metric("cooldown_upstream_connections_idle") == 0; }, 15s));
+  EXPECT_EQ(p.fetch(chat).body, "\"its own\"");
+  EXPECT_EQ(upstream.attempts(), 4);
+}
+
+TEST(Tls, ASessionTicketDoesNotCostTheConnection) {
+  authority const ca;
+  event door;
+  for (auto const& wait : {std::function<void()>(), std::function<void()>([&] { door.wait(); })}) {
+    tls_upstream::answer first{.bytes = ok_response("\"first\""), .ticket = true, .wait = wait};
+    tls_upstream upstream(ca.sign("DNS:localhost"), with_something_behind(first));
+    proxy p(upstream.url(), {{"cerebras.tls.ca_file", ca.file()}});
+    EXPECT_EQ(p.fetch(chat).body, "\"first\"");
+    door.set();
+    EXPECT_EQ(p.fetch(chat).body, "\"its own\"");
+    EXPECT_EQ(upstream.attempts(), 1);
+  }
+}
+
 TEST(Tls, SilentHandshakeIsGivenUp) {
   event never;
   // It reads until the end of a head, which a handshake does not have.

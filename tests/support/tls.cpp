@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <fcntl.h>
@@ -103,6 +104,23 @@ std::vector<tls_upstream::connection> tls_upstream::connections() const {
   return connections_;
 }
 
+void tls_upstream::send(int fd, void* stream, const answer& a) {
+  auto* const ssl = static_cast<SSL*>(stream);
+  auto const hold_back = [&](int on) { ::setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on); };
+  hold_back(1);
+  SSL_write(ssl, a.bytes.data(), static_cast<int>(a.bytes.size()));
+  if (a.wait) {
+    hold_back(0);
+    a.wait();
+    hold_back(1);
+  }
+  if (!a.record.empty()) SSL_write(ssl, a.record.data(), static_cast<int>(a.record.size()));
+  if (a.ticket && SSL_new_session_ticket(ssl) == 1) SSL_do_handshake(ssl);
+  if (!a.wire.empty()) ::send(fd, a.wire.data(), a.wire.size(), MSG_NOSIGNAL);
+  if (a.after == ending::close_notify || a.after == ending::goodbye) SSL_shutdown(ssl);
+  hold_back(0);
+}
+
 void tls_upstream::serve(int fd) {
   auto* const ssl = SSL_new(context_->ctx);
   SSL_set_fd(ssl, fd);
@@ -126,9 +144,8 @@ void tls_upstream::serve(int fd) {
     ++requests_;
     auto const a = handler_(got.substr(0, end + 4));
     got.erase(0, end + 4 + length);
-    SSL_write(ssl, a.bytes.data(), static_cast<int>(a.bytes.size()));
-    if (a.after == ending::close_notify) SSL_shutdown(ssl);
-    more = a.after == ending::keep_alive;
+    send(fd, ssl, a);
+    more = a.after == ending::keep_alive || a.after == ending::goodbye;
   }
   SSL_free(ssl);
   std::lock_guard const lock(mutex_);

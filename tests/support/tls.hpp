@@ -31,10 +31,16 @@ class authority {
 
 class tls_upstream {
  public:
-  enum class ending { keep_alive, close_notify, truncate };
+  /// `goodbye` is a close_notify on a connection that stays open.
+  enum class ending { keep_alive, close_notify, truncate, goodbye };
   struct answer {
     std::string bytes;
     ending after = ending::keep_alive;
+    // What comes behind the answer, in the same segment unless it waits for something:
+    std::string record = {};               // a further record of data
+    std::string wire = {};                 // bytes that are sent as they are
+    bool ticket = false;                   // a further session ticket
+    std::function<void()> wait = nullptr;  // called between the answer and what comes behind it
   };
   struct connection {
     bool resumed = false;
@@ -56,6 +62,7 @@ class tls_upstream {
  private:
   struct context;
   void serve(int fd);
+  static void send(int fd, void* ssl, const answer& a);
 
   handler handler_;
   std::unique_ptr<context> context_;

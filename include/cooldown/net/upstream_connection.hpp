@@ -28,6 +28,10 @@ class upstream_connection {
   /// ends without close_notify: asio::ssl::error::stream_truncated.
   task<error_code> read_some(std::size_t most, interrupt& ctl);
 
+  /// True if nothing at all waits to be read, at any layer, and the connection stands: the only state in which an idle
+  /// one can be used. What TLS says to itself (session tickets) is taken in passing.
+  bool quiet();
+
   boost::beast::flat_buffer in;
   time_point idle_since{};
   bool reused = false;           // has carried an exchange before the present one
