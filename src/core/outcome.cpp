@@ -33,6 +33,11 @@ constexpr outcome_text table[] = {
      "The quota does not admit this request within the time it may wait.", true},
     {reason::circuit_open, side::upstream, 503, "server_error", "circuit_open",
      "The provider failed several times in a row, so it is left alone for a while.", true},
+    {reason::provider_changed, side::internal, 503, "server_error", "provider_changed",
+     "The proxy was given another provider while this request waited, and did not send it the request's own key. Send "
+     "the "
+     "request again.",
+     true},
     {reason::upstream_unavailable, side::upstream, 503, "server_error", "upstream_unavailable",
      "The provider could not be reached.", true},
     {reason::upstream_tls_error, side::upstream, 502, "server_error", "upstream_tls_error",

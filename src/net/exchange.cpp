@@ -14,6 +14,7 @@
 #include "cooldown/http/fields.hpp"
 #include "cooldown/net/relay.hpp"
 #include "cooldown/net/reply.hpp"
+#include "cooldown/net/upstream_head.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -40,6 +41,7 @@ bool is_own(std::string_view name) {
 struct attempt_end {
   enum class what : std::uint8_t {
     answered,
+    not_for_it,  // another provider than the client's key is for
     no_connection,
     broken,
     unacceptable,
@@ -397,16 +399,19 @@ task<attempt_end> exchange::attempt(bool fresh) {
     co_return end;
   }
   upstream_ = std::move(std::get<upstream_pool::connection_ptr>(got));
+  // The connection is one of the settings of now; until the head is written, nothing that could change them is waited
+  // for.
+  auto const present = a_.settings();
+  if (is_for_another_provider(r_, *present)) {
+    a_.pool.give_back(std::move(upstream_));
+    end.kind = what::not_for_it;
+    co_return end;
+  }
+  auto const head = upstream_head(r_, *present);
   ++record_.attempts;
   ++a_.stats.upstream_attempts;
   end.sent = true;
   auto const sent_at = steady_now();
-  std::string framing;
-  using kind = http::body_framing::kind;
-  if (r_.framing.how != kind::none || r_.method == "POST" || r_.method == "PUT" || r_.method == "PATCH")
-    http::append_field(framing, "Content-Length", std::to_string(r_.body.size()));
-  framing += "\r\n";
-  auto const head = r_.upstream_head + framing;
   c_.ctl.set(settings_->cerebras.timeouts.first_byte);
   auto const failed = co_await upstream_->write(head, r_.body.view(), c_.ctl);
   // An upstream that answers early may close its reading side: its answer is still to be read.
@@ -553,10 +558,7 @@ task<std::optional<bool>> exchange::handle_429() {
 /// Passes the answer on. True: the client's connection can carry another request.
 task<bool> exchange::relay_answer() {
   bool const success = head_.status >= 200 && head_.status < 300;
-  // It will not be sent again.
-  r_.body.clear();
-  r_.share.clear();
-  std::string().swap(r_.upstream_head);
+  r_.sent_for_good();
   if (r_.metered) {
     answer a;
     a.status = head_.status;
@@ -645,6 +647,14 @@ task<bool> exchange::run() {
       if (ticket_ && record_.attempts == 0) ticket_->not_sent();
       ++a_.stats.clients_gone;
       co_return false;
+    }
+    if (end.kind == what::not_for_it) {
+      a_.breaker_pass.abandoned(*std::exchange(allowed_, std::nullopt));
+      if (ticket_ && record_.attempts == 0) ticket_->not_sent();
+      refusal_details details;
+      details.retry_after = std::chrono::seconds{1};
+      auto const done = co_await refuse(reason::provider_changed, std::move(details));
+      co_return done;
     }
     attempt_facts f;
     f.metered = r_.metered;

@@ -11,7 +11,6 @@
 #include "cooldown/http/patience.hpp"
 #include "cooldown/http/priority.hpp"
 #include "cooldown/net/gatekeeper.hpp"
-#include "cooldown/net/upstream_head.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -62,7 +61,15 @@ bool ends_with_path(std::string_view path, std::string_view tail) {
   return path.ends_with(tail);
 }
 
-void take_facts(const http::request_head& head, client_connection& c, const config::settings& settings, request& r) {
+/// An OPTIONS that is to go no further (RFC 9110 §7.6.2).
+bool is_last_hop(const http::request_head& head) {
+  if (head.method != "OPTIONS" || http::is_nominated(head.fields, "max-forwards")) return false;
+  return std::any_of(head.fields.begin(), head.fields.end(),
+                     [](const header_field& f) { return iequals(f.name, "max-forwards") && parse_u64(f.value) == 0U; });
+}
+
+void take_facts(client_connection& c, const config::settings& settings, request& r) {
+  auto const& head = r.head;
   r.id = c.shared.next_request_id++;
   r.method = head.method;
   r.target = head.target;
@@ -94,13 +101,12 @@ void take_facts(const http::request_head& head, client_connection& c, const conf
   r.key = c.shared.credential_of(key_of(authorization));
   // With a key of our own all clients share its quota.
   r.credential = settings.cerebras.api_key.empty() ? c.shared.credential_of(authorization) : 0;
-  write_upstream_head(head, settings, r);
+  r.last_hop = is_last_hop(head);
 }
 
-std::optional<denial> denied_to(const http::request_head& head, const request& r, role serves,
-                                const config::settings& settings) {
-  if (serves == role::admin) return denied_at_admin(head, settings.admin);
-  return r.preflight ? std::nullopt : denied_at_proxy(head, settings);
+std::optional<denial> denied_to(const request& r, role serves, const config::settings& settings) {
+  if (serves == role::admin) return denied_at_admin(r.head, settings.admin);
+  return r.preflight ? std::nullopt : denied_at_proxy(r.head, settings);
 }
 
 }  // namespace
@@ -133,13 +139,13 @@ task<intake_result> read_head(client_connection& c, request& r) {
     if (nothing_yet) c.ctl.set(settings->server.header_timeout);
   }
   c.ctl.clear();
-  http::request_head head;
-  auto const size = scanner.size();
-  if (auto const e = http::parse_request_head(view_of(c.in).substr(0, size), head))
+  r.read_under = settings;
+  r.head_bytes = view_of(c.in).substr(0, scanner.size());
+  if (auto const e = http::parse_request_head(r.head_bytes, r.head))
     co_return refuse(c.shared, reason::bad_request, e->reason, e->status);
-  take_facts(head, c, *settings, r);
-  if (auto const denied = denied_to(head, r, c.serves, *settings)) co_return refuse(c.shared, *denied);
-  c.in.consume(size);
+  take_facts(c, *settings, r);
+  if (auto const denied = denied_to(r, c.serves, *settings)) co_return refuse(c.shared, *denied);
+  c.in.consume(r.head_bytes.size());
   if (r.framing.how == http::body_framing::kind::length && r.framing.length > settings->server.max_body_size)
     co_return refuse(c.shared, reason::body_too_large, "");
   co_return intake_result{what::ready, {}};

@@ -86,7 +86,7 @@ task<error_code> send(client_connection& c, const request* r, const local_reply&
     http::append_field(head, "Connection", "keep-alive");
   }
   head += "\r\n";
-  if (!r || !r->head()) head += reply.body;
+  if (!r || !r->is_head()) head += reply.body;
   ++c.shared.stats.responses[reply.status];
   auto const patience = c.shared.settings()->server.body_timeout;
   auto const ec = co_await c.write(head, patience);

@@ -1,5 +1,7 @@
 #include "cooldown/net/upstream_head.hpp"
 
+#include <algorithm>
+
 #include "cooldown/core/ascii.hpp"
 #include "cooldown/http/fields.hpp"
 
@@ -7,6 +9,20 @@ namespace cooldown::net {
 namespace {
 
 constexpr const char* via = "1.1 cooldown-proxy";
+constexpr std::size_t room_for_our_fields = 256;
+
+constexpr std::string_view credential_names[] = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"};
+
+bool is_credential(std::string_view name) {
+  return std::any_of(std::begin(credential_names), std::end(credential_names),
+                     [&](std::string_view n) { return iequals(n, name); });
+}
+
+/// Whether the key that goes to the provider is ours. Then the client's Authorization was for us, and it remains so
+/// when a reload takes our key away.
+bool is_own_key(const request& r, const config::settings& settings) {
+  return !settings.cerebras.api_key.empty() || !r.read_under->cerebras.api_key.empty();
+}
 
 /// Fields of the client's that do not go on: hop-by-hop ones, framing, and those we write ourselves.
 bool dropped(std::string_view name, bool own_key, bool metered) {
@@ -17,16 +33,18 @@ bool dropped(std::string_view name, bool own_key, bool metered) {
 
 }  // namespace
 
-void write_upstream_head(const http::request_head& head, const config::settings& settings, request& r) {
+std::string upstream_head(const request& r, const config::settings& settings) {
+  auto const& head = r.head;
   auto const& origin = settings.cerebras.base_url;
-  auto& out = r.upstream_head;
-  out.clear();
+  std::string out;
+  out.reserve(r.head_bytes.size() + room_for_our_fields);
   out.append(head.method).append(" ");
   if (head.target != "*") out.append(origin.prefix);
   out.append(head.target).append(" HTTP/1.1\r\n");
   http::append_field(out, "Host", origin.authority());
-  bool const own_key = !settings.cerebras.api_key.empty();
-  if (own_key) http::append_field(out, "Authorization", "Bearer " + settings.cerebras.api_key);
+  bool const own_key = is_own_key(r, settings);
+  if (!settings.cerebras.api_key.empty())
+    http::append_field(out, "Authorization", "Bearer " + settings.cerebras.api_key);
   // The usage at the end of an answer must be readable (docs/decisions/006).
   if (r.metered) http::append_field(out, "Accept-Encoding", "identity");
   http::nominations const nominated(head.fields);
@@ -34,13 +52,25 @@ void write_upstream_head(const http::request_head& head, const config::settings&
     if (dropped(f.name, own_key, r.metered) || nominated.contains(f.name)) continue;
     if (r.method == "OPTIONS" && iequals(f.name, "max-forwards")) {
       auto const hops = parse_u64(f.value);
-      r.last_hop = r.last_hop || hops == 0U;
-      http::append_field(out, f.name, std::to_string(hops.value_or(1) - (hops == 0U ? 0U : 1U)));
+      http::append_field(out, f.name, hops.value_or(1) - (hops == 0U ? 0U : 1U));
       continue;
     }
     http::append_field(out, f.name, f.value);
   }
   http::append_field(out, "Via", via);
+  bool const has_body = r.framing.how != http::body_framing::kind::none;
+  if (has_body || r.method == "POST" || r.method == "PUT" || r.method == "PATCH")
+    http::append_field(out, "Content-Length", r.body.size());
+  out += "\r\n";
+  return out;
+}
+
+bool is_for_another_provider(const request& r, const config::settings& settings) {
+  auto const& then = r.read_under->cerebras.base_url;
+  auto const& now = settings.cerebras.base_url;
+  if (then.tls == now.tls && then.host == now.host && then.port == now.port) return false;
+  return !is_own_key(r, settings) && std::any_of(r.head.fields.begin(), r.head.fields.end(),
+                                                 [](const header_field& f) { return is_credential(f.name); });
 }
 
 }  // namespace cooldown::net

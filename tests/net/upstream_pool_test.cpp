@@ -1,6 +1,11 @@
 // Which address a connection goes to: each in turn, what worked last first, and asked for again after a failure.
 #include "cooldown/net/upstream_pool.hpp"
 
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <dlfcn.h>
@@ -14,7 +19,23 @@ using namespace std::chrono_literals;
 namespace {
 
 std::vector<std::string> addresses;  // of "provider.test"
-int lookups = 0;
+std::atomic<int> lookups = 0;
+
+/// While it is closed, a look-up does not end.
+struct gate {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool open = true;
+  void set(bool now) {
+    std::lock_guard const lock(mutex);
+    open = now;
+    changed.notify_all();
+  }
+  void pass() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return open; });
+  }
+} gate_of_lookups;
 
 }  // namespace
 
@@ -24,6 +45,7 @@ extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo
   static auto const real = reinterpret_cast<function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
   if (!host || std::string(host) != "provider.test") return real(host, service, hints, out);
   ++lookups;
+  gate_of_lookups.pass();
   if (addresses.empty()) return EAI_NONAME;
   addrinfo** end = out;
   for (auto const& a : addresses) {
@@ -60,13 +82,23 @@ struct UpstreamPool : ::testing::Test {
     auto got = co_await pool.acquire(ctl, true);
     out = std::move(got);
   }
-  /// The address of a new connection; empty if there is none.
-  std::string connect(upstream_pool& pool) {
-    std::optional<acquired> got;
-    asio::co_spawn(io, ask(pool, ctl, got), asio::detached);
+  void run_until(const std::function<bool()>& so) {
     io.restart();
     auto const end = steady_now() + 10s;
-    while (!got && steady_now() < end) io.run_one_for(100ms);
+    while (!so() && steady_now() < end) io.run_one_for(100ms);
+  }
+  /// The address of a new connection; empty if there is none. `meanwhile` is called once a look-up has begun.
+  std::string connect(upstream_pool& pool, const std::function<void()>& meanwhile = nullptr) {
+    std::optional<acquired> got;
+    auto const before = lookups.load();
+    gate_of_lookups.set(!meanwhile);
+    asio::co_spawn(io, ask(pool, ctl, got), asio::detached);
+    if (meanwhile) {
+      run_until([&] { return lookups > before; });
+      meanwhile();
+      gate_of_lookups.set(true);
+    }
+    run_until([&] { return got.has_value(); });
     ctl.reset();
     if (!got) ADD_FAILURE() << "no answer";
     auto* const c = got ? std::get_if<upstream_pool::connection_ptr>(&*got) : nullptr;
@@ -107,4 +139,55 @@ TEST_F(UpstreamPool, ANameWithoutAddressesIsAFailure) {
   addresses = {"127.0.0.2"};
   auto const there = listen("127.0.0.2");
   EXPECT_EQ(connect(pool), "127.0.0.2");
+}
+
+TEST_F(UpstreamPool, AReloadDuringALookUpLeavesNothingOfTheOldProviderBehind) {
+  addresses = {"127.0.0.2"};
+  auto const old = listen("127.0.0.2");
+  auto const present = listen("127.0.0.3");
+  upstream_pool pool(io, sweep, settings());
+  auto changed = settings();
+  changed.origin.host = "127.0.0.3";
+  EXPECT_EQ(connect(pool, [&] { pool.configure(changed); }), "127.0.0.3") << "of the settings of now";
+  EXPECT_EQ(connect(pool), "127.0.0.3");
+}
+
+TEST_F(UpstreamPool, AReloadBetweenTwoNamesAsksForTheNewOne) {
+  addresses = {"127.0.0.2"};
+  auto const old = listen("127.0.0.2");
+  auto const present = listen("127.0.0.1");
+  upstream_pool pool(io, sweep, settings());
+  auto changed = settings();
+  changed.origin.host = "localhost";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(connect(pool, [&] { pool.configure(changed); }), "127.0.0.1");
+    EXPECT_EQ(connect(pool), "127.0.0.1");
+    pool.configure(settings());
+  }
+}
+
+TEST_F(UpstreamPool, AFailureOfTheOldProviderIsNoneOfTheNewOne) {
+  addresses = {};
+  auto const present = listen("127.0.0.3");
+  upstream_pool pool(io, sweep, settings());
+  auto changed = settings();
+  changed.origin.host = "127.0.0.3";
+  EXPECT_EQ(connect(pool, [&] { pool.configure(changed); }), "127.0.0.3");
+}
+
+TEST_F(UpstreamPool, AConnectionMadeForTheOldProviderIsNotKept) {
+  addresses = {"127.0.0.2"};
+  auto const old = listen("127.0.0.2");
+  upstream_pool pool(io, sweep, settings());
+  std::optional<acquired> got;
+  asio::co_spawn(io, ask(pool, ctl, got), asio::detached);
+  run_until([&] { return got.has_value(); });
+  auto changed = settings();
+  changed.connect_timeout = 3s;
+  pool.configure(changed);
+  pool.give_back(std::move(std::get<upstream_pool::connection_ptr>(*got)));
+  EXPECT_EQ(pool.idle(), 1U) << "the same provider, other settings";
+  changed.origin.host = "127.0.0.3";
+  pool.configure(changed);
+  EXPECT_EQ(pool.idle(), 0U);
 }

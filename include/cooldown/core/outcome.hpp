@@ -22,6 +22,7 @@ enum class reason : std::uint8_t {
   queue_full,
   queue_timeout,  // would have to wait, or has waited, longer than it may
   circuit_open,
+  provider_changed,         // by a reload, and the client's own key is for the one before
   upstream_unavailable,     // no connection, or it broke before an answer
   upstream_tls_error,       // the certificate is not acceptable
   upstream_protocol_error,  // an answer that is not acceptable HTTP

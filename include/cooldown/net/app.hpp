@@ -31,8 +31,8 @@ class app {
   app(asio::io_context& context, const config::settings& settings, observe::log& log_to);
   ~app();
 
-  /// Takes over new settings; exchanges in progress end under the old ones. Throws and changes nothing when they cannot
-  /// be used.
+  /// Takes over new settings. What has been sent ends under the old ones; each attempt goes to the provider of now with
+  /// its key. Throws and changes nothing when they cannot be used.
   void reconfigure(const config::settings& settings);
 
   /// The settings of now. Sessions take a copy of the pointer for each exchange.

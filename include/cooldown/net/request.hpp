@@ -1,4 +1,4 @@
-// A request as the session has read and judged it: nothing in it points into the connection's buffer any more.
+// A request as the session has read and judged it: nothing in it points into the connection's buffer.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,10 @@
 
 #include "cooldown/core/time.hpp"
 #include "cooldown/http/head.hpp"
+
+namespace cooldown::config {
+struct settings;
+}
 
 namespace cooldown::net {
 
@@ -59,6 +63,9 @@ struct request {
   explicit request(std::size_t& all_bodies) : share(all_bodies) {}
 
   std::uint64_t id = 0;
+  std::string head_bytes;   // as they came
+  http::request_head head;  // points into them
+  std::shared_ptr<const config::settings> read_under;
   std::string method;
   std::string target;  // origin form
   bool http11 = true;
@@ -80,13 +87,20 @@ struct request {
   bool wants_open_metrics = false;  // Accept names application/openmetrics-text
   bool preflight = false;           // of a page that may ask: answered here
 
-  std::string cors;           // field lines for its answer, whatever that is
-  std::string upstream_head;  // request line and fields for the upstream, but for the framing and the empty line
+  std::string cors;  // field lines for its answer, whatever that is
   body_buffer body;
   body_share share;
 
   std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
-  bool head() const { return method == "HEAD"; }
+  bool is_head() const { return method == "HEAD"; }
+
+  /// What is kept in order to send it (again) is not needed any more.
+  void sent_for_good() {
+    body.clear();
+    share.clear();
+    head = {};
+    std::string().swap(head_bytes);
+  }
 };
 
 }  // namespace cooldown::net

@@ -15,8 +15,10 @@ namespace cooldown::net {
 /// Bytes both ways. After any error it is only good for destruction. `in` keeps what was read and not yet consumed.
 class upstream_connection {
  public:
-  explicit upstream_connection(tcp_socket socket) : plain_(std::move(socket)) {}
-  upstream_connection(tcp_socket socket, asio::ssl::context& tls) : secure_(std::in_place, std::move(socket), tls) {}
+  upstream_connection(std::shared_ptr<const void> made_for, tcp_socket socket)
+      : made_for_(std::move(made_for)), plain_(std::move(socket)) {}
+  upstream_connection(std::shared_ptr<const void> made_for, tcp_socket socket, asio::ssl::context& tls)
+      : made_for_(std::move(made_for)), secure_(std::in_place, std::move(socket), tls) {}
 
   tcp_socket& socket() { return secure_ ? secure_->next_layer() : *plain_; }
   asio::ssl::stream<tcp_socket>* tls() { return secure_ ? &*secure_ : nullptr; }
@@ -34,15 +36,14 @@ class upstream_connection {
 
   boost::beast::flat_buffer in;
   time_point idle_since{};
-  bool reused = false;           // has carried an exchange before the present one
-  bool broken = false;           // only good for what was already received
-  std::uint64_t generation = 0;  // of the pool's settings it was made under
+  bool reused = false;  // has carried an exchange before the present one
+  bool broken = false;  // only good for what was already received
 
-  /// The TLS context must outlive the stream.
-  void keep_alive_context(std::shared_ptr<void> context) { context_ = std::move(context); }
+  /// Whom it was made for: what holds the TLS context, which must outlive the stream.
+  const std::shared_ptr<const void>& made_for() const { return made_for_; }
 
  private:
-  std::shared_ptr<void> context_;
+  std::shared_ptr<const void> made_for_;
   std::optional<tcp_socket> plain_;
   std::optional<asio::ssl::stream<tcp_socket>> secure_;
 };

@@ -1,12 +1,18 @@
 // The head that the provider gets, made from a client's.
 #pragma once
 
+#include <string>
+
 #include "cooldown/config/config.hpp"
 #include "cooldown/net/request.hpp"
 
 namespace cooldown::net {
 
-/// Writes it into `r`, rebuilt from parsed values: nothing of the client's framing gets to the provider.
-void write_upstream_head(const http::request_head& head, const config::settings& settings, request& r);
+/// The whole head for the provider that the settings name, rebuilt from parsed values: nothing of the client's framing
+/// gets there. Made for each attempt, since a reload may have changed the provider or its key.
+std::string upstream_head(const request& r, const config::settings& settings);
+
+/// True if the request carries a key of its client's that was sent for another provider than that of the settings.
+bool is_for_another_provider(const request& r, const config::settings& settings);
 
 }  // namespace cooldown::net

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -39,7 +40,9 @@ class upstream_pool {
   /// constructor, and then nothing has changed.
   void configure(const pool_settings& settings);
 
-  /// A sound connection: an idle one (newest first), unless `fresh`, or a new one to the first address that answers.
+  /// A sound connection: an idle one (newest first), unless `fresh`, or a new one to the first address that answers. It
+  /// is made for the settings in force when this returns, whatever a reload changed meanwhile: a head that is written
+  /// under them, without waiting for anything in between, goes where it belongs.
   task<std::variant<connection_ptr, connect_failure>> acquire(interrupt& ctl, bool fresh);
 
   /// Gives a connection back after a complete exchange with keep-alive. Anything else: just destroy it.
@@ -54,16 +57,25 @@ class upstream_pool {
   using resolver = asio::ip::basic_resolver<asio::ip::tcp, executor>;
   using endpoints = std::vector<asio::ip::tcp::endpoint>;
 
-  task<error_code> resolve(interrupt& ctl, endpoints& out);
-  task<error_code> connect_one(asio::ip::tcp::endpoint to, interrupt& ctl, connection_ptr& out, connect_failure& why);
+  /// What a reload exchanges as a whole. Whoever is connecting goes on with the one it began with, and what it learns
+  /// of addresses stays there.
+  struct provider {
+    explicit provider(const pool_settings& s);
+    pool_settings settings;
+    std::optional<tls_client> tls;
+    endpoints resolved;
+    time_point resolved_at{};
+  };
+  using provider_ptr = std::shared_ptr<provider>;
+
+  task<error_code> resolve(provider& of, interrupt& ctl, endpoints& out);
+  task<error_code> connect_one(provider_ptr of, asio::ip::tcp::endpoint to, interrupt& ctl, connection_ptr& out,
+                               connect_failure& why);
+  task<connection_ptr> connect(provider_ptr of, interrupt& ctl, connect_failure& why);
 
   asio::io_context& io_;
-  pool_settings settings_;
-  std::shared_ptr<tls_client> tls_;
-  std::uint64_t generation_ = 0;      // of the settings: a connection of an older one is not kept
+  provider_ptr now_;
   std::vector<connection_ptr> idle_;  // oldest first
-  endpoints resolved_;
-  time_point resolved_at_{};
   std::uint64_t opened_ = 0;
   std::unique_ptr<janitor> janitor_;
 };
