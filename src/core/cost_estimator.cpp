@@ -13,6 +13,8 @@ constexpr double quantile = 0.9;
 constexpr double learning_rate = 0.05;      // of the ratio, per observation
 constexpr double least_input = 0.6;         // of our guess of an input, at least so much is charged if any of it is
 constexpr double clearly_less = 0.9;        // a charge below this share of the maximum asked for: there is a cap
+constexpr double least_telling = 1'024;     // what is charged for a smaller maximum tells nothing of larger ones
+constexpr double same_cap = 0.1;            // two charges this near to each other, as a share, show one cap
 constexpr std::uint64_t enough_chars = 64;  // below, the overhead drowns the ratio
 
 }  // namespace
@@ -60,12 +62,22 @@ bool cost_estimator::observe_charge(const request_size& size, double charge) {
   auto const default_before = default_output_;
   if (!size.max_output_tokens) {
     default_output_ = most;
-  } else if (most < clearly_less * static_cast<double>(*size.max_output_tokens)) {
-    output_cap_ = most;
+  } else if (auto const maximum = static_cast<double>(*size.max_output_tokens); charge < clearly_less * maximum) {
+    observe_cap(maximum, charge, most);
   } else if (output_cap_ && charge - input > *output_cap_ + overhead_tokens) {
     output_cap_.reset();
+    suspected_cap_.reset();
   }
   return output_cap_ != cap_before || default_output_ != default_before;
+}
+
+/// Less than the maximum was charged. A charge that reaches it proves nothing: the input may have been free.
+void cost_estimator::observe_cap(double maximum, double charge, double most) {
+  if (maximum < least_telling) return;
+  bool const agrees = suspected_cap_ && std::abs(most - *suspected_cap_) <= same_cap * std::max(most, *suspected_cap_);
+  // Below what accounts have been seen to charge, it may have been something else, once.
+  if (charge >= highest_default || agrees) output_cap_ = most;
+  suspected_cap_ = most;
 }
 
 void cost_estimator::observe_refusal(const request_size& size) {

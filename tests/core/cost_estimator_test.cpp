@@ -79,6 +79,47 @@ TEST(CostEstimator, LearnsThatALargeMaximumIsCharged16384) {
   EXPECT_NEAR(e.estimate(size(40, 60'000), true), 60'020, 1);
 }
 
+TEST(CostEstimator, AChargeThatReachesTheMaximumProvesNoCap) {
+  // Accounts charge small inputs nothing, and what a chat template adds is our guess: the charge is the maximum alone.
+  struct row {
+    std::uint64_t chars, maximum;
+    double charge;
+  };
+  row const rows[] = {{5, 5, 5},
+                      {5, 50, 50},
+                      {2'000, 1'000, 1'000},
+                      {2'200, 500, 500},
+                      {3'300, 1'100, 1'100},
+                      {8'000, 2'000, 4'000},
+                      {40'000, 8'000, 8'000},
+                      {100, 16'000, 16'000}};
+  for (auto const& r : rows) {
+    cost_estimator e;
+    for (int i = 0; i < 3; ++i) e.observe_charge(size(r.chars, r.maximum), r.charge);
+    EXPECT_GE(e.estimate(size(20, 8'000), true), 8'000) << "after a maximum of " << r.maximum;
+  }
+}
+
+TEST(CostEstimator, ASmallMaximumTellsNothingOfLargerOnes) {
+  cost_estimator e;
+  // Whatever the account charges for those, and however often.
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(e.observe_charge(size(100, 1'000), 300));
+  EXPECT_GE(e.estimate(size(20, 8'000), true), 8'000);
+}
+
+TEST(CostEstimator, ACapBelowWhatAccountsAreKnownToChargeIsBelievedWhenSeenTwice) {
+  cost_estimator e;
+  EXPECT_FALSE(e.observe_charge(size(40, 30'000), 4'000));
+  EXPECT_GE(e.estimate(size(40, 30'000), true), 30'000);
+  EXPECT_FALSE(e.observe_charge(size(40, 30'000), 6'000)) << "another one: neither is a cap";
+  EXPECT_TRUE(e.observe_charge(size(40, 20'000), 6'010));
+  EXPECT_NEAR(e.estimate(size(40, 30'000), true), 6'020, 30);
+  // What is charged beyond it shows that there is none, and then one observation does not bring it back.
+  EXPECT_TRUE(e.observe_charge(size(40, 30'000), 30'000));
+  EXPECT_FALSE(e.observe_charge(size(40, 30'000), 6'000));
+  EXPECT_GE(e.estimate(size(40, 30'000), true), 30'000);
+}
+
 TEST(CostEstimator, FollowsTheShareThatIsReallyUsed) {
   cost_estimator e;
   EXPECT_EQ(e.use_share(), 1);

@@ -48,10 +48,12 @@ class cost_estimator {
 
  private:
   double output_tokens(const request_size& size, bool careful) const;
+  void observe_cap(double maximum, double charge, double most);
 
   double tokens_per_char_ = 0.3;          // between English prose (0.25) and code (0.35)
   std::optional<double> default_output_;  // charged for a missing maximum
   std::optional<double> output_cap_;      // the provider charges no more than this for any maximum
+  std::optional<double> suspected_cap_;   // the last charge that looked like one
   double use_share_ = 1;
   std::uint64_t uses_ = 0;
   std::uint64_t observations_ = 0;
