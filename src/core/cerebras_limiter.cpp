@@ -168,8 +168,6 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   auto const why = classify_refusal(a.error, a.headers, wall);
   s.limits.observe(t.reservation, snapshot, false, now);
   bool again = why.what != refusal::kind::incurable;
-  for (auto const& f : a.headers)
-    if (iequals(f.name, "x-should-retry") && f.value == "false") again = false;
   if (why.what == refusal::kind::load && ++t.load_refusals > settings_.load_retries) again = false;
   if (!again) {
     s.limits.cancel(t.reservation, now);

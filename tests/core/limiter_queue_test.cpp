@@ -278,6 +278,16 @@ TEST_F(CerebrasLimiterQueue, IncurableRefusalsPassAtOnce) {
   EXPECT_EQ(refuse(send(100), start, "token_quota_exceeded", {{"x-should-retry", "false"}}).what, verdict::pass);
 }
 
+TEST_F(CerebrasLimiterQueue, LoadWaitsWhateverTheProviderThinksOfRetrying) {
+  know(60'000);
+  auto const id = send(100);
+  EXPECT_EQ(refuse(id, start, "queue_exceeded", {{"x-should-retry", "false"}}).what, verdict::queue_again);
+  EXPECT_EQ(released(start + 10s), (std::vector<ticket_id>{id}));
+  limiter.observe(id, {.status = 200, .headers = {}, .error = {}}, start + 11s, wall);
+  // Where nothing says that it is load, the header decides.
+  EXPECT_EQ(refuse(send(100, start + 11s), start + 12s, "", {{"x-should-retry", "false"}}).what, verdict::pass);
+}
+
 TEST_F(CerebrasLimiterQueue, ARefusalBeyondPatiencePassesOn) {
   auto facts = costing(1000);
   facts.max_wait = 5s;

@@ -13,7 +13,7 @@ struct refusal {
   enum class kind : std::uint8_t {
     quota,      // a limit is used up: waiting cures it
     load,       // the provider is busy: a short pause cures it
-    incurable,  // payment, spending limits: pass it on at once
+    incurable,  // payment, spending limits, x-should-retry: false unless for load: pass it on at once
   };
   kind what = kind::quota;
   std::optional<resource> counts;  // which limit, where the provider says so
@@ -29,8 +29,9 @@ struct error_fields {
   std::string_view code;
 };
 
-/// Classifies a 429 by its body and fields. Unknown ones count as quota when they say when to retry or show an
-/// exhausted budget; otherwise as load: a short pause is the least harm.
+/// Classifies a 429: by its code, then its type, then by a limit that its text names. A text alone decides only where
+/// nothing names a limit, a time to retry or an exhausted budget. What is still unknown counts as load: a short pause
+/// is the least harm.
 refusal classify_refusal(const error_fields& body, header_view headers, wall_time now);
 
 /// retry-after-ms, else Retry-After in seconds or as a date.
