@@ -66,20 +66,24 @@ void cerebras_limiter::evict_one() {
   scopes_.erase(oldest);
 }
 
-/// Lowers a cost above the whole limit where it is only a guess: a missing maximum, or a large one that accounts have
-/// been seen to charge 16,384 for. The provider's refusal settles the second question for the scope.
+/// Lowers a cost above the whole limit where it is only a guess: a missing maximum, a large one that accounts have been
+/// seen to charge 16,384 for, or an input of which only the characters are known. False: even the least that it may
+/// cost is above the limit.
 bool cerebras_limiter::fit(ticket& t, double limit) {
+  t.too_large = ticket::doubt::none;
+  if (t.cost <= limit) return true;
   auto& s = *t.owner;
-  double const input = s.costs.input_tokens(t.size);
-  if (input > limit) return false;
-  if (!t.size.max_output_tokens) {
-    t.cost = limit;
-    return true;
+  double output = 0;
+  if (t.size.max_output_tokens) output = t.cost - t.input;
+  if (!s.charges_maximum && t.size.choices <= 1) output = std::min(output, cost_estimator::highest_default);
+  if (s.costs.least_input_tokens(t.size) + output > limit) return false;
+  if (t.input + output > limit) {
+    t.too_large = ticket::doubt::input;
+  } else if (t.size.max_output_tokens) {
+    t.too_large = ticket::doubt::maximum;
   }
-  double const capped = std::ceil(input + cost_estimator::highest_default);
-  if (s.charges_maximum || t.size.choices > 1 || capped > limit) return false;
-  t.cost = std::min(t.cost, capped);
-  t.oversize = true;
+  t.cost = t.too_large == ticket::doubt::maximum ? std::ceil(t.input + output) : limit;
+  t.input = std::min(t.input, t.cost - output);
   return true;
 }
 
@@ -88,11 +92,16 @@ bool cerebras_limiter::careful(const scope& s, time_point now) const {
   return settings_.quota.use_headers && (!s.limits.answered() || s.limits.decides(now) == basis::headers);
 }
 
-void cerebras_limiter::estimate(ticket& t, time_point now) {
+/// False: it can never fit.
+bool cerebras_limiter::estimate(ticket& t, time_point now) {
   auto& s = *t.owner;
   t.input = s.costs.input_tokens(t.size);
   t.cost = s.costs.estimate(t.size, careful(s, now));
-  if (auto const limit = s.limits.known_token_limit()) t.cost = std::min(t.cost, *limit);
+  auto const limit = s.limits.known_token_limit();
+  if (!limit || fit(t, *limit)) return true;
+  t.cost = *limit;
+  t.too_large = ticket::doubt::input;
+  return false;
 }
 
 /// Something was learned that changes what waiting tickets will cost.
@@ -154,7 +163,7 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
     bool changed = false;
     if (charge) {
       changed = s.costs.observe_charge(t.size, *charge);
-    } else if (t.oversize) {
+    } else if (t.too_large == ticket::doubt::maximum) {
       changed = s.costs.observe_charge(t.size, t.cost);
     }
     if (changed || first) estimate_again(s, now);
@@ -174,8 +183,9 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
     t.reservation = 0;
     return {};
   }
-  if (t.oversize && why.what == refusal::kind::quota && why.counts.value_or(resource::tokens) == resource::tokens) {
-    s.charges_maximum = true;
+  bool const of_tokens = why.what == refusal::kind::quota && why.counts.value_or(resource::tokens) == resource::tokens;
+  if (t.too_large != ticket::doubt::none && of_tokens) {
+    if (t.too_large == ticket::doubt::maximum) s.charges_maximum = true;
     refused const too_large{.why = reason::request_too_large_for_limit,
                             .retry_after = std::nullopt,
                             .cost = s.costs.estimate(t.size, true),
@@ -184,8 +194,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
     t.reservation = 0;
     return {.what = verdict::refuse, .refusal = too_large, .header_problem = {}};
   }
-  if (why.what == refusal::kind::quota && !snapshot && why.counts.value_or(resource::tokens) == resource::tokens)
-    s.costs.observe_refusal(t.size);
+  if (of_tokens && !snapshot) s.costs.observe_refusal(t.size);
   s.limits.refused(t.reservation, why, snapshot != nullptr, now);
   t.reservation = 0;
   if (s.limits.forecast(t.cost, {}, 1, now) > t.deadline) return {};

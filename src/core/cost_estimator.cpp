@@ -7,6 +7,7 @@ namespace cooldown {
 namespace {
 
 constexpr double image_tokens = 1'000;            // a high-detail image at most models
+constexpr double least_image_tokens = 50;         // one of low detail
 constexpr double overhead_tokens = 8;             // role markers of a chat template
 constexpr std::uint64_t enough_observations = 8;  // beyond, what was learned contains some of it
 constexpr double quantile = 0.9;
@@ -22,6 +23,11 @@ constexpr std::uint64_t enough_chars = 64;  // below, the overhead drowns the ra
 double cost_estimator::input_tokens(const request_size& size) const {
   return (observations_ < enough_observations ? overhead_tokens : overhead_tokens / 2) +
          static_cast<double>(size.input_chars) * tokens_per_char_ + static_cast<double>(size.images) * image_tokens;
+}
+
+double cost_estimator::least_input_tokens(const request_size& size) const {
+  return static_cast<double>(size.input_chars) * least_per_char_ +
+         static_cast<double>(size.images) * least_image_tokens;
 }
 
 double cost_estimator::output_tokens(const request_size& size, bool careful) const {
@@ -42,6 +48,7 @@ void cost_estimator::observe_prompt(const request_size& size, std::uint64_t prom
   // One more for what was rounded down: of a short prompt it would make much too little of a long one.
   double const ratio =
       std::clamp(static_cast<double>(prompt_tokens + 1) / static_cast<double>(size.input_chars), 0.01, 4.0);
+  least_per_char_ = std::min(least_per_char_, ratio);
   // Stochastic approximation of a quantile: nine steps down weigh as much as one up.
   double const direction = ratio > tokens_per_char_ ? quantile : quantile - 1;
   double const rate = std::max(learning_rate, 1.0 / static_cast<double>(++observations_));

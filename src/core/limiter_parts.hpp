@@ -24,7 +24,7 @@ struct cerebras_limiter::scope {
   bool paused = false;
   scope_totals totals;
   time_point last_used;
-  bool charges_maximum = false;  // an oversize request was refused: the documented rule holds
+  bool charges_maximum = false;  // a request whose maximum was in doubt was refused: the documented rule holds
 };
 
 struct cerebras_limiter::ticket {
@@ -37,8 +37,10 @@ struct cerebras_limiter::ticket {
   time_point deadline;
   queue_place place;
   enum class state { waiting, released } where = state::waiting;
-  bool waited = false;    // at any time
-  bool oversize = false;  // fits only if the provider charges less than the maximum asked for
+  bool waited = false;  // at any time
+  /// Why it may fit although its estimate is above the whole limit: the provider may charge less than the maximum, or
+  /// its input may have fewer tokens than guessed. The provider is asked once; its refusal is final.
+  enum class doubt : std::uint8_t { none, maximum, input } too_large = doubt::none;
   unsigned load_refusals = 0;
   quota::reservation_id reservation = 0;
 };

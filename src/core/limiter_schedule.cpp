@@ -19,8 +19,6 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   ticket t;
   t.owner = &s;
   t.size = facts.size;
-  t.input = s.costs.input_tokens(facts.size);
-  t.cost = s.costs.estimate(facts.size, careful(s, now));
   t.bytes = facts.body_bytes;
   t.submitted = now;
   t.deadline = now + facts.max_wait;
@@ -29,9 +27,11 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
              .weight = facts.weight,
              .urgency = facts.urgency,
              .submitted = now};
-  if (auto const limit = s.limits.known_token_limit(); limit && t.cost > *limit && !fit(t, *limit))
-    return refused{
-        .why = reason::request_too_large_for_limit, .retry_after = std::nullopt, .cost = t.cost, .limit = *limit};
+  if (!estimate(t, now))
+    return refused{.why = reason::request_too_large_for_limit,
+                   .retry_after = std::nullopt,
+                   .cost = s.costs.estimate(facts.size, careful(s, now)),
+                   .limit = t.cost};
   double const cost = t.cost;
   bool const first =
       s.queue.empty() && !s.paused && may_go(in_flight_) && s.limits.ready_at(cost, duration::zero(), now) <= now;

@@ -120,6 +120,21 @@ TEST(CostEstimator, ACapBelowWhatAccountsAreKnownToChargeIsBelievedWhenSeenTwice
   EXPECT_GE(e.estimate(size(40, 30'000), true), 30'000);
 }
 
+TEST(CostEstimator, TheLeastThatAnInputMayCostIsWhatWasSeenLowestOrLess) {
+  cost_estimator e;
+  EXPECT_LE(e.least_input_tokens(size(100'000, 10)), 10'000);
+  EXPECT_GE(e.least_input_tokens(size(1'000'000, 10)), 60'000);
+  e.observe_prompt(size(320, 10), 320);  // a character, a token
+  EXPECT_GE(e.input_tokens(size(100'000, 10)), 100'000);
+  EXPECT_LE(e.least_input_tokens(size(100'000, 10)), 10'000) << "other texts are not like it";
+  e.observe_prompt(size(10'000, 10), 500);  // base64, or blanks: twenty characters in a token
+  EXPECT_LE(e.least_input_tokens(size(100'000, 10)), 5'100);
+  auto pictures = size(0, 10);
+  pictures.images = 100;
+  EXPECT_LE(e.least_input_tokens(pictures), 10'000);
+  EXPECT_GE(e.input_tokens(pictures), 100'000);
+}
+
 TEST(CostEstimator, FollowsTheShareThatIsReallyUsed) {
   cost_estimator e;
   EXPECT_EQ(e.use_share(), 1);

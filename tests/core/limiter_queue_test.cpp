@@ -199,6 +199,56 @@ TEST_F(CerebrasLimiterQueue, AnInputBeyondTheLimitNeedsNoProbe) {
   EXPECT_EQ(std::get<refused>(decided).why, reason::request_too_large_for_limit);
 }
 
+TEST_F(CerebrasLimiterQueue, OneTextOfAnotherScriptMakesNoOtherTooLarge) {
+  know(60'000);
+  ticket_facts agent = costing(8'000);
+  agent.size.input_chars = 80'000;  // 18,000 tokens, in truth
+  auto const first = std::get<go>(limiter.submit(agent, start)).id;
+  limiter.settle(first, 18'300, 18'000, start);
+  know(60'000, start + 1min);
+  ticket_facts chinese = costing(1'000);
+  chinese.size.input_chars = 320;
+  limiter.settle(std::get<go>(limiter.submit(chinese, start + 1min)).id, 420, 320, start + 1min);
+  know(60'000, start + 2min);
+  auto const again = std::get<go>(limiter.submit(agent, start + 2min)).id;
+  EXPECT_EQ(limiter.cost_of(again), 60'000) << "no more than the limit is reserved";
+  plain_headers const h(34'000);
+  limiter.observe(again, {.status = 200, .headers = h.view(), .error = {}}, start + 2min, wall);
+  limiter.settle(again, 18'300, 18'000, start + 2min);
+  EXPECT_NEAR(limiter.status(scope, start + 2min).remaining_tokens, 41'700, 100);  // 7,700 come back
+}
+
+TEST_F(CerebrasLimiterQueue, WhatMayBeTooLargeIsJudgedByTheProviderOnce) {
+  know(60'000);
+  ticket_facts pictures = costing(100);
+  pictures.size.images = 80;  // 80,000 tokens at the most
+  auto const id = std::get<go>(limiter.submit(pictures, start)).id;
+  auto const seen = refuse(id, start + 10ms);
+  EXPECT_EQ(seen.what, verdict::refuse);
+  ASSERT_TRUE(seen.refusal);
+  EXPECT_EQ(seen.refusal->why, reason::request_too_large_for_limit);
+  EXPECT_GT(seen.refusal->cost, seen.refusal->limit);
+  limiter.settle(id, 0, std::nullopt, start + 10ms);
+  // It says nothing of maxima: whether those are charged whole is still to be found out.
+  know(60'000, start + 1min);
+  EXPECT_TRUE(std::holds_alternative<go>(limiter.submit(costing(70'000), start + 1min)));
+}
+
+TEST_F(CerebrasLimiterQueue, WhatTurnsOutTooLargeWhileItWaitsIsNotSentForEver) {
+  // Nothing is known yet: the first goes, the others wait for what it shows.
+  auto settings = generous();
+  settings.quota.tpm_limit = 1000;
+  limiter.configure(settings, start);
+  auto const first = std::get<go>(limiter.submit(costing(90'000), start)).id;
+  auto const second = std::get<queued>(limiter.submit(costing(90'000), start)).id;
+  plain_headers const h(59'000);
+  limiter.observe(first, {.status = 200, .headers = h.view(), .error = {}}, start + 1s, wall);
+  limiter.settle(first, 1'000, std::nullopt, start + 1s);
+  auto now = start + 1s;
+  while (released(now).empty()) now = *limiter.next_deadline(now);
+  EXPECT_EQ(refuse(second, now).what, verdict::refuse);
+}
+
 TEST_F(CerebrasLimiterQueue, AGuessedStaticLimitRefusesNobody) {
   auto settings = generous();
   settings.quota.tpm_limit = 100;

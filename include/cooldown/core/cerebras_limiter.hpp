@@ -232,7 +232,7 @@ class cerebras_limiter {
   scope_status status_of(scope& s, time_point now);
   void evict_one();
   bool careful(const scope& s, time_point now) const;
-  void estimate(ticket& t, time_point now);
+  bool estimate(ticket& t, time_point now);
   void estimate_again(scope& s, time_point now);
   quota_settings quota_of(std::string_view model) const;
   void enqueue(ticket_id id, ticket& t);

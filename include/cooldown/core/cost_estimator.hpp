@@ -27,6 +27,9 @@ class cost_estimator {
   /// The input part of it.
   double input_tokens(const request_size& size) const;
 
+  /// The least that the input may be charged: texts differ, and one that is dear makes no other so.
+  double least_input_tokens(const request_size& size) const;
+
   /// usage.prompt_tokens of a response. Keeps a high quantile, so that under-estimates are rare.
   void observe_prompt(const request_size& size, std::uint64_t prompt_tokens);
 
@@ -51,6 +54,7 @@ class cost_estimator {
   void observe_cap(double maximum, double charge, double most);
 
   double tokens_per_char_ = 0.3;          // between English prose (0.25) and code (0.35)
+  double least_per_char_ = 0.1;           // of any believable text, or the lowest seen
   std::optional<double> default_output_;  // charged for a missing maximum
   std::optional<double> output_cap_;      // the provider charges no more than this for any maximum
   std::optional<double> suspected_cap_;   // the last charge that looked like one
