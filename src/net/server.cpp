@@ -8,6 +8,8 @@
 #include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 
+#include "cooldown/net/close_on_exec.hpp"
+
 namespace cooldown::net {
 namespace {
 
@@ -26,6 +28,7 @@ tcp_acceptor bind(asio::io_context& io, const std::string& host, std::uint16_t p
   tcp_acceptor acceptor(io);
   acceptor.open(at.protocol(), ec);
   if (ec) fail(ec);
+  close_on_exec(acceptor);
   acceptor.set_option(asio::socket_base::reuse_address(true), ec);
   acceptor.bind(at, ec);
   if (ec) fail(ec);
@@ -110,6 +113,7 @@ task<void> server::accept_loop(tcp_acceptor& from, role serves) {
     auto [ec, socket] = co_await from.async_accept(tok);
     if (!ec) {
       complained = false;
+      close_on_exec(socket);
       ++shared_.stats.connections_accepted;
       if (serves == role::proxy && shared_.tls) {
         asio::co_spawn(shared_.io, run_tls_session(std::move(socket), shared_, shared_.tls), asio::detached);

@@ -6,6 +6,8 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
+#include "cooldown/net/close_on_exec.hpp"
+
 namespace cooldown::net {
 namespace {
 
@@ -97,6 +99,7 @@ task<error_code> upstream_pool::connect_one(provider_ptr of, asio::ip::tcp::endp
   error_code ec;
   socket.open(to.protocol(), ec);
   if (ec) co_return ec;
+  close_on_exec(socket);
   socket.set_option(asio::ip::tcp::no_delay(true), ec);
   {
     interrupt::watching<tcp_socket> const watched(ctl, socket);

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <ctime>
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/compile.h>
 #include <fmt/format.h>
@@ -95,7 +97,11 @@ std::shared_ptr<spdlog::sinks::sink> log::open(const std::string& file) {
     sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   } else {
     try {
-      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
+      spdlog::file_event_handlers close_on_exec;  // no program that `run` starts gets it
+      close_on_exec.after_open = [](const spdlog::filename_t&, std::FILE* f) {
+        ::fcntl(::fileno(f), F_SETFD, FD_CLOEXEC);
+      };
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file, false, close_on_exec);
     } catch (const spdlog::spdlog_ex& e) {
       throw std::runtime_error(std::string("logging.file: ") + e.what());
     }

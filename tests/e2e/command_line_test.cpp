@@ -122,31 +122,6 @@ TEST_F(CommandLine, StatusSendsTheTokenOfTheConfiguration) {
   EXPECT_EQ(run({"status", "--admin", at, "-c", p.config_path()}).status, 0);
 }
 
-TEST_F(CommandLine, RunPointsACommandToAProxyOfItsOwn) {
-  auto const out = directory_.path("out");
-  auto const r = run({"run", "-c", good_, "--", "sh", "-c",
-                      "echo $OPENAI_BASE_URL $CEREBRAS_BASE_URL; "
-                      "curl -s -o " +
-                          out + " -H 'Content-Type: application/json' -d '" + chat_body("m", 10) +
-                          "' \"$OPENAI_BASE_URL/chat/completions\"; exit 7"});
-  EXPECT_EQ(r.status, 7) << r.output;
-  EXPECT_THAT(r.output, ::testing::ContainsRegex("http://127.0.0.1:([0-9]+)/v1 http://127.0.0.1:([0-9]+)\n"));
-  std::ifstream answer(out);
-  EXPECT_THAT(std::string(std::istreambuf_iterator<char>(answer), {}), HasSubstr("chat.completion"));
-  EXPECT_EQ(upstream_.count(), 1U);
-}
-
-TEST_F(CommandLine, RunEndsAsItsCommandDoes) {
-  EXPECT_EQ(run({"run", "-c", good_, "--", "sh", "-c", "kill -9 $$"}).status, 128 + SIGKILL);
-  EXPECT_EQ(run({"run", "-c", good_, "--", "/nowhere/nothing"}).status, 127);
-  EXPECT_EQ(run({"run", "-c", good_, "--", directory_.file("plain", "text")}).status, 126);
-  EXPECT_EQ(run({"run", "-c", good_}).status, 64) << "what shall it run?";
-  process p(COOLDOWN_PROXY_PROGRAM, {"run", "-c", good_, "--", "sh", "-c", "echo up; exec sleep 60"});
-  p.wait_for_line("up");
-  p.signal(SIGTERM);
-  EXPECT_EQ(p.wait(), 128 + SIGTERM) << "the signal is passed on";
-}
-
 TEST_F(CommandLine, CompletionsAndManualAreMadeFromTheOptions) {
   for (auto const* shell : {"bash", "zsh", "fish"}) {
     auto const script = run({"completion", shell});
