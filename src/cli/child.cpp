@@ -1,6 +1,9 @@
 #include "child.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <map>
+#include <string_view>
 #include <system_error>
 
 #include <sys/wait.h>
@@ -9,28 +12,62 @@
 #include <unistd.h>
 
 namespace cooldown::cli {
+namespace {
+
+/// A no_proxy list with this machine in it.
+std::string with_loopback(std::string list) {
+  if (list == "*") return list;
+  for (std::string_view const name : {"127.0.0.1", "localhost"}) {
+    bool found = false;
+    for (std::size_t from = 0; from < list.size() && !found;) {
+      auto const end = std::min(list.find(',', from), list.size());
+      auto const first = std::min(list.find_first_not_of(" \t", from), end);
+      found = std::string_view(list).substr(first, end - first) == name;
+      from = end + 1;
+    }
+    if (!found) (list += list.empty() ? "" : ",") += name;
+  }
+  return list;
+}
+
+/// This process's environment with `more` in it. What is sent to the proxy on this machine does not go through another
+/// one that HTTP_PROXY names. Programs read NO_PROXY in either spelling, so both are set, each with what it had.
+std::vector<std::string> environment_with(const std::vector<std::string>& more) {
+  std::map<std::string, std::string> variables;
+  auto const set = [&](std::string_view entry) {
+    auto const name = entry.substr(0, entry.find('='));
+    variables[std::string(name)] = entry.substr(std::min(name.size() + 1, entry.size()));
+  };
+  for (char** e = environ; *e; ++e) set(*e);
+  for (auto const& m : more) set(m);
+  auto& lower = variables["no_proxy"];
+  auto& upper = variables["NO_PROXY"];
+  if (lower.empty()) lower = upper;
+  if (upper.empty()) upper = lower;
+  lower = with_loopback(lower);
+  upper = with_loopback(upper);
+  std::vector<std::string> all;
+  for (auto const& [name, value] : variables) all.push_back((name + '=').append(value));
+  return all;
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  out.reserve(texts.size() + 1);
+  for (auto const& t : texts) out.push_back(const_cast<char*>(t.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+}  // namespace
 
 child::child(net::asio::io_context& io, const std::vector<std::string>& command, const std::vector<std::string>& more,
              std::function<void(int)> ended)
     : ended_(std::move(ended)), signals_(io) {
   for (int const s : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) signals_.add(s);
-  std::vector<std::string> environment = more;
-  for (char** e = environ; *e; ++e) {
-    std::string const entry(*e);
-    auto const name = entry.substr(0, entry.find('=') + 1);
-    bool replaced = false;
-    for (auto const& m : more) replaced = replaced || m.starts_with(name);
-    if (!replaced) environment.push_back(entry);
-  }
-  auto const pointers = [](const std::vector<std::string>& texts) {
-    std::vector<char*> out;
-    out.reserve(texts.size() + 1);
-    for (auto const& t : texts) out.push_back(const_cast<char*>(t.c_str()));
-    out.push_back(nullptr);
-    return out;
-  };
-  auto const arguments = pointers(command);
-  auto const variables = pointers(environment);
+  auto const environment = environment_with(more);
+  auto const arguments = pointers_to(command);
+  auto const variables = pointers_to(environment);
   // The command gets the signals as this program found them.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

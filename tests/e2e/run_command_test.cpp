@@ -126,3 +126,17 @@ TEST_F(RunCommand, EveryDescriptorOfTheProxyIsClosedOnExec) {
   p.signal(SIGTERM);
   EXPECT_EQ(p.wait(), 0);
 }
+
+TEST_F(RunCommand, RequestsToTheProxyGoPastAnotherProxy) {
+  auto const no_proxy = [&](const std::vector<std::string>& env) {
+    return run({"run", "-c", good_, "--", "sh", "-c", "echo \"$no_proxy $NO_PROXY\""}, env).output;
+  };
+  EXPECT_EQ(no_proxy({}), "127.0.0.1,localhost 127.0.0.1,localhost\n");
+  // Some programs read one of the two, some the other: neither loses what was there.
+  auto const both = ".corp.example,127.0.0.1,localhost .corp.example,127.0.0.1,localhost\n";
+  EXPECT_EQ(no_proxy({"no_proxy=.corp.example"}), both);
+  EXPECT_EQ(no_proxy({"NO_PROXY=.corp.example"}), both);
+  EXPECT_EQ(no_proxy({"no_proxy=a.example", "NO_PROXY=b.example, localhost"}),
+            "a.example,127.0.0.1,localhost b.example, localhost,127.0.0.1\n");
+  EXPECT_EQ(no_proxy({"no_proxy=*"}), "* *\n");
+}
