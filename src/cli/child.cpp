@@ -93,6 +93,8 @@ void child::wait() {
     int status = 0;
     if (number == SIGCHLD && waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = -1;
+      // From now on the signals are the proxy's alone: while it drains, Ctrl-C ends it as it ends any program.
+      signals_.clear();
       ended_(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
       return;
     }

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <set>
 
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -55,6 +57,15 @@ bool is_closed_on_exec(const std::string& pid, const std::string& fd) {
   while (in >> word)
     if (word == "flags:" && in >> word) return (std::stoul(word, nullptr, 8) & 02000000U) != 0;
   return false;
+}
+
+bool listens(std::uint16_t port) {
+  try {
+    tcp_client const client(port);
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -139,4 +150,21 @@ TEST_F(RunCommand, RequestsToTheProxyGoPastAnotherProxy) {
   EXPECT_EQ(no_proxy({"no_proxy=a.example", "NO_PROXY=b.example, localhost"}),
             "a.example,127.0.0.1,localhost b.example, localhost,127.0.0.1\n");
   EXPECT_EQ(no_proxy({"no_proxy=*"}), "* *\n");
+}
+
+TEST_F(RunCommand, CtrlCEndsTheDrainOnceTheCommandIsGone) {
+  release_at_end const release(answer_);
+  auto const go = directory_.path("go");
+  ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
+  auto const ask = "curl -s -o /dev/null -H 'Content-Type: application/json' -d '" + chat_body("m", 10, false, "slow") +
+                   "' \"$OPENAI_BASE_URL/chat/completions\"";
+  process p(COOLDOWN_PROXY_PROGRAM,
+            {"run", "-c", good_, "--", "sh", "-c", "echo $CEREBRAS_BASE_URL; " + ask + " & read line <" + go});
+  auto const url = p.wait_for_line("http://127.0.0.1:");
+  auto const port = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+  ASSERT_TRUE(upstream_.wait_for(1));
+  std::ofstream(go) << "on\n";
+  ASSERT_TRUE(eventually([&] { return !listens(port); })) << "the command has ended, and its last request has not";
+  p.signal(SIGINT);
+  EXPECT_EQ(p.wait(), -SIGINT);
 }
