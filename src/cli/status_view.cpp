@@ -6,19 +6,10 @@
 #include <cstdlib>
 #include <iostream>
 #include <thread>
+#include <utility>
 
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/value_to.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -29,7 +20,6 @@ namespace cooldown::cli {
 namespace {
 
 namespace json = boost::json;
-namespace beast = boost::beast;
 
 constexpr std::size_t most_recent = 10;
 constexpr std::size_t most_waiting = 10;
@@ -96,33 +86,6 @@ void append_scope(std::string& out, const json::object& s, const painter& paint)
                      paint("33", paused ? "paused" : reason(s)));
 }
 
-json::object fetch_status(const admin_address& at) {
-  using tcp = boost::asio::ip::tcp;
-  boost::asio::io_context io;
-  tcp::socket socket(io);
-  boost::asio::connect(socket, tcp::resolver(io).resolve(at.host, at.port));
-  timeval const patience{.tv_sec = 5, .tv_usec = 0};
-  setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  beast::http::request<beast::http::empty_body> ask(beast::http::verb::get, "/status", 11);
-  ask.set(beast::http::field::host,
-          at.host.find(':') == std::string::npos ? at.host + ':' + at.port : '[' + at.host + "]:" + at.port);
-  ask.set(beast::http::field::connection, "close");
-  if (!at.token.empty()) ask.set(beast::http::field::authorization, "Bearer " + at.token);
-  beast::http::write(socket, ask);
-  beast::flat_buffer buffer;
-  beast::http::response_parser<beast::http::string_body> answer;
-  answer.body_limit(64 * 1024 * 1024);
-  beast::http::read(socket, buffer, answer);
-  if (answer.get().result_int() == 401)
-    throw std::runtime_error("it wants admin.token: name its configuration with --config");
-  if (answer.get().result_int() != 200)
-    throw std::runtime_error(fmt::format("it answered with status {}", answer.get().result_int()));
-  auto value = json::parse(answer.get().body());
-  if (!value.is_object() || !value.as_object().contains("schema"))
-    throw std::runtime_error("that is no cooldown-proxy");
-  return std::move(value.as_object());
-}
-
 }  // namespace
 
 std::string render_status(const json::object& status, bool colours, std::size_t columns) {
@@ -172,32 +135,30 @@ std::string render_status(const json::object& status, bool colours, std::size_t 
   return cut;
 }
 
-admin_address read_admin_address(const std::string& url) {
-  auto rest = url.starts_with("http://") ? url.substr(7) : url;
-  while (rest.ends_with('/')) rest.pop_back();
-  auto const colon = rest.rfind(':');
-  if (colon == std::string::npos || colon + 1 == rest.size())
-    throw std::runtime_error("--admin: expected http://HOST:PORT");
-  auto host = rest.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return {.host = host, .port = rest.substr(colon + 1), .token = {}};
-}
-
 int show_status(const admin_address& at, bool watch) {
   bool const terminal = isatty(STDOUT_FILENO) == 1;
   auto const* const no_color = std::getenv("NO_COLOR");
   bool const colours = terminal && (!no_color || !*no_color);
+  std::string complaint;
   for (;;) {
+    std::string shown;
     try {
       winsize size{};
       std::size_t const columns = terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0U;
-      auto const out = render_status(fetch_status(at), colours, columns);
-      if (watch && terminal) std::cout << "\x1b[H\x1b[2J";
-      std::cout << out << std::flush;
+      shown = render_status(fetch_status(at), colours, columns);
+      complaint.clear();
     } catch (const std::exception& e) {
-      std::cerr << "cooldown-proxy status: http://" << at.host << ':' << at.port << ": " << e.what() << '\n';
+      auto const before = std::exchange(complaint, std::string("cooldown-proxy status: ") + e.what() + '\n');
+      // On a terminal that is watched it takes the place of what was shown; elsewhere it is said once.
+      if (watch && terminal) {
+        shown = complaint;
+      } else if (complaint != before) {
+        std::cerr << complaint;
+      }
       if (!watch) return unavailable;
     }
+    if (watch && terminal) std::cout << "\x1b[H\x1b[2J";
+    std::cout << shown << std::flush;
     if (!watch) return ok;
     std::this_thread::sleep_for(std::chrono::seconds{1});
   }

@@ -6,19 +6,12 @@
 
 #include <boost/json/object.hpp>
 
+#include "admin_client.hpp"
+
 namespace cooldown::cli {
 
 /// How /status is shown; `colours` are ANSI's.
 std::string render_status(const boost::json::object& status, bool colours, std::size_t columns);
-
-struct admin_address {
-  std::string host;
-  std::string port;
-  std::string token;
-};
-
-/// "http://HOST:PORT" or "HOST:PORT". Throws std::runtime_error.
-admin_address read_admin_address(const std::string& text);
 
 /// Asks once, or each second until interrupted. An exit code.
 int show_status(const admin_address& at, bool watch);
