@@ -7,6 +7,7 @@
 
 #include "cooldown/core/ascii.hpp"
 
+#include "address.hpp"
 #include "suggest.hpp"
 
 namespace cooldown::config {
@@ -270,6 +271,13 @@ bool read_auth_tokens(settings& s, const yaml_node& node, value_reader& values) 
 bool read_allowed_origins(settings& s, const yaml_node& node, value_reader& values) {
   scalar_rule const item{.path = "server.allowed_origins", .kind = "origin"};
   return read_texts(s.server.allowed_origins, "a list of origins", item, node, values, read_web_origin);
+}
+
+bool read_allowed_hosts(settings& s, const yaml_node& node, value_reader& values) {
+  scalar_rule const item{.path = "server.allowed_hosts", .kind = "host"};
+  return read_texts(s.server.allowed_hosts, "a list of host names", item, node, values, [](std::string_view text) {
+    return text == "*" ? reading<std::string>{std::string(text)} : read_host(text, zone::refused);
+  });
 }
 
 }  // namespace cooldown::config

@@ -1,5 +1,5 @@
 // The keys that hold more than one value: limits by model, what tells clients apart, rules for clients,
-// tokens, origins.
+// tokens, origins, host names.
 #pragma once
 
 #include "value_reader.hpp"
@@ -20,5 +20,8 @@ bool read_auth_tokens(settings& s, const yaml_node& node, value_reader& values);
 
 /// server.allowed_origins: [ORIGIN, ...]; "*" stands for every one.
 bool read_allowed_origins(settings& s, const yaml_node& node, value_reader& values);
+
+/// server.allowed_hosts: [NAME, ...]; "*" stands for every one.
+bool read_allowed_hosts(settings& s, const yaml_node& node, value_reader& values);
 
 }  // namespace cooldown::config

@@ -231,6 +231,7 @@ std::vector<config_key> make_keys() {
       duration("server.drain_timeout", 0ms, 24h, [](settings& s) -> auto& { return s.server.drain_timeout; }),
       collection("server.auth_tokens", "list", "secrets", "[]", read_auth_tokens, print_auth_tokens),
       collection("server.allowed_origins", "list", "origins", "[]", read_allowed_origins, print_allowed_origins),
+      collection("server.allowed_hosts", "list", "host names", "[]", read_allowed_hosts, print_allowed_hosts),
       boolean("server.core_dumps", [](settings& s) -> auto& { return s.server.core_dumps; }),
       file_path("server.tls.certificate_file",
                 [](settings& s) -> auto& { return s.server.tls.certificate_file; }),

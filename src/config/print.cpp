@@ -84,6 +84,10 @@ void print_allowed_origins(YAML::Emitter& out, const settings& s) {
   print_list(out, s.server.allowed_origins);
 }
 
+void print_allowed_hosts(YAML::Emitter& out, const settings& s) {
+  print_list(out, s.server.allowed_hosts);
+}
+
 namespace {
 
 void print_value(YAML::Emitter& out, const config_key& key, const settings& s) {

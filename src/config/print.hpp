@@ -14,5 +14,6 @@ void print_fair_share(YAML::Emitter& out, const settings& s);
 void print_clients(YAML::Emitter& out, const settings& s);
 void print_auth_tokens(YAML::Emitter& out, const settings& s);
 void print_allowed_origins(YAML::Emitter& out, const settings& s);
+void print_allowed_hosts(YAML::Emitter& out, const settings& s);
 
 }  // namespace cooldown::config

@@ -33,18 +33,38 @@ std::string_view path_of(const http::request_head& head) {
   return head.target.substr(0, head.target.find('?'));
 }
 
-/// The host of an authority, without its port and without brackets.
+/// The host of an authority, without its port, without brackets and without the dot that ends a fully qualified name.
 std::string_view host_of(std::string_view authority) {
   if (authority.starts_with('[')) return authority.substr(1, authority.find(']') - 1);
-  return authority.substr(0, authority.find(':'));
+  auto host = authority.substr(0, authority.find(':'));
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return host;
 }
 
-bool is_own_name(std::string_view authority, const config::admin_settings& settings) {
+/// No page of another site has such a host: a browser sends the name that stands in its address bar.
+bool is_own_name(std::string_view authority, std::string_view listening_host) {
   auto const host = host_of(authority);
-  if (host.empty() || iequals(host, "localhost") || iequals(host, settings.host)) return true;
+  if (host.empty() || iequals(host, "localhost") || iequals(host, listening_host)) return true;
   error_code no_address;
   asio::ip::make_address(std::string(host), no_address);
   return !no_address;
+}
+
+/// Names that no public name server answers for, so that no stranger can make them point here: those without a dot
+/// (containers, the local network), .localhost (RFC 6761) and .internal (reserved for private use by ICANN).
+bool is_private_name(std::string_view host) {
+  constexpr std::string_view suffixes[] = {".localhost", ".internal"};
+  return host.find('.') == std::string_view::npos ||
+         std::any_of(std::begin(suffixes), std::end(suffixes), [&](std::string_view suffix) {
+           return host.size() > suffix.size() && iequals(host.substr(host.size() - suffix.size()), suffix);
+         });
+}
+
+/// What a browser says of a request that a page of another origin caused (Fetch Metadata). Links and images carry it
+/// without an Origin.
+bool is_of_another_site(const http::request_head& head) {
+  auto const site = head.find("sec-fetch-site").value_or("");
+  return iequals(site, "cross-site") || iequals(site, "same-site");
 }
 
 /// The host of an origin as a browser sends it.
@@ -60,9 +80,24 @@ bool is_this_machine(std::string_view host) {
   return !no_address && address.is_loopback();
 }
 
-bool is_listed(std::string_view origin, const std::vector<std::string>& allowed) {
+bool is_listed(std::string_view text, const std::vector<std::string>& allowed) {
   return std::any_of(allowed.begin(), allowed.end(),
-                     [&](const std::string& a) { return a == "*" || iequals(a, origin); });
+                     [&](const std::string& a) { return a == "*" || iequals(a, text); });
+}
+
+/// Where no token is asked for. A page can send a POST without asking first, and one whose name was rebound to us can
+/// read every answer: of that, only the Host tells.
+std::optional<denial> denied_to_page(const http::request_head& head, const config::server_settings& settings) {
+  auto const host = host_of(head.authority);
+  if (!is_own_name(head.authority, settings.host) && !is_private_name(host) && !is_listed(host, settings.allowed_hosts))
+    return denial{reason::wrong_host, "Use localhost or an IP address, or add the name to server.allowed_hosts."};
+  auto const& pages = settings.allowed_origins;
+  if (auto const origin = head.find("origin")) {
+    if (is_listed(*origin, pages) || is_this_machine(host_of_origin(*origin))) return std::nullopt;
+    return denial{reason::cross_site, "Add its origin to server.allowed_origins."};
+  }
+  if (!is_of_another_site(head) || is_listed("", pages)) return std::nullopt;
+  return denial{reason::cross_site, "A page whose origin is in server.allowed_origins may ask with fetch()."};
 }
 
 }  // namespace
@@ -99,14 +134,6 @@ std::string preflight_fields(const http::request_head& head) {
 
 std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings) {
   auto const& tokens = settings.server.auth_tokens;
-  if (path_of(head) == "/health") return std::nullopt;
-  if (tokens.empty()) {
-    // A page can send a POST without asking first, and one whose name was rebound to us can read the answer.
-    auto const origin = head.find("origin");
-    if (!origin || is_listed(*origin, settings.server.allowed_origins) || is_this_machine(host_of_origin(*origin)))
-      return std::nullopt;
-    return denial{reason::cross_site, "Its origin is not in server.allowed_origins."};
-  }
   bool const own_key = !settings.cerebras.api_key.empty();
   auto const known = [&](std::optional<std::string_view> sent) {
     // All of them are looked at, for which one it is is nobody's business either.
@@ -116,6 +143,7 @@ std::optional<denial> denied_at_proxy(const http::request_head& head, const conf
   };
   if (known(bearer(head, "proxy-authorization"))) return std::nullopt;
   if (own_key && known(bearer(head, "authorization"))) return std::nullopt;
+  if (tokens.empty() || path_of(head) == "/health") return denied_to_page(head, settings.server);
   return denial{reason::unauthorized,
                 own_key
                     ? "Send one of server.auth_tokens as 'Authorization: Bearer TOKEN', where clients put their API "
@@ -125,15 +153,15 @@ std::optional<denial> denied_at_proxy(const http::request_head& head, const conf
 }
 
 std::optional<denial> denied_at_admin(const http::request_head& head, const config::admin_settings& settings) {
-  if (head.find("sec-fetch-site") == "cross-site") return denial{reason::cross_site};
+  if (is_of_another_site(head)) return denial{reason::cross_site};
   if (auto const origin = head.find("origin")) {
     auto const scheme_end = origin->find("://");
     if (scheme_end == std::string_view::npos || !iequals(origin->substr(scheme_end + 3), head.authority))
       return denial{reason::cross_site};
   }
   if (settings.token.empty()) {
-    if (is_own_name(head.authority, settings)) return std::nullopt;
-    return denial{reason::wrong_host, "Use the address, or set admin.token."};
+    if (is_own_name(head.authority, settings.host)) return std::nullopt;
+    return denial{reason::wrong_host, "Use localhost or an IP address, or set admin.token."};
   }
   auto const path = path_of(head);
   // The page's own files hold nothing; what it shows has to be asked for with the token.

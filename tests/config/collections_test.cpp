@@ -213,6 +213,20 @@ TEST(ConfigOrigins, AreWhatBrowsersSend) {
               ElementsAre(HasSubstr("expected a list of origins, found a single value")));
 }
 
+TEST(ConfigHosts, AreNamesWithoutPort) {
+  EXPECT_THAT(settings_of(R"(server: {allowed_hosts: ["LLM.example", "*", "cooldown-proxy"]})").server.allowed_hosts,
+              ElementsAre("llm.example", "*", "cooldown-proxy"));
+  EXPECT_TRUE(settings_of("server: {allowed_hosts:}").server.allowed_hosts.empty());
+  for (auto const* value :
+       {"'https://llm.example'", "'llm.example:8080'", "'a/b'", "''", "'a b'", "'*.example'", "[x]"}) {
+    auto const lines = problems_of(std::string("server: {allowed_hosts: [") + value + "]}");
+    ASSERT_EQ(lines.size(), 1U) << value;
+    EXPECT_THAT(lines[0], HasSubstr("server.allowed_hosts[0]: ")) << value;
+  }
+  EXPECT_THAT(problems_of("server: {allowed_hosts: llm.example}"),
+              ElementsAre(HasSubstr("expected a list of host names, found a single value")));
+}
+
 TEST(ConfigAdmin, BeyondLoopbackItNeedsAToken) {
   EXPECT_THAT(problems_of("admin:\n  host: 0.0.0.0"),
               ElementsAre("f:2:9: admin.host: is reachable from other machines: set admin.token, or use 127.0.0.1"));

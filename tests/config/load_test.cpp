@@ -34,7 +34,8 @@ TEST(Config, EveryKeyReachesItsField) {
   auto const s = settings_of(R"(
 server:   { host: 0.0.0.0, port: 1, max_connections: 2, max_header_size: 3KiB, max_body_size: 4KiB,
             header_timeout: 5s, body_timeout: 6s, idle_timeout: 7s, drain_timeout: 8s,
-            auth_tokens: [a, b], allowed_origins: ["*", "http://A.b:1"], core_dumps: true,
+            auth_tokens: [a, b], allowed_origins: ["*", "http://A.b:1"],
+            allowed_hosts: ["*", "C.d"], core_dumps: true,
             tls: { certificate_file: c.pem, key_file: c.key, min_version: 1.3 } }
 cerebras:
   base_url: http://localhost:9/p
@@ -67,6 +68,7 @@ logging:  { level: debug, format: json, file: /var/log/c.log }
                      seconds(8),
                      {"a", "b"},
                      {"*", "http://a.b:1"},
+                     {"*", "c.d"},
                      true,
                      {"c.pem", "c.key", tls_version::v1_3}};
   auto& c = expected.cerebras;
@@ -486,7 +488,7 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
 }
 
 TEST(Config, KnownKeysAreTheReference) {
-  EXPECT_EQ(known_keys().size(), 51U);
+  EXPECT_EQ(known_keys().size(), 52U);
   EXPECT_EQ(known_keys().front(), "server.host");
   EXPECT_EQ(known_keys().back(), "logging.file");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));

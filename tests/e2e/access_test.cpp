@@ -121,6 +121,28 @@ TEST(Access, PreflightsOfListedPagesAreAnsweredHereWithoutAToken) {
   EXPECT_EQ(stream.field("access-control-allow-origin"), "https://a.example");
 }
 
+TEST(Access, APageWhoseNameWasReboundMayNotAsk) {
+  fake_upstream upstream(fine());
+  proxy p(upstream, {{"cerebras.api_key", "k"}, {"server.allowed_hosts", "[llm.example]"}});
+  auto const ask = [&](const std::string& method, const std::string& path, const std::string& host,
+                       const std::string& fields = "") {
+    return p.fetch(method + " " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + fields + "\r\n", method);
+  };
+  for (auto const* method : {"GET", "HEAD", "DELETE", "OPTIONS"})
+    EXPECT_EQ(ask(method, "/v1/files", "evil.example:8080").status, 421) << method;
+  auto const refused = ask("GET", "/health", "evil.example.");
+  EXPECT_EQ(refused.status, 421);
+  EXPECT_EQ(code_of(refused), "wrong_host");
+  EXPECT_THAT(refused.body, HasSubstr("server.allowed_hosts"));
+  auto const image = ask("GET", "/v1/models", "127.0.0.1:8080", "Sec-Fetch-Site: cross-site\r\n");
+  EXPECT_EQ(image.status, 403);
+  EXPECT_EQ(code_of(image), "cross_site");
+  EXPECT_EQ(upstream.count(), 0U) << "nothing is forwarded";
+  for (auto const* host : {"localhost", "127.0.0.1:8080", "[::1]", "cooldown-proxy:8080", "llm.example"})
+    EXPECT_EQ(ask("GET", "/v1/models", host).status, 200) << host;
+  EXPECT_EQ(ask("GET", "/health", "127.0.0.1").status, 200);
+}
+
 TEST(Access, AReloadChangesTheTokens) {
   fake_upstream upstream(fine());
   proxy p(upstream, {{"server.auth_tokens", "[old]"}});

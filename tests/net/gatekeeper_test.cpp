@@ -25,6 +25,13 @@ struct parsed {
   http::request_head head;
 };
 
+/// What the main port says to a request of that Host.
+std::optional<reason> at_proxy(const config::settings& s, const std::string& host, const std::string& fields = "",
+                               const std::string& path = "/v1/models") {
+  auto const no = denied_at_proxy(parsed(fields, path, host).head, s);
+  return no ? std::optional(no->why) : std::nullopt;
+}
+
 bool passes(const config::settings& s, const std::string& fields, const std::string& path = "/v1/models") {
   return !denied_at_proxy(parsed(fields, path).head, s);
 }
@@ -85,7 +92,8 @@ TEST(Origins, PagesOfOtherSitesMayNotAsk) {
     EXPECT_FALSE(passes(s, std::string("Origin: ") + stranger + "\r\n")) << stranger;
   for (auto const* local : {"http://localhost", "https://LOCALHOST:5173", "http://127.0.0.1:3000", "http://[::1]:1"})
     EXPECT_TRUE(passes(s, std::string("Origin: ") + local + "\r\n")) << local;
-  EXPECT_TRUE(passes(s, "Origin: https://evil.example\r\n", "/health"));
+  EXPECT_FALSE(passes(s, "Origin: https://evil.example\r\n", "/health"));
+  EXPECT_TRUE(passes(s, "", "/health"));
   s.server.allowed_origins = {"https://chat.example", "null"};
   EXPECT_TRUE(passes(s, "Origin: https://chat.example\r\n"));
   EXPECT_TRUE(passes(s, "Origin: null\r\n"));
@@ -99,6 +107,89 @@ TEST(Origins, WhereTokensAreAskedForTheyDecideInstead) {
   s.server.auth_tokens = {"token"};
   EXPECT_TRUE(passes(s, "Origin: https://a.example\r\nProxy-Authorization: Bearer token\r\n"));
   EXPECT_FALSE(passes(s, "Origin: http://localhost\r\n"));
+}
+
+TEST(Host, PublicNamesAreRefused) {
+  config::settings s;
+  for (auto const* path : {"/v1/models", "/health", "/health?x", "/"})
+    for (auto const* bad :
+         {"evil.example", "evil.example:8080", "EVIL.example", "evil.example.", "a.b", "localhost.evil.example",
+          "127.0.0.1.evil.example", "1.evil", "evil.local", "internal.evil.example", "evilinternal.example", "a..",
+          "x..y", "127.0.0.1.nip.io", "xn--evil.example"})
+      EXPECT_EQ(at_proxy(s, bad, "", path), reason::wrong_host) << bad << path;
+  EXPECT_EQ(at_proxy(s, "evil.example", "Sec-Fetch-Site: same-origin\r\n"), reason::wrong_host);
+  EXPECT_EQ(at_proxy(s, "evil.example", "Origin: http://localhost\r\n"), reason::wrong_host);
+}
+
+TEST(Host, NamesThatNoStrangerCanHavePass) {
+  config::settings s;
+  for (auto const* good :
+       {"127.0.0.1", "127.0.0.1:8080", "10.1.2.3", "[::1]", "[::1]:8080", "[2001:db8::1]", "localhost", "LocalHost:1",
+        "localhost.", "app.localhost", "a.b.LOCALHOST.:8080", "cooldown-proxy", "cooldown-proxy:8080", "x", "x.", "h_1",
+        "host.docker.internal", "host.containers.internal:8080", "127.0.0.1."}) {
+    EXPECT_FALSE(at_proxy(s, good)) << good;
+    EXPECT_FALSE(at_proxy(s, good, "", "/health")) << good;
+  }
+  s.server.host = "proxy.example";
+  EXPECT_FALSE(at_proxy(s, "Proxy.example:99"));
+  EXPECT_FALSE(at_proxy(s, "proxy.example."));
+  EXPECT_EQ(at_proxy(s, "a.proxy.example"), reason::wrong_host);
+}
+
+TEST(Host, ListedNamesPass) {
+  config::settings s;
+  s.server.allowed_hosts = {"llm.example", "other.example"};
+  EXPECT_FALSE(at_proxy(s, "LLM.example:8080"));
+  EXPECT_FALSE(at_proxy(s, "other.example."));
+  EXPECT_EQ(at_proxy(s, "third.example"), reason::wrong_host);
+  EXPECT_EQ(at_proxy(s, "a.llm.example"), reason::wrong_host);
+  s.server.allowed_hosts = {"*"};
+  EXPECT_FALSE(at_proxy(s, "third.example"));
+}
+
+TEST(Host, TheTargetsOwnAuthorityCounts) {
+  config::settings const s;
+  auto const ask = [&](const std::string& bytes) {
+    http::request_head head;
+    EXPECT_FALSE(http::parse_request_head(bytes, head)) << bytes;
+    auto const no = denied_at_proxy(head, s);
+    return no ? std::optional(no->why) : std::nullopt;
+  };
+  EXPECT_EQ(ask("GET http://evil.example/v1 HTTP/1.1\r\nHost: localhost\r\n\r\n"), reason::wrong_host);
+  EXPECT_FALSE(ask("GET http://localhost/v1 HTTP/1.1\r\nHost: evil.example\r\n\r\n"));
+  EXPECT_FALSE(ask("GET /v1 HTTP/1.0\r\n\r\n"));
+  EXPECT_EQ(ask("GET /v1 HTTP/1.0\r\nHost: evil.example\r\n\r\n"), reason::wrong_host);
+  EXPECT_EQ(ask("POST /v1/chat/completions HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 0\r\n\r\n"),
+            reason::wrong_host);
+}
+
+TEST(Host, ATokenMakesTheNameUnimportant) {
+  config::settings s;
+  s.server.auth_tokens = {"token"};
+  EXPECT_FALSE(at_proxy(s, "llm.example", "Proxy-Authorization: Bearer token\r\n"));
+  EXPECT_FALSE(at_proxy(s, "llm.example", "Proxy-Authorization: Bearer token\r\n", "/health"));
+  EXPECT_EQ(at_proxy(s, "llm.example"), reason::unauthorized);
+  EXPECT_EQ(at_proxy(s, "llm.example", "", "/health"), reason::wrong_host) << "this path asks for none";
+  EXPECT_FALSE(at_proxy(s, "10.0.0.1:8080", "", "/health"));
+}
+
+TEST(FetchMetadata, PagesOfOtherSitesMayNotAsk) {
+  config::settings s;
+  for (auto const* path : {"/v1/models", "/health"})
+    for (auto const* site : {"cross-site", "same-site", "Cross-Site"})
+      EXPECT_EQ(at_proxy(s, "localhost", std::string("Sec-Fetch-Site: ") + site + "\r\n", path), reason::cross_site)
+          << site;
+  for (auto const* site : {"none", "same-origin"})
+    EXPECT_FALSE(at_proxy(s, "localhost", std::string("Sec-Fetch-Site: ") + site + "\r\n")) << site;
+  std::string const from_listed = "Origin: https://chat.example\r\nSec-Fetch-Site: cross-site\r\n";
+  EXPECT_EQ(at_proxy(s, "localhost", from_listed), reason::cross_site);
+  s.server.allowed_origins = {"https://chat.example"};
+  EXPECT_FALSE(at_proxy(s, "localhost", from_listed));
+  EXPECT_EQ(at_proxy(s, "localhost", "Sec-Fetch-Site: cross-site\r\n"), reason::cross_site) << "an <img>";
+  EXPECT_FALSE(at_proxy(s, "localhost", "Origin: http://localhost:5173\r\nSec-Fetch-Site: same-site\r\n"))
+      << "a page of this machine";
+  s.server.allowed_origins = {"*"};
+  EXPECT_FALSE(at_proxy(s, "localhost", "Sec-Fetch-Site: cross-site\r\n"));
 }
 
 TEST(AdminHost, NamesOfOthersAreRefused) {
@@ -125,6 +216,7 @@ TEST(AdminHost, PagesOfOtherSitesAreRefused) {
        {"http://localhost", "http://localhost:82", "https://evil.example", "null", "localhost:81", ""})
     EXPECT_EQ(from(bad), reason::cross_site) << bad;
   EXPECT_EQ(at_admin(s, "localhost", "Sec-Fetch-Site: cross-site\r\n"), reason::cross_site);
+  EXPECT_EQ(at_admin(s, "localhost", "Sec-Fetch-Site: same-site\r\n"), reason::cross_site);
   EXPECT_FALSE(at_admin(s, "localhost", "Sec-Fetch-Site: same-origin\r\n"));
   EXPECT_FALSE(at_admin(s, "localhost", "Sec-Fetch-Site: none\r\n"));
 }

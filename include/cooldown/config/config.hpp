@@ -39,6 +39,7 @@ struct server_settings {
   milliseconds drain_timeout{30'000};            // what exchanges in progress get at shutdown
   std::vector<std::string> auth_tokens;          // secrets; a request needs one of them; none: nobody needs any
   std::vector<std::string> allowed_origins;  // web pages that may use the main port (Fetch Standard, CORS); "*": any
+  std::vector<std::string> allowed_hosts;    // further names that clients may call the main port by; "*": any
   bool core_dumps = false;                   // true: a crash may leave the keys in memory on disk
   server_tls_settings tls;
   bool operator==(const server_settings&) const = default;

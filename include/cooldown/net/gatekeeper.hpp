@@ -30,8 +30,8 @@ std::string preflight_fields(const http::request_head& head);
 
 /// The main port: where server.auth_tokens are set, every request but that for /health carries one of them, as
 /// `Proxy-Authorization: Bearer TOKEN`, or as `Authorization` when that would be replaced by our own key anyway.
-/// Neither reaches the provider. Without tokens, no page of a site beyond this machine may ask, unless it is listed: it
-/// could spend our key. nullopt: it may pass.
+/// Neither reaches the provider. Where no token is asked for, the Host must be a name that no stranger's page can have,
+/// and no page of a site beyond this machine may ask, unless it is listed: it could spend our key. nullopt: it may pass.
 std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings);
 
 /// The admin port: with a token, all but the health checks need it as `Authorization: Bearer TOKEN`. Without one, the
