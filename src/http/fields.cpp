@@ -24,6 +24,11 @@ constexpr std::string_view protected_names[] = {
 
 constexpr std::string_view protected_families[] = {"content-", "accept", "if-", "access-control-"};
 
+constexpr std::string_view credential_parts[] = {"api-key", "apikey", "authorization"};
+constexpr std::string_view credential_ends[] = {"token",      "secret",          "auth",          "password",
+                                                "cookie",     "auth-key",        "functions-key", "jwt-assertion",
+                                                "access-key", "subscription-key"};
+
 bool less(std::string_view a, std::string_view b) {
   return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
                                       [](char x, char y) { return ascii_lower(x) < ascii_lower(y); });
@@ -44,6 +49,29 @@ bool is_protected(std::string_view name) {
   return is_one_of(protected_names, name) ||
          std::any_of(std::begin(protected_families), std::end(protected_families),
                      [&](auto const& prefix) { return istarts_with(name, prefix); });
+}
+
+bool carries_credential(std::string_view name) {
+  // Longer names end like shorter ones.
+  std::array<char, 128> buffer;
+  name.remove_prefix(name.size() - std::min(name.size(), buffer.size()));
+  std::transform(name.begin(), name.end(), buffer.begin(), [](char c) { return c == '_' ? '-' : ascii_lower(c); });
+  std::string_view const words(buffer.data(), name.size());
+  auto const has = [&](std::string_view part) { return words.find(part) != std::string_view::npos; };
+  auto const ends_with = [&](std::string_view end) {
+    return words.ends_with(end) && (words.size() == end.size() || words[words.size() - end.size() - 1] == '-');
+  };
+  return std::any_of(std::begin(credential_ends), std::end(credential_ends), ends_with) ||
+         std::any_of(std::begin(credential_parts), std::end(credential_parts), has);
+}
+
+std::string_view credential_in(header_view fields) {
+  for (auto const& f : fields)
+    if (iequals(f.name, "authorization") && !f.value.empty()) return f.value;
+  for (auto const& f : fields)
+    if (!f.value.empty() && !iequals(f.name, "cookie") && !is_hop_by_hop(f.name) && carries_credential(f.name))
+      return f.value;
+  return {};
 }
 
 nominations::nominations(header_view fields) {

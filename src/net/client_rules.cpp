@@ -49,8 +49,8 @@ client_standing client_rules::standing_of(const sender& who, std::optional<std::
   return standing;
 }
 
-std::string_view key_of(std::string_view authorization) {
-  return istarts_with(authorization, "bearer ") ? trim(authorization.substr(7)) : authorization;
+std::string_view key_of(std::string_view credential) {
+  return istarts_with(credential, "bearer ") ? trim(credential.substr(7)) : credential;
 }
 
 }  // namespace cooldown::net

@@ -4,6 +4,7 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include "cooldown/core/ascii.hpp"
 #include "cooldown/http/fields.hpp"
@@ -27,6 +28,40 @@ std::optional<std::string_view> bearer(const http::request_head& head, std::stri
     found = trim(f.value.substr(7));
   }
   return found;
+}
+
+/// All of them are looked at, for which one it is is nobody's business either.
+bool is_one_of(std::string_view sent, const std::vector<std::string>& tokens) {
+  std::size_t hits = 0;
+  for (auto const& t : tokens) hits += same_secret(sent, t) ? 1U : 0U;
+  return hits > 0;
+}
+
+/// Base64, with its padding or without; empty when it is none.
+std::string decoded(std::string_view base64) {
+  std::string in(base64);
+  while (in.size() % 4 != 0) in += '=';
+  std::string out(in.size(), '\0');
+  auto const n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                 reinterpret_cast<const unsigned char*>(in.data()), static_cast<int>(in.size()));
+  auto const padding = in.size() - std::min(in.find('='), in.size());
+  out.resize(n < 0 ? 0 : static_cast<std::size_t>(n) - std::min(padding, static_cast<std::size_t>(n)));
+  return out;
+}
+
+/// One credential: alone, or behind its scheme.
+bool names_token(std::string_view credential, const std::vector<std::string>& tokens) {
+  if (is_one_of(credential, tokens)) return true;
+  auto const scheme_end = credential.find_first_of(" \t");
+  if (scheme_end == std::string_view::npos) return false;
+  auto const rest = trim(credential.substr(scheme_end));
+  if (is_one_of(rest, tokens)) return true;
+  if (!iequals(credential.substr(0, scheme_end), "basic")) return false;
+  auto const pair = decoded(rest);
+  auto const colon = pair.find(':');
+  if (colon == std::string::npos) return false;
+  return is_one_of(std::string_view(pair).substr(0, colon), tokens) ||
+         is_one_of(std::string_view(pair).substr(colon + 1), tokens);
 }
 
 std::string_view path_of(const http::request_head& head) {
@@ -135,14 +170,8 @@ std::string preflight_fields(const http::request_head& head) {
 std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings) {
   auto const& tokens = settings.server.auth_tokens;
   bool const own_key = !settings.cerebras.api_key.empty();
-  auto const known = [&](std::optional<std::string_view> sent) {
-    // All of them are looked at, for which one it is is nobody's business either.
-    std::size_t hits = 0;
-    for (auto const& t : tokens) hits += sent && same_secret(*sent, t) ? 1U : 0U;
-    return hits > 0;
-  };
-  if (known(bearer(head, "proxy-authorization"))) return std::nullopt;
-  if (own_key && known(bearer(head, "authorization"))) return std::nullopt;
+  if (is_one_of(bearer(head, "proxy-authorization").value_or(""), tokens)) return std::nullopt;
+  if (own_key && is_one_of(bearer(head, "authorization").value_or(""), tokens)) return std::nullopt;
   if (tokens.empty() || path_of(head) == "/health") return denied_to_page(head, settings.server);
   return denial{reason::unauthorized,
                 own_key
@@ -150,6 +179,15 @@ std::optional<denial> denied_at_proxy(const http::request_head& head, const conf
                       "key, or as 'Proxy-Authorization: Bearer TOKEN'."
                     : "Send one of server.auth_tokens as 'Proxy-Authorization: Bearer TOKEN'; 'Authorization' is "
                       "for the provider's key."};
+}
+
+bool carries_token(std::string_view value, const std::vector<std::string>& tokens) {
+  if (tokens.empty()) return false;
+  if (names_token(trim(value), tokens)) return true;
+  if (value.find(',') == std::string_view::npos) return false;
+  for (std::string_view rest = value, one; next_token(rest, ',', one);)
+    if (names_token(one, tokens)) return true;
+  return false;
 }
 
 std::optional<denial> denied_at_admin(const http::request_head& head, const config::admin_settings& settings) {

@@ -97,10 +97,9 @@ void take_facts(client_connection& c, const config::settings& settings, request&
   r.cors = cors_fields(head, settings.server);
   r.preflight = is_allowed_preflight(head, settings.server);
   if (r.preflight) r.cors += preflight_fields(head);
-  auto const authorization = head.find("authorization").value_or("");
-  r.key = c.shared.credential_of(key_of(authorization));
+  r.key = c.shared.credential_of(key_of(http::credential_in(head.fields)));
   // With a key of our own all clients share its quota.
-  r.credential = settings.cerebras.api_key.empty() ? c.shared.credential_of(authorization) : 0;
+  r.credential = settings.cerebras.api_key.empty() ? r.key : 0;
   r.last_hop = is_last_hop(head);
 }
 

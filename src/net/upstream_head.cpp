@@ -4,6 +4,7 @@
 
 #include "cooldown/core/ascii.hpp"
 #include "cooldown/http/fields.hpp"
+#include "cooldown/net/gatekeeper.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -11,11 +12,9 @@ namespace {
 constexpr const char* via = "1.1 cooldown-proxy";
 constexpr std::size_t room_for_our_fields = 256;
 
-constexpr std::string_view credential_names[] = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"};
-
-bool is_credential(std::string_view name) {
-  return std::any_of(std::begin(credential_names), std::end(credential_names),
-                     [&](std::string_view n) { return iequals(n, name); });
+/// Whether a value is a token that was one when the request was read, or is one now.
+bool holds_token(std::string_view value, const request& r, const config::settings& settings) {
+  return carries_token(value, settings.server.auth_tokens) || carries_token(value, r.read_under->server.auth_tokens);
 }
 
 /// Whether the key that goes to the provider is ours. Then the client's Authorization was for us, and it remains so
@@ -24,10 +23,11 @@ bool is_own_key(const request& r, const config::settings& settings) {
   return !settings.cerebras.api_key.empty() || !r.read_under->cerebras.api_key.empty();
 }
 
-/// Fields of the client's that do not go on: hop-by-hop ones, framing, and those we write ourselves.
+/// Headers of the client's that do not go on: hop-by-hop ones, framing, those we write ourselves, and beside our own
+/// key every other credential.
 bool dropped(std::string_view name, bool own_key, bool metered) {
   return http::is_hop_by_hop(name) || iequals(name, "host") || iequals(name, "content-length") ||
-         iequals(name, "expect") || (own_key && iequals(name, "authorization")) ||
+         iequals(name, "expect") || (own_key && http::carries_credential(name)) ||
          (metered && iequals(name, "accept-encoding"));
 }
 
@@ -50,6 +50,7 @@ std::string upstream_head(const request& r, const config::settings& settings) {
   http::nominations const nominated(head.fields);
   for (auto const& f : head.fields) {
     if (dropped(f.name, own_key, r.metered) || nominated.contains(f.name)) continue;
+    if (holds_token(f.value, r, settings)) continue;
     if (r.method == "OPTIONS" && iequals(f.name, "max-forwards")) {
       auto const hops = parse_u64(f.value);
       http::append_field(out, f.name, hops.value_or(1) - (hops == 0U ? 0U : 1U));
@@ -70,7 +71,7 @@ bool is_for_another_provider(const request& r, const config::settings& settings)
   auto const& now = settings.cerebras.base_url;
   if (then.tls == now.tls && then.host == now.host && then.port == now.port) return false;
   return !is_own_key(r, settings) && std::any_of(r.head.fields.begin(), r.head.fields.end(),
-                                                 [](const header_field& f) { return is_credential(f.name); });
+                                                 [](const header_field& f) { return http::carries_credential(f.name); });
 }
 
 }  // namespace cooldown::net

@@ -64,6 +64,53 @@ TEST(Access, ClientsWithKeysOfTheirOwnSendTheTokenBesideIt) {
   EXPECT_THAT(upstream.seen()[0].head, Not(HasSubstr("team-a")));
 }
 
+TEST(Access, NoTokenReachesTheProviderInWhateverHeaderItStands) {
+  for (bool const own_key : {false, true}) {
+    fake_upstream upstream(fine());
+    values v{{"server.auth_tokens", "[team-a, team-b]"}};
+    if (own_key) v["cerebras.api_key"] = "provider-key";
+    proxy p(upstream, v);
+    auto const allowed = "Proxy-Authorization: Bearer team-a\r\n";
+    for (auto const* line :
+         {"Authorization: Bearer team-a", "Authorization: Bearer team-b", "authorization: team-a", "x-api-key: team-a",
+          "Authorization: Basic dTp0ZWFtLWE=", "X-Anything: team-b", "Cookie: team-a"})
+      EXPECT_EQ(p.fetch(chat(std::string(allowed) + line + "\r\nX-Kept: here\r\n")).status, 200) << line;
+    for (auto const& seen : upstream.seen()) {
+      EXPECT_THAT(seen.head, Not(HasSubstr("team-"))) << own_key;
+      EXPECT_THAT(seen.head, Not(HasSubstr("dTp0ZWFtLWE")));
+      EXPECT_THAT(seen.head, HasSubstr("X-Kept: here\r\n"));
+    }
+  }
+}
+
+TEST(Access, OurOwnKeyIsTheOnlyCredentialThatGoesOn) {
+  fake_upstream upstream(fine());
+  proxy p(upstream, {{"cerebras.api_key", "provider-key"}});
+  std::string const fields =
+      "Authorization: Bearer c1\r\nx-api-key: c2\r\napi-key: c3\r\nX-Goog-Api-Key: c4\r\nX-Auth-Token: c5\r\n"
+      "Cookie: c6=c6\r\nIdempotency-Key: kept\r\n";
+  EXPECT_EQ(p.fetch(chat(fields)).status, 200);
+  EXPECT_EQ(p.fetch(get_request("/v1/models", fields)).status, 200);
+  for (auto const& seen : upstream.seen()) {
+    for (auto const* key : {"c1", "c2", "c3", "c4", "c5", "c6"}) EXPECT_THAT(seen.head, Not(HasSubstr(key)));
+    EXPECT_THAT(seen.head, HasSubstr("Authorization: Bearer provider-key\r\n"));
+    EXPECT_THAT(seen.head, HasSubstr("Idempotency-Key: kept\r\n"));
+  }
+}
+
+TEST(Access, KeysInAnyHeaderHaveBudgetsOfTheirOwn) {
+  fake_upstream upstream(fine());
+  proxy p(upstream, {{"cerebras.rate_limits.use_headers", "false"}, {"cerebras.rpm_limit", "2"}});
+  for (auto const* header : {"Authorization: Bearer ", "x-api-key: ", "api-key: ", "x-goog-api-key: "})
+    for (auto const* key : {"k1", "k1", "k2", "k2"}) {
+      auto const name = std::string(header).substr(0, std::string(header).find(':'));
+      EXPECT_EQ(p.fetch(chat(std::string(header) + name + key + "\r\nPrefer: wait=0\r\n")).status, 200) << header;
+    }
+  EXPECT_EQ(upstream.count(), 16U);
+  EXPECT_EQ(p.fetch(chat("x-api-key: x-api-keyk1\r\nPrefer: wait=0\r\n")).status, 429);
+  EXPECT_EQ(p.fetch(chat("Authorization: Bearer x-api-keyk1\r\nPrefer: wait=0\r\n")).status, 429) << "the same key";
+}
+
 TEST(Access, TheBodyOfARefusedRequestIsNotReadAsTheNextOne) {
   fake_upstream upstream(fine());
   proxy p(upstream, {{"server.auth_tokens", "[team-a]"}});

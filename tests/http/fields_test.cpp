@@ -18,6 +18,60 @@ TEST(fields, hop_by_hop) {
     EXPECT_FALSE(is_hop_by_hop(name)) << name;
 }
 
+TEST(fields, credentials) {
+  for (auto const* name : {"Authorization",
+                           "authorization",
+                           "X-Authorization",
+                           "x-api-key",
+                           "X-API-Key",
+                           "api-key",
+                           "API_KEY",
+                           "apikey",
+                           "x-apikey",
+                           "x-goog-api-key",
+                           "X-Portkey-Api-Key",
+                           "Ocp-Apim-Subscription-Key",
+                           "x-functions-key",
+                           "X-Auth-Key",
+                           "X-Auth-Token",
+                           "x-access-token",
+                           "Private-Token",
+                           "X-Amz-Security-Token",
+                           "x-vault-token",
+                           "token",
+                           "CF-Access-Client-Secret",
+                           "X-Api-Secret",
+                           "Helicone-Auth",
+                           "X-Auth",
+                           "Cookie",
+                           "x_api_key",
+                           "X-Password"})
+    EXPECT_TRUE(carries_credential(name)) << name;
+  for (auto const* name :
+       {"", "Accept", "Content-Type", "User-Agent", "Idempotency-Key", "X-Idempotency-Key", "X-Request-Id",
+        "x-stainless-timeout", "Priority", "Prefer", "X-Max-Tokens", "keys", "tokens", "Authors", "Sec-WebSocket-Key",
+        "Key-Id", "Cookies-Allowed", "OpenAI-Organization", "secretary"})
+    EXPECT_FALSE(carries_credential(name)) << name;
+}
+
+TEST(fields, the_credential_that_tells_clients_apart) {
+  struct {
+    std::vector<header_field> fields;
+    const char* credential;
+  } const cases[] = {
+      {{}, ""},
+      {{{"Accept", "a"}, {"Cookie", "b"}}, ""},
+      {{{"Authorization", "Bearer a"}}, "Bearer a"},
+      {{{"x-api-key", "a"}}, "a"},
+      {{{"Accept", "x"}, {"API-KEY", "a"}}, "a"},
+      {{{"x-goog-api-key", "a"}, {"api-key", "b"}}, "a"},
+      {{{"x-api-key", "a"}, {"authorization", "Bearer b"}}, "Bearer b"},
+      {{{"Authorization", ""}, {"x-api-key", "a"}}, "a"},
+      {{{"X-Auth-Token", "a"}}, "a"},
+  };
+  for (auto const& c : cases) EXPECT_EQ(credential_in(c.fields), c.credential) << c.credential;
+}
+
 TEST(fields, nomination) {
   struct {
     std::vector<header_field> fields;

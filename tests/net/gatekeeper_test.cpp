@@ -83,6 +83,25 @@ TEST(Tokens, HealthNeedsNone) {
   EXPECT_FALSE(passes(s, "", "/healthz"));
 }
 
+TEST(Tokens, AreKnownInWhateverFormTheyCome) {
+  std::vector<std::string> const tokens{"other", "tok-secret", "a:b=="};
+  for (auto const* value :
+       {"tok-secret", " tok-secret ", "Bearer tok-secret", "bearer   tok-secret", "Token tok-secret",
+        "Basic dXNlcjp0b2stc2VjcmV0",  // user:tok-secret
+        "basic dXNlcjp0b2stc2VjcmV0",  // the scheme in lower case
+        "Basic dG9rLXNlY3JldDo=",      // tok-secret:
+        "Basic OnRvay1zZWNyZXQ=",      // :tok-secret
+        "Basic OnRvay1zZWNyZXQ",       // the same without padding
+        "Basic YTphOmI9PQ==",          // a:a:b==
+        "Bearer a:b==", "x, tok-secret", "Bearer x, Bearer tok-secret"})
+    EXPECT_TRUE(carries_token(value, tokens)) << value;
+  for (auto const* value : {"", " ", "tok-secre", "tok-secretx", "Bearer tok-secret x", "Bearer", "Basic", "Basic ",
+                            "Basic !!!!", "Basic dXNlcjp0b2s=", "Tok-secret", "tok-secret:", "x tok-secret y"})
+    EXPECT_FALSE(carries_token(value, tokens)) << value;
+  EXPECT_FALSE(carries_token("", {})) << "no token";
+  EXPECT_FALSE(carries_token("anything", {}));
+}
+
 TEST(Origins, PagesOfOtherSitesMayNotAsk) {
   config::settings s;
   for (auto const* stranger :

@@ -18,6 +18,13 @@ bool is_hop_by_hop(std::string_view name);
 /// cannot be nominated away.
 bool is_protected(std::string_view name);
 
+/// Headers that carry a credential by convention: Authorization, X-Api-Key, Api-Key, X-Goog-Api-Key, X-Auth-Token,
+/// Cookie and the like, by their words. Case-insensitive; an underscore is as good as a hyphen.
+bool carries_credential(std::string_view name);
+
+/// The credential that a request came with: Authorization, or else the first of those headers but Cookie. Empty: none.
+std::string_view credential_in(header_view fields);
+
 /// What the Connection fields of a message nominate as hop-by-hop, protected fields excepted. Collected once per
 /// message: asking for each of n fields would be O(n²) of a client's choosing. Views into `fields`; allocates only if
 /// there is one.

@@ -48,7 +48,7 @@ class client_rules {
   std::vector<rule> rules_;
 };
 
-/// The key of an Authorization field: without its scheme, where that is Bearer.
-std::string_view key_of(std::string_view authorization);
+/// The key in the value of a header: without its scheme, where that is Bearer.
+std::string_view key_of(std::string_view credential);
 
 }  // namespace cooldown::net
