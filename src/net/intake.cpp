@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cooldown/core/ascii.hpp"
+#include "cooldown/core/body_pace.hpp"
 #include "cooldown/http/chunked.hpp"
 #include "cooldown/http/error_body.hpp"
 #include "cooldown/http/fields.hpp"
@@ -185,9 +186,9 @@ task<intake_result> read_chunked(client_connection& c, request& r, const config:
     if (taken.how == end::too_large) co_return refuse(c.shared, reason::body_too_large, "");
     if (taken.how == end::no_room) co_return refuse_for_room(c.shared);
     if (taken.how == end::done) break;
-    c.ctl.set(settings.server.body_timeout);
     auto const ec = co_await c.read_some(read_size);
     if (ec) co_return ended(c, true);
+    c.ctl.extend(time_for(c.in.size()), settings.server.body_timeout);
   }
   co_return intake_result{what::ready, {}};
 }
@@ -199,12 +200,12 @@ task<intake_result> read_counted(client_connection& c, request& r, const config:
   r.body.append(view_of(c.in).substr(0, ahead));
   c.in.consume(ahead);
   while (r.body.size() < r.framing.length) {
-    c.ctl.set(settings.server.body_timeout);
     auto const [to, room] = r.body.prepare(r.framing.length);
     auto const space = asio::buffer(to, std::min<std::size_t>(room, r.framing.length - r.body.size()));
     auto const [ec, n] = co_await c.read_some(space);
     r.body.commit(n);
     if (ec) co_return ended(c, true);
+    c.ctl.extend(time_for(n), settings.server.body_timeout);
     if (!r.share.grow(n, most)) co_return refuse_for_room(c.shared);
   }
   co_return intake_result{what::ready, {}};
@@ -223,6 +224,7 @@ task<intake_result> read_body(client_connection& c, request& r) {
     if (ec) co_return intake_result{};
   }
   intake_result result;
+  c.ctl.set(settings->server.body_timeout);
   if (chunked) {
     result = co_await read_chunked(c, r, *settings);
   } else {

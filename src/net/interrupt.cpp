@@ -1,10 +1,16 @@
 #include "cooldown/net/interrupt.hpp"
 
+#include <algorithm>
+
 namespace cooldown::net {
 
 void deadline_sweep::entry::set(duration from_now) {
   at_ = steady_now() + from_now;
   if (!linked_) sweep_.link(*this);
+}
+
+void deadline_sweep::entry::extend(duration earned, duration most) {
+  if (linked_) at_ = std::min(at_ + earned, steady_now() + most);
 }
 
 void deadline_sweep::entry::clear() {

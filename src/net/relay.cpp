@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cooldown/core/body_pace.hpp"
 #include "cooldown/http/chunked.hpp"
 
 namespace cooldown::net {
@@ -18,15 +19,20 @@ std::string_view view_of(const boost::beast::flat_buffer& b) {
   return {static_cast<const char*>(b.data().data()), b.size()};
 }
 
-/// Takes the body apart, whatever its framing: data pieces point into what is fed.
+/// Takes the body apart, whatever its framing: data pieces point into what is fed. Without a body there is nothing to
+/// take: what comes then is no part of this answer.
 class body_splitter {
  public:
-  explicit body_splitter(const http::body_framing& in) : in_(in), left_(in.length) {}
+  explicit body_splitter(const http::body_framing& in) : in_(in), left_(in.length) {
+    using kind = http::body_framing::kind;
+    if (in.how == kind::none || (in.how == kind::length && in.length == 0)) state_ = state::done;
+  }
 
   enum class state : std::uint8_t { more, done, broken };
 
   /// Appends the data in `input` to `pieces`; returns how much of the input they stand in, framing included.
   std::size_t split(std::string_view input, std::vector<asio::const_buffer>& pieces) {
+    if (state_ != state::more) return 0;
     if (in_.how == http::body_framing::kind::chunked) return split_chunks(input, pieces);
     auto const n =
         in_.how == http::body_framing::kind::length ? std::min<std::uint64_t>(left_, input.size()) : input.size();
@@ -142,7 +148,8 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const h
   std::vector<asio::const_buffer> buffers;
   std::string chunk_size;
   std::size_t next_read = small_read;
-  bool const empty = out == outgoing::none || (in.how == http::body_framing::kind::length && in.length == 0);
+  bool const empty = out == outgoing::none || splitter.current() == state::done;
+  bool waiting = false;
   for (;;) {
     pieces.clear();
     auto const used = empty ? 0 : splitter.split(view_of(u.in), pieces);
@@ -168,12 +175,17 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const h
       prefix = {};
     }
     u.in.consume(used);
-    if (last) co_return relay_end::complete;
+    if (last) {
+      c.ctl.clear();
+      co_return relay_end::complete;
+    }
     if (splitter.current() == state::broken) co_return relay_end::upstream_cut;
-    c.ctl.set(settings->cerebras.timeouts.idle);
+    // Framing alone, such as chunk extensions, is silence: the deadline stays.
+    if (data > 0 || !waiting) c.ctl.set(settings->cerebras.timeouts.idle);
+    waiting = true;
     auto const ec = co_await u.read_some(next_read, c.ctl);
-    c.ctl.clear();
     if (ec) {
+      c.ctl.clear();
       if (c.ctl.why() == interruption::client_gone) co_return relay_end::client_gone;
       splitter.ended(ec == asio::error::eof);
       if (splitter.current() == state::broken) co_return relay_end::upstream_cut;
@@ -192,23 +204,22 @@ task<bool> read_whole_body(upstream_connection& u, const http::body_framing& in,
   using state = body_splitter::state;
   body_splitter splitter(in);
   std::vector<asio::const_buffer> pieces;
-  if (in.how == http::body_framing::kind::none || (in.how == http::body_framing::kind::length && in.length == 0))
-    co_return true;
+  ctl.set(patience);
   for (;;) {
     pieces.clear();
     auto const used = splitter.split(view_of(u.in), pieces);
     for (auto const& p : pieces) to.append(static_cast<const char*>(p.data()), p.size());
     u.in.consume(used);
-    if (splitter.current() == state::done) co_return true;
-    if (splitter.current() == state::broken || to.size() > most) co_return false;
-    ctl.set(patience);
+    if (splitter.current() != state::more || to.size() > most) break;
+    auto const before = u.in.size();
     auto const ec = co_await u.read_some(small_read, ctl);
-    ctl.clear();
-    if (ec) {
-      splitter.ended(ec == asio::error::eof);
-      co_return splitter.current() == state::done;
-    }
+    ctl.extend(time_for(u.in.size() - before), patience);
+    if (!ec) continue;
+    splitter.ended(ec == asio::error::eof);
+    break;
   }
+  ctl.clear();
+  co_return splitter.current() == state::done&& to.size() <= most;
 }
 
 }  // namespace cooldown::net

@@ -419,6 +419,98 @@ TEST(Timeout, UnfinishedBodyIs408) {
   EXPECT_EQ(upstream.count(), 0U);
 }
 
+TEST(Timeout, TrickledBodyGetsNoExtraTime) {
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(ok_response("{}")); });
+  proxy p(upstream, {{"server.body_timeout", "1s"}});
+  std::string const counted = "Content-Length: 1000000\r\n\r\n";
+  std::string const chunked = "Transfer-Encoding: chunked\r\n\r\n";
+  struct {
+    std::string start;
+    std::string piece;
+  } const cases[] = {{counted, "a"},
+                     {chunked, "1\r\na\r\n"},
+                     {chunked + "1", ";a"},
+                     {chunked + "100000\r\n", "a"},
+                     {chunked + "1\r\na\r\n0\r\n", "a: b\r\n"}};
+  for (auto const& one : cases) {
+    tcp_client c(p.port());
+    c.send("POST /v1/files HTTP/1.1\r\nHost: h\r\n" + one.start);
+    std::string answer;
+    int sent = 0;
+    for (; sent < 100 && answer.empty(); ++sent) {
+      c.send(one.piece);
+      answer = c.read_some(100ms);
+    }
+    EXPECT_THAT(answer, HasSubstr("HTTP/1.1 408")) << one.start;
+    EXPECT_LT(sent, 100) << one.start;
+  }
+  EXPECT_EQ(upstream.count(), 0U);
+}
+
+TEST(Timeout, ABodyThatHasComeInPartBuysNoEndlessTrickle) {
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(ok_response("{}")); });
+  proxy p(upstream, {{"server.body_timeout", "1s"}});
+  tcp_client c(p.port());
+  c.send("POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + std::string(900'000, 'x'));
+  std::string answer;
+  int sent = 0;
+  for (; sent < 100 && answer.empty(); ++sent) {
+    c.send("a");
+    answer = c.read_some(100ms);
+  }
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 408"));
+}
+
+TEST(Timeout, ABodyThatComesSteadilyMayTakeLong) {
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(ok_response("{}")); });
+  proxy p(upstream, {{"server.body_timeout", "1s"}});
+  tcp_client c(p.port());
+  std::string const piece(4096, 'x');
+  c.send("POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Length: 49152\r\n\r\n");
+  // More than twice the limit all together: here time itself is the behaviour.
+  for (int i = 0; i < 12; ++i) {
+    std::this_thread::sleep_for(200ms);
+    ASSERT_TRUE(c.send(piece));
+  }
+  EXPECT_EQ(read_response(c).status, 200);
+  EXPECT_EQ(upstream.seen().at(0).body.size(), 49'152U);
+}
+
+TEST(Timeout, ATrickledRefusalOfTheProviderEnds) {
+  event gone;
+  fake_upstream upstream([&](auto const&, tcp_client& c) {
+    c.send("HTTP/1.1 429 Too Many Requests\r\nx-should-retry: false\r\nContent-Length: 100000\r\n\r\n");
+    for (int i = 0; i < 100 && c.read_some(100ms).empty(); ++i)
+      if (c.was_closed() || c.was_reset() || !c.send(" ")) {
+        gone.set();
+        return false;
+      }
+    return false;
+  });
+  proxy p(upstream, {{"cerebras.timeouts.idle", "1s"}, {"cerebras.retries", "0"}});
+  auto const r = p.fetch(chat());
+  EXPECT_EQ(r.status, 503);
+  EXPECT_TRUE(gone.wait(1, 5s)) << "the proxy gave it up while it was still coming";
+}
+
+TEST(Timeout, ChunkExtensionsOfTheProviderAreSilence) {
+  event gone;
+  fake_upstream upstream([&](auto const&, tcp_client& c) {
+    c.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1");
+    for (int i = 0; i < 100 && c.read_some(100ms).empty(); ++i)
+      if (c.was_closed() || c.was_reset() || !c.send(";a")) {
+        gone.set();
+        return false;
+      }
+    return false;
+  });
+  proxy p(upstream, {{"cerebras.timeouts.idle", "1s"}});
+  auto const r = p.fetch(chat(true));
+  EXPECT_EQ(r.body, "a");
+  EXPECT_FALSE(r.complete);
+  EXPECT_TRUE(gone.wait(1, 5s));
+}
+
 TEST(Timeout, IdleClientConnectionIsClosed) {
   proxy p("http://127.0.0.1:" + std::to_string(closed_port()),
           {{"server.idle_timeout", "400ms"}, {"server.header_timeout", "300ms"}});

@@ -71,6 +71,25 @@ TEST_F(DeadlineSweep, WithoutEntriesTheLoopRunsDry) {
   EXPECT_EQ(e.times, 0);
 }
 
+TEST_F(DeadlineSweep, ExtendingMovesItByWhatWasEarnedUpToTheMost) {
+  recorder earned(sweep);
+  recorder bounded(sweep);
+  recorder cleared(sweep);
+  auto const start = steady_now();
+  earned.set(50ms);
+  earned.extend(300ms, 1h);
+  bounded.set(50ms);
+  bounded.extend(1h, 250ms);
+  cleared.extend(1ms, 1h);
+  earned.then = [&] { EXPECT_EQ(bounded.times, 1) << "it ends first"; };
+  io.run();
+  EXPECT_EQ(earned.times, 1);
+  EXPECT_GE(earned.at - start, 350ms);
+  EXPECT_EQ(bounded.times, 1);
+  EXPECT_GE(bounded.at - start, 250ms);
+  EXPECT_EQ(cleared.times, 0) << "there was none to move";
+}
+
 TEST_F(DeadlineSweep, SettingAgainMovesTheDeadline) {
   recorder moved(sweep);
   recorder other(sweep);

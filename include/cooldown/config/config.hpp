@@ -34,10 +34,10 @@ struct server_settings {
   std::size_t max_header_size = 64 * 1024;       // bytes of request line and fields; beyond: 431 (414 for the line)
   std::size_t max_body_size = 32 * 1024 * 1024;  // bytes of one request body; beyond: 413
   milliseconds header_timeout{10'000};           // from the first byte of a head to its end; beyond: 408
-  milliseconds body_timeout{60'000};             // silence while a body is read, or while an answer is not taken
-  milliseconds idle_timeout{120'000};            // between two requests of a connection
-  milliseconds drain_timeout{30'000};            // what exchanges in progress get at shutdown
-  std::vector<std::string> auth_tokens;          // secrets; a request needs one of them; none: nobody needs any
+  milliseconds body_timeout{60'000};     // silence while a body is read (core/body_pace.hpp), or an answer is not taken
+  milliseconds idle_timeout{120'000};    // between two requests of a connection
+  milliseconds drain_timeout{30'000};    // what exchanges in progress get at shutdown
+  std::vector<std::string> auth_tokens;  // secrets; a request needs one of them; none: nobody needs any
   std::vector<std::string> allowed_origins;  // web pages that may use the main port (Fetch Standard, CORS); "*": any
   std::vector<std::string> allowed_hosts;    // further names that clients may call the main port by; "*": any
   bool core_dumps = false;                   // true: a crash may leave the keys in memory on disk

@@ -32,6 +32,8 @@ class deadline_sweep {
     virtual ~entry();
 
     void set(duration from_now);
+    /// Moves the deadline by what was earned, to at most `most` from now; nothing where none is set.
+    void extend(duration earned, duration most);
     void clear();
 
    private:
