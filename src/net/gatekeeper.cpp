@@ -167,11 +167,19 @@ std::string preflight_fields(const http::request_head& head) {
   return out;
 }
 
+std::string_view token_of(const http::request_head& head, const config::settings& settings) {
+  auto const& tokens = settings.server.auth_tokens;
+  auto const sent = bearer(head, "proxy-authorization").value_or("");
+  if (is_one_of(sent, tokens)) return sent;
+  // Where our own key takes its place, Authorization is free for the token.
+  auto const as_key = settings.cerebras.api_key.empty() ? "" : bearer(head, "authorization").value_or("");
+  return is_one_of(as_key, tokens) ? as_key : "";
+}
+
 std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings) {
   auto const& tokens = settings.server.auth_tokens;
   bool const own_key = !settings.cerebras.api_key.empty();
-  if (is_one_of(bearer(head, "proxy-authorization").value_or(""), tokens)) return std::nullopt;
-  if (own_key && is_one_of(bearer(head, "authorization").value_or(""), tokens)) return std::nullopt;
+  if (!token_of(head, settings).empty()) return std::nullopt;
   if (tokens.empty() || path_of(head) == "/health") return denied_to_page(head, settings.server);
   return denial{reason::unauthorized,
                 own_key

@@ -37,10 +37,13 @@ intake_result refuse(app& shared, const denial& no) {
 }
 
 /// Connections times the largest body is no bound on memory; this is one. A client may try again when others are done.
-intake_result refuse_for_room(app& shared) {
+intake_result refuse_for_room(app& shared, body_room::answer why) {
   refusal_details details;
   details.retry_after = std::chrono::seconds{1};
-  details.explanation = "The bodies of all requests together take up cerebras.queue.max_bytes.";
+  details.explanation = why == body_room::answer::full
+                            ? "The bodies of all requests together take up cerebras.queue.max_bytes; raise it."
+                            : "The bodies of this client's requests take up its share of cerebras.queue.max_bytes; "
+                              "send fewer at once, or raise it.";
   return {.kind = what::refused, .refusal = refusal_reply(shared, reason::queue_full, details)};
 }
 
@@ -87,6 +90,11 @@ void take_facts(client_connection& c, const config::settings& settings, request&
   r.timeout = http::client_timeout(head.fields);
   r.urgency = http::urgency_of(head.fields);
   auto const encoding = head.find("content-encoding");
+  auto const credential = http::credential_in(head.fields);
+  auto const token = token_of(head, settings);
+  r.share.belongs_to(c.shared.credential_of(!token.empty()        ? token
+                                            : !credential.empty() ? key_of(credential)
+                                                                  : c.peer));
   r.identity_body = !encoding || iequals(*encoding, "identity") || encoding->empty();
   if (c.serves != role::proxy) {
     auto const type = head.find("content-type").value_or("");
@@ -98,7 +106,7 @@ void take_facts(client_connection& c, const config::settings& settings, request&
   r.cors = cors_fields(head, settings.server);
   r.preflight = is_allowed_preflight(head, settings.server);
   if (r.preflight) r.cors += preflight_fields(head);
-  r.key = c.shared.credential_of(key_of(http::credential_in(head.fields)));
+  r.key = c.shared.credential_of(key_of(credential));
   // With a key of our own all clients share its quota.
   r.credential = settings.cerebras.api_key.empty() ? r.key : 0;
   r.last_hop = is_last_hop(head);
@@ -153,9 +161,14 @@ task<intake_result> read_head(client_connection& c, request& r) {
 
 namespace {
 
+body_room::bounds bounds_of(const config::settings& settings) {
+  return {settings.cerebras.queue.max_bytes, settings.server.max_body_size};
+}
+
 struct chunks {
   enum class end : std::uint8_t { need_more, done, bad, too_large, no_room } how = end::need_more;
   const char* reason = "";
+  body_room::answer room = body_room::answer::taken;
 };
 
 /// Moves what was read ahead into the body.
@@ -172,7 +185,8 @@ chunks take_chunks(client_connection& c, request& r, http::chunk_decoder& decode
       return {step.what == http::chunk_decoder::state::done ? end::done : end::need_more};
     }
     if (r.body.size() + step.data.size() > settings.server.max_body_size) return {end::too_large};
-    if (!r.share.grow(step.data.size(), settings.cerebras.queue.max_bytes)) return {end::no_room};
+    auto const room = r.share.grow(step.data.size(), bounds_of(settings));
+    if (room != body_room::answer::taken) return {end::no_room, "", room};
     r.body.append(step.data);
   }
 }
@@ -184,7 +198,7 @@ task<intake_result> read_chunked(client_connection& c, request& r, const config:
     auto const taken = take_chunks(c, r, decoder, settings);
     if (taken.how == end::bad) co_return refuse(c.shared, reason::bad_request, taken.reason);
     if (taken.how == end::too_large) co_return refuse(c.shared, reason::body_too_large, "");
-    if (taken.how == end::no_room) co_return refuse_for_room(c.shared);
+    if (taken.how == end::no_room) co_return refuse_for_room(c.shared, taken.room);
     if (taken.how == end::done) break;
     auto const ec = co_await c.read_some(read_size);
     if (ec) co_return ended(c, true);
@@ -194,9 +208,10 @@ task<intake_result> read_chunked(client_connection& c, request& r, const config:
 }
 
 task<intake_result> read_counted(client_connection& c, request& r, const config::settings& settings) {
-  auto const most = settings.cerebras.queue.max_bytes;
+  auto const bounds = bounds_of(settings);
   auto const ahead = std::min<std::size_t>(c.in.size(), r.framing.length);
-  if (!r.share.grow(ahead, most)) co_return refuse_for_room(c.shared);
+  auto room_left = r.share.grow(ahead, bounds);
+  if (room_left != body_room::answer::taken) co_return refuse_for_room(c.shared, room_left);
   r.body.append(view_of(c.in).substr(0, ahead));
   c.in.consume(ahead);
   while (r.body.size() < r.framing.length) {
@@ -206,7 +221,8 @@ task<intake_result> read_counted(client_connection& c, request& r, const config:
     r.body.commit(n);
     if (ec) co_return ended(c, true);
     c.ctl.extend(time_for(n), settings.server.body_timeout);
-    if (!r.share.grow(n, most)) co_return refuse_for_room(c.shared);
+    room_left = r.share.grow(n, bounds);
+    if (room_left != body_room::answer::taken) co_return refuse_for_room(c.shared, room_left);
   }
   co_return intake_result{what::ready, {}};
 }

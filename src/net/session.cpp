@@ -72,7 +72,7 @@ task<void> refuse_and_close(client_connection& c, const request& r, local_reply 
 /// One request from its first byte to its answer. True: go on with the next.
 task<bool> serve_one(client_connection& c) {
   c.where = phase::reading;
-  request r(c.shared.body_bytes);
+  request r(c.shared.bodies);
   auto head = co_await read_head(c, r);
   if (head.kind == intake_result::what::closed) co_return false;
   if (head.kind == intake_result::what::refused) {

@@ -1,5 +1,6 @@
 // Waiting for quota: order, bounds, departures, refusals.
 #include <csignal>
+#include <list>
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
@@ -269,6 +270,35 @@ TEST(Queue, BodiesBeingReadAreBoundedTogether) {
   first.send(std::string(4'000, 'x'));
   second.close();
   EXPECT_TRUE(eventually([&] { return p.fetch(post_request("/v1/files", most)).status == 200; }));
+}
+
+TEST(Queue, UploadsOfOneClientLeaveRoomForOthersAndForItsSmallRequests) {
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(ok_response(completion())); });
+  proxy p(upstream, {{"cerebras.queue.max_bytes", "8MiB"}, {"server.max_body_size", "1MiB"}});
+  constexpr int size = 1 << 20;
+  std::list<tcp_client> uploads;
+  double received = 0;
+  int refused = 0;
+  for (int i = 0; i < 8; ++i) {
+    auto& c = uploads.emplace_back(p.port());
+    c.send("POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
+           std::string(size - 1, 'x'));
+    std::string answer;
+    ASSERT_TRUE(eventually([&] {
+      answer += c.read_some(1ms);
+      return !answer.empty() || p.metric("cooldown_received_bytes_total") >= received + size;
+    }));
+    if (!answer.empty()) {
+      ++refused;
+      EXPECT_THAT(answer, HasSubstr("HTTP/1.1 503"));
+      EXPECT_THAT(answer, HasSubstr("its share of cerebras.queue.max_bytes"));
+    }
+    received = p.metric("cooldown_received_bytes_total");
+  }
+  EXPECT_EQ(refused, 2);
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(p.fetch(chat()).status, 200) << "a small one of the same client";
+  EXPECT_EQ(p.fetch(chat(std::string(900'000, 'x'), "Authorization: Bearer another\r\n")).status, 200);
+  EXPECT_EQ(p.fetch(chat(std::string(900'000, 'x'))).status, 503);
 }
 
 TEST(Queue, TooLargeForTheLimitIsRefusedAtOnce) {

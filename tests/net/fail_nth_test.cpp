@@ -227,7 +227,7 @@ class run {
     EXPECT_EQ(app_.stats.requests_in_progress, 0U);
     EXPECT_EQ(app_.limiter.queue_length(), 0U);
     EXPECT_EQ(app_.limiter.in_flight(), 0U);
-    EXPECT_EQ(app_.body_bytes, 0U);
+    EXPECT_EQ(app_.bodies.total(), 0U);
     EXPECT_EQ(app_.breaker.current(steady_now()), circuit_breaker::state::closed);
   }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cooldown/config/config.hpp"
+#include "cooldown/core/body_room.hpp"
 #include "cooldown/core/cerebras_limiter.hpp"
 #include "cooldown/core/circuit_breaker.hpp"
 #include "cooldown/net/admission.hpp"
@@ -76,7 +77,7 @@ class app {
       reload;                        // reads the configuration again; what is wrong with it, if anything
   std::function<void()> when_empty;  // called while draining when the last connection has gone
   std::uint64_t next_request_id = 1;
-  std::size_t body_bytes = 0;                // of all requests, from the first byte read to the end of the exchange
+  body_room bodies;                          // of all requests, from the first byte read to the end of the exchange
   std::set<client_connection*> connections;  // open ones, each of which removes itself
 
  private:

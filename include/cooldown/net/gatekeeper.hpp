@@ -36,6 +36,9 @@ std::string preflight_fields(const http::request_head& head);
 /// pass.
 std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings);
 
+/// The access token that the request carries; empty: none of server.auth_tokens.
+std::string_view token_of(const http::request_head& head, const config::settings& settings);
+
 /// Whether the value of a header is one of the tokens: alone, behind a scheme such as Bearer, or as the user or the
 /// password of Basic. Lists with commas are looked into.
 bool carries_token(std::string_view value, const std::vector<std::string>& tokens);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cooldown/core/body_room.hpp"
 #include "cooldown/core/time.hpp"
 #include "cooldown/http/head.hpp"
 
@@ -37,30 +38,32 @@ class body_buffer {
   std::size_t capacity_ = 0;
 };
 
-/// A request's part of what all bodies together take up, given back at its end.
+/// A request's part of the room for bodies, given back at its end.
 class body_share {
  public:
-  explicit body_share(std::size_t& total) : total_(total) {}
+  explicit body_share(body_room& room) : room_(room) {}
   ~body_share() { clear(); }
   body_share(const body_share&) = delete;
   body_share& operator=(const body_share&) = delete;
 
-  /// It grows by `n`; false: then there would be more than `most` altogether, and it has not grown.
-  bool grow(std::size_t n, std::size_t most) {
-    if (n > most || total_ > most - n) return false;
-    total_ += n;
-    mine_ += n;
-    return true;
+  /// Whose part it is; to be said before it grows.
+  void belongs_to(std::uint64_t client) { client_ = client; }
+
+  body_room::answer grow(std::size_t n, const body_room::bounds& b) {
+    auto const a = room_.take(client_, mine_, n, b);
+    if (a == body_room::answer::taken) mine_ += n;
+    return a;
   }
-  void clear() { total_ -= std::exchange(mine_, 0); }
+  void clear() { room_.give_back(client_, std::exchange(mine_, 0)); }
 
  private:
-  std::size_t& total_;
+  body_room& room_;
+  std::uint64_t client_ = 0;
   std::size_t mine_ = 0;
 };
 
 struct request {
-  explicit request(std::size_t& all_bodies) : share(all_bodies) {}
+  explicit request(body_room& bodies) : share(bodies) {}
 
   std::uint64_t id = 0;
   std::string head_bytes;   // as they came
