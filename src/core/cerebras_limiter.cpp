@@ -311,7 +311,8 @@ std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t m
                    .held_by = constraint::none,
                    .totals = s->totals,
                    .waiting = waiting_of(*s, most_waiting, now)};
-    if (auto const first = s->queue.order(1); !first.empty()) r.held_by = held_by(tickets_.at(first.front()), now);
+    if (auto const first = s->queue.order(1, now, settings_.ageing); !first.empty())
+      r.held_by = held_by(tickets_.at(first.front()), now);
     for (std::size_t slot = 0; slot < slot_count; ++slot) {
       auto const counts = resource_of(slot);
       auto const over = window_of(slot);

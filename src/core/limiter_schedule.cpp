@@ -40,7 +40,7 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   ++s.tickets;
   s.queue.push(placed.place, id, cost);
   if (first) {
-    s.queue.release(placed.place);
+    s.queue.release(placed.place, now);
     release(placed, now);
     return go{.id = id};
   }
@@ -107,6 +107,7 @@ cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
   auto const head_ready = ready(head, 0, 0);
   if (head_ready <= now) return {&head, now};
   turn result{nullptr, head_ready};
+  if (auto const due = s.queue.next_due(now, settings_.ageing)) result.next = std::min(result.next, *due);
   for (std::size_t i = 1; i < heads.size(); ++i) {
     auto const at = ready(heads[i], 0, 0);
     if (at > now) {
@@ -127,21 +128,31 @@ std::vector<ticket_event> cerebras_limiter::poll(time_point now) {
   return events;
 }
 
-/// Among several scopes the most urgent ticket goes first, then the oldest: it matters only where the number in flight
-/// is bounded.
+/// Among several scopes the most urgent ticket goes first, then the oldest, but for one out of turn as in a queue: it
+/// matters only where the number in flight is bounded.
+const request_queue::head* cerebras_limiter::next_of_all(time_point now) {
+  const request_queue::head* best = nullptr;
+  const request_queue::head* oldest = nullptr;
+  for (auto* s : waiting_) {
+    auto const* const h = turn_of(*s, now).goes;
+    if (!h) continue;
+    if (!best || std::pair(h->rank, h->arrival) < std::pair(best->rank, best->arrival)) best = h;
+    if (!oldest || h->waits_since < oldest->waits_since) oldest = h;
+    if (settings_.max_in_flight == 0) break;
+  }
+  if (!best) return nullptr;
+  bool const overdue = settings_.ageing > duration::zero() && now - oldest->waits_since >= settings_.ageing;
+  out_of_turn_ = !out_of_turn_ && overdue && oldest->rank > best->rank;
+  return out_of_turn_ ? oldest : best;
+}
+
 void cerebras_limiter::release_ready(time_point now, std::vector<ticket_event>& events) {
   while (may_go(in_flight_)) {
-    const request_queue::head* best = nullptr;
-    for (auto* s : waiting_) {
-      auto const t = turn_of(*s, now);
-      if (t.goes && (!best || std::pair(t.goes->rank, t.goes->arrival) < std::pair(best->rank, best->arrival)))
-        best = t.goes;
-      if (best && settings_.max_in_flight == 0) break;
-    }
-    if (!best) return;
-    auto const id = best->id;
+    auto const* const next = next_of_all(now);
+    if (!next) return;
+    auto const id = next->id;
     auto& t = tickets_.at(id);
-    t.owner->queue.release(t.place);
+    t.owner->queue.release(t.place, now);
     stop_waiting(id, t);
     release(t, now);
     events.push_back({.id = id, .refusal = std::nullopt});
@@ -175,10 +186,12 @@ std::optional<time_point> cerebras_limiter::next_deadline(time_point now) {
 
 /// Of a ticket that is in its scope's queue.
 standing cerebras_limiter::plan_of(const ticket& t, time_point now) const {
-  auto const ahead = t.owner->queue.ahead_of(t.place);
-  return {.position = static_cast<std::size_t>(ahead.requests) + 1,
-          .expected = t.owner->limits.forecast(t.cost, ahead, t.owner->costs.use_share(), now),
-          .held_by = held_by(t, now)};
+  auto& s = *t.owner;
+  auto const ahead = s.queue.ahead_of(t.place, now, settings_.ageing);
+  auto expected = s.limits.forecast(t.cost, ahead, s.costs.use_share(), now);
+  if (auto const due = s.queue.due_at(t.place, settings_.ageing); due && *due < expected)
+    expected = std::min(expected, std::max(*due, s.limits.forecast(t.cost, {}, 1, now)));
+  return {.position = static_cast<std::size_t>(ahead.requests) + 1, .expected = expected, .held_by = held_by(t, now)};
 }
 
 /// What holds it back most, whoever is ahead of it.
@@ -199,7 +212,7 @@ std::vector<scope_report::waiting_ticket> cerebras_limiter::waiting_of(scope& s,
                                                                        time_point now) const {
   std::vector<scope_report::waiting_ticket> out;
   request_queue::backlog ahead;
-  for (auto const id : s.queue.order(most)) {
+  for (auto const id : s.queue.order(most, now, settings_.ageing)) {
     auto const& t = tickets_.at(id);
     out.push_back({.id = id,
                    .client = t.place.client,

@@ -11,6 +11,9 @@ namespace {
 constexpr double least_weight = 0.001;
 constexpr double most_weight = 1'000;
 
+// Of the tokens, so much goes to the least urgent class that waits.
+constexpr double least_share = 0.05;
+
 // Clients that do not wait are remembered while they have had more than their share; beyond so many, nobody is.
 constexpr std::size_t most_idle = 1'024;
 
@@ -21,6 +24,10 @@ constexpr std::size_t most_looked_at = 128;
 
 void request_queue::push(const queue_place& place, ticket_id id, double cost) {
   auto& c = class_of(place);
+  if (c.size == 0) {
+    c.since = std::max(c.since, place.submitted);
+    c.trickle = 0;
+  }
   auto& slot = c.flows[place.client];
   if (!slot) {
     slot = std::make_unique<flow>();
@@ -65,10 +72,16 @@ void request_queue::erase(const queue_place& place) {
   }
 }
 
-void request_queue::release(const queue_place& place) {
+void request_queue::release(const queue_place& place, time_point now) {
   auto& c = class_of(place);
+  c.since = now;
+  out_of_turn_ = std::any_of(classes_.data(), &c, [](const urgency_class& other) { return other.size > 0; });
   auto& f = *c.flows.at(place.client);
   double const cost = take_out(c, f, place);
+  c.trickle = std::max(0.0, c.trickle - cost);
+  auto const lowest =
+      std::find_if(classes_.rbegin(), classes_.rend(), [](auto const& other) { return other.size > 0; });
+  if (!out_of_turn_ && lowest != classes_.rend() && &*lowest > &c) lowest->trickle += least_share * cost;
   c.virtual_time = std::max(c.virtual_time, f.tag);
   f.tag += cost / f.weight;
   if (!f.tickets.empty()) {
@@ -104,46 +117,82 @@ double request_queue::cost() const {
   return sum;
 }
 
+bool request_queue::is_due(const urgency_class& c, time_point now, duration ageing) {
+  return now - c.since >= ageing || c.trickle >= c.turns.begin()->whose->tickets.begin()->second.cost;
+}
+
+/// The class that gets the next release out of turn: of those that have waited long enough, the one that did so
+/// longest.
+const request_queue::urgency_class* request_queue::overdue(time_point now, duration ageing) const {
+  if (out_of_turn_ || ageing <= duration::zero()) return nullptr;
+  const urgency_class* found = nullptr;
+  bool in_turn = true;
+  for (auto const& c : classes_) {
+    if (c.size == 0) continue;
+    if (!in_turn && is_due(c, now, ageing) && (!found || c.since < found->since)) found = &c;
+    in_turn = false;
+  }
+  return found;
+}
+
 void request_queue::heads(time_point now, duration ageing, std::size_t most, std::vector<head>& into) const {
   into.clear();
-  struct ranked {
-    std::size_t rank;
-    std::uint64_t arrival;
-    const urgency_class* c;
-    bool operator<(const ranked& other) const {
-      return std::pair(rank, arrival) < std::pair(other.rank, other.arrival);
-    }
+  auto const* const first_class = overdue(now, ageing);
+  auto const add = [&](const urgency_class& c, const turn& t) {
+    auto const& first = t.whose->tickets.begin()->second;
+    into.push_back({first.id, first.cost, static_cast<std::size_t>(&c - classes_.data()), t.arrival, c.since});
   };
-  std::array<ranked, urgency_count> order{};
-  std::size_t count = 0;
-  for (std::size_t urgency = 0; urgency < urgency_count; ++urgency) {
-    auto const& c = classes_[urgency];
-    if (c.turns.empty()) continue;
-    auto const& [arrival, first] = *c.turns.begin()->whose->tickets.begin();
-    auto const waited = std::max(duration::zero(), now - first.submitted);
-    auto const risen = ageing > duration::zero() ? static_cast<std::size_t>(waited / ageing) : 0;
-    ranked const r{urgency - std::min(urgency, risen), arrival, &c};
-    auto at = count++;
-    for (; at > 0 && r < order[at - 1]; --at) order[at] = order[at - 1];
-    order[at] = r;
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    for (auto const& t : order[i].c->turns) {
+  if (first_class && most > 0) add(*first_class, *first_class->turns.begin());
+  for (auto const& c : classes_) {
+    for (auto const& t : c.turns) {
+      if (&c == first_class && &t == &*c.turns.begin()) continue;
       if (into.size() == most) return;
-      auto const& first = t.whose->tickets.begin()->second;
-      into.push_back({first.id, first.cost, order[i].rank, t.arrival});
+      add(c, t);
     }
   }
 }
 
-request_queue::backlog request_queue::ahead_of(const queue_place& place) const {
+std::optional<time_point> request_queue::next_due(time_point now, duration ageing) const {
+  std::optional<time_point> next;
+  if (ageing <= duration::zero()) return next;
+  bool in_turn = true;
+  for (auto const& c : classes_) {
+    if (c.size == 0) continue;
+    auto const due = c.since + ageing;
+    if (!in_turn && due > now && (!next || due < *next)) next = due;
+    in_turn = false;
+  }
+  return next;
+}
+
+std::optional<time_point> request_queue::due_at(const queue_place& place, duration ageing) const {
+  auto const& c = class_of(place);
+  bool const in_turn = std::none_of(classes_.data(), &c, [](const urgency_class& other) { return other.size > 0; });
+  if (in_turn || ageing <= duration::zero()) return std::nullopt;
+  auto const turns = static_cast<duration::rep>(ahead_in_class(c, place).requests) + 1;
+  return c.since + ageing * turns;
+}
+
+request_queue::backlog request_queue::ahead_of(const queue_place& place, time_point now, duration ageing) const {
   backlog sum;
   auto const& own_class = class_of(place);
+  auto const inside = ahead_in_class(own_class, place);
+  if (auto const* const c = overdue(now, ageing)) {
+    if (c == &own_class && inside.requests == 0) return sum;
+    if (c > &own_class) sum = {1, c->turns.begin()->whose->tickets.begin()->second.cost};
+  }
   for (auto const& c : classes_) {
     if (&c == &own_class) break;
     sum.requests += static_cast<double>(c.size);
     sum.tokens += c.cost;
   }
+  sum.requests += inside.requests;
+  sum.tokens += inside.tokens;
+  return sum;
+}
+
+/// Of its own class.
+request_queue::backlog request_queue::ahead_in_class(const urgency_class& own_class, const queue_place& place) {
   auto const& own = *own_class.flows.at(place.client);
   backlog before;
   if (own.tickets.rbegin()->first == place.arrival) {
@@ -155,8 +204,6 @@ request_queue::backlog request_queue::ahead_of(const queue_place& place) const {
       before.tokens += t.cost;
     }
   }
-  sum.requests += before.requests;
-  sum.tokens += before.tokens;
   // Another client's tickets go first as long as their start tags are below this one's.
   double const start = own.tag + before.tokens / own.weight;
   backlog others;
@@ -173,12 +220,10 @@ request_queue::backlog request_queue::ahead_of(const queue_place& place) const {
   }
   double const all = static_cast<double>(own_class.turns.size() - 1);
   double const factor = looked_at == most_looked_at ? all / static_cast<double>(looked_at) : 1;
-  sum.requests += others.requests * factor;
-  sum.tokens += others.tokens * factor;
-  return sum;
+  return {before.requests + others.requests * factor, before.tokens + others.tokens * factor};
 }
 
-std::vector<ticket_id> request_queue::order(std::size_t most) const {
+std::vector<ticket_id> request_queue::order(std::size_t most, time_point now, duration ageing) const {
   std::vector<ticket_id> ids;
   struct next {
     double tag;
@@ -189,14 +234,17 @@ std::vector<ticket_id> request_queue::order(std::size_t most) const {
       return std::pair(tag, arrival) > std::pair(other.tag, other.arrival);  // a heap's top is its greatest
     }
   };
+  auto const* const first_class = overdue(now, ageing);
+  if (first_class && most > 0) ids.push_back(first_class->turns.begin()->whose->tickets.begin()->second.id);
   for (auto const& c : classes_) {
     std::priority_queue<next> turns;
     for (auto const& t : c.turns) turns.push({t.tag, t.arrival, t.whose, t.whose->tickets.begin()});
+    bool gone = &c == first_class;  // its first one
     while (!turns.empty()) {
       if (ids.size() == most) return ids;
       auto t = turns.top();
       turns.pop();
-      ids.push_back(t.at->second.id);
+      if (!std::exchange(gone, false)) ids.push_back(t.at->second.id);
       t.tag += t.at->second.cost / t.whose->weight;
       if (++t.at == t.whose->tickets.end()) continue;
       t.arrival = t.at->first;

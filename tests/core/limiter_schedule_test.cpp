@@ -137,18 +137,105 @@ TEST_F(LimiterSchedule, TheMostUrgentGoesFirst) {
   EXPECT_EQ(released(start + 5s), (ids{urgent, usual, background}));
 }
 
-TEST_F(LimiterSchedule, WhoHasWaitedLongRisesAboveWhatIsMoreUrgent) {
+TEST_F(LimiterSchedule, AClassThatHasWaitedLongGoesOnceBeforeWhatIsMoreUrgent) {
   settings.ageing = 10s;
   limiter.configure(settings, start);
   know({});
   auto const background = submit(costing(20'000, 1, 5));
-  know({}, start + 19s);  // somebody else takes it all
-  auto const usual = submit(costing(100, 2, 3), start + 19s);
-  EXPECT_EQ(released(start + 19500ms), (ids{usual}));
+  know({}, start + 9s);  // somebody else takes it all
+  auto const usual = submit(costing(100, 2, 3), start + 9s);
+  EXPECT_EQ(released(start + 9500ms), (ids{usual}));
   know({}, start + 20s);
   auto const late = submit(costing(100, 2, 3), start + 20s);
   EXPECT_TRUE(released(start + 21s).empty());  // the rest is kept for the head
   EXPECT_EQ(released(start + 41s), (ids{background, late}));
+}
+
+TEST_F(LimiterSchedule, ABacklogOfTheLeastUrgentDoesNotDelayTheMostUrgent) {
+  settings.max_depth = 2'000;
+  limiter.configure(settings, start);
+  know({});
+  auto facts = costing(500, 1, 7);
+  facts.max_wait = 24h;
+  for (int i = 0; i < 1'000; ++i) ASSERT_NE(submit(facts), 0U);
+  std::map<ticket_id, time_point> urgent;
+  duration longest{};
+  std::size_t background = 0;
+  auto const run_until = [&](time_point now, time_point end) {
+    for (; now <= end; now = std::min(limiter.next_deadline(now).value_or(time_point::max()), end + 1ns)) {
+      for (auto const id : released(now)) {
+        if (auto const found = urgent.find(id); found != urgent.end()) {
+          longest = std::max<duration>(longest, now - found->second);
+          urgent.erase(found);
+        } else {
+          ++background;
+        }
+        limiter.settle(id, 500, std::nullopt, now);
+      }
+    }
+  };
+  for (auto now = start; now < start + 10min; now += 5s) {
+    auto const d = limiter.submit(costing(500, 2, 0), now);
+    if (auto const* const q = std::get_if<queued>(&d)) {
+      urgent[q->id] = now;
+      EXPECT_LE(q->expected, now + 1200ms);
+    } else {
+      limiter.settle(std::get<go>(d).id, 500, std::nullopt, now);
+    }
+    run_until(now, now + 5s - 1ms);
+  }
+  EXPECT_TRUE(urgent.empty());
+  EXPECT_LE(longest, 1200ms);
+  EXPECT_EQ(background, 1'000U);  // ten minutes at two a second, less 120
+}
+
+TEST_F(LimiterSchedule, TheLeastUrgentGoOnBesideAsManyUrgentAsTheQuotaServes) {
+  know({});
+  std::map<ticket_id, int> whose;
+  for (int i = 0; i < 100; ++i) whose[submit(costing(500, 1, 7))] = 7;
+  for (int i = 0; i < 100; ++i) whose[submit(costing(500, 1, 5))] = 5;
+  auto const third = whose.begin();
+  auto const expected = limiter.standing_of(std::next(third, 2)->first, start)->expected;
+  std::map<int, std::vector<duration>> went;
+  for (auto now = start; now < start + 4min; now += 100ms) {
+    while (limiter.queue_length() < 230) whose[submit(costing(500, 2, 0), now)] = 0;
+    for (auto const id : released(now)) {
+      went[whose.at(id)].push_back(now - start);
+      limiter.settle(id, 500, std::nullopt, now);
+    }
+  }
+  // Of 480 releases one in each 30 s, and a twentieth.
+  EXPECT_NEAR(static_cast<double>(went[5].size()), 7, 1);
+  EXPECT_NEAR(static_cast<double>(went[7].size()), 22, 2);
+  EXPECT_GE(went[0].size(), 440U);
+  for (std::size_t i = 6; i < went[7].size(); ++i) EXPECT_LE(went[7][i] - went[7][i - 6], 66s);
+  EXPECT_LE(expected, start + 91s);
+}
+
+TEST_F(LimiterSchedule, WhereRequestsInFlightAreBoundedNoScopeStarvesEither) {
+  settings.max_in_flight = 1;
+  limiter.configure(settings, start);
+  know({.remaining = 60'000});
+  ASSERT_TRUE(goes_at_once(costing(10, 2, 0)));
+  in = {1, "other"};
+  know({.remaining = 60'000});
+  auto const background = submit(costing(10, 1, 7));
+  in = scope;
+  auto flying = ticket_id{1};
+  auto now = start;
+  bool went = false;
+  int between = 0;
+  for (; now < start + 31s; now += 1s) {
+    submit(costing(10, 2, 0), now);
+    limiter.settle(flying, 10, std::nullopt, now);
+    auto const next = released(now);
+    ASSERT_EQ(next.size(), 1U);
+    flying = next[0];
+    went = went || flying == background;
+    if (!went) ++between;
+  }
+  EXPECT_TRUE(went);
+  EXPECT_GE(between, 30);
 }
 
 TEST_F(LimiterSchedule, WithoutAgeingUrgencyIsAllThatCounts) {

@@ -38,7 +38,7 @@ class RequestQueue : public ::testing::Test {
   void push_back(ticket_id id) { queue.push(places_.at(id), id, costs_.at(id)); }
   void erase(ticket_id id) { queue.erase(places_.at(id)); }
   void credit(ticket_id id, double tokens) { queue.credit(places_.at(id), tokens); }
-  request_queue::backlog ahead_of(ticket_id id) const { return queue.ahead_of(places_.at(id)); }
+  request_queue::backlog ahead_of(ticket_id id) const { return queue.ahead_of(places_.at(id), start, 30s); }
   const queue_place& place(ticket_id id) const { return places_.at(id); }
   double cost(ticket_id id) const { return costs_.at(id); }
 
@@ -50,7 +50,7 @@ class RequestQueue : public ::testing::Test {
   /// The next goes.
   ticket_id go(time_point now = start, duration ageing = 30s) {
     auto const id = next(now, ageing);
-    if (id != 0) queue.release(places_.at(id));
+    if (id != 0) queue.release(places_.at(id), now);
     return id;
   }
   std::vector<ticket_id> go_all() {
@@ -89,7 +89,7 @@ TEST_F(RequestQueue, TheMostUrgentClassGoesFirst) {
   auto const last = push(alice, 10, {.urgency = 7});
   auto const middle = push(alice, 10);
   auto const first = push(alice, 10, {.urgency = 0});
-  EXPECT_EQ(queue.order(10), (ids{first, middle, last}));
+  EXPECT_EQ(queue.order(10, start, 30s), (ids{first, middle, last}));
   EXPECT_EQ(go_all(), (ids{first, middle, last}));
 }
 
@@ -100,24 +100,64 @@ TEST_F(RequestQueue, AnUrgencyOutOfRangeIsTheLowest) {
   EXPECT_EQ(go_all(), (ids{middle, odd, lowest}));
 }
 
-TEST_F(RequestQueue, AClassRisesWithTheTimeThatItsNextTicketHasWaited) {
+TEST_F(RequestQueue, AClassThatHasWaitedLongGetsOneReleaseAndThenWaitsAgain) {
   auto const low = push(alice, 10, {.urgency = 5});
-  auto const high = push(bob, 10, {.urgency = 3, .submitted = start + 50s});
-  EXPECT_EQ(next(start + 59s), high);
-  EXPECT_EQ(next(start + 60s), low);  // two classes up, and it came first
-  EXPECT_EQ(next(start + 60s, 0s), high);
+  auto const lower = push(alice, 10, {.urgency = 5});
+  auto const high = push(bob, 10, {.urgency = 3, .submitted = start + 20s});
+  auto const higher = push(bob, 10, {.urgency = 3, .submitted = start + 20s});
+  EXPECT_EQ(next(start + 30s - 1ns), high);
+  EXPECT_EQ(next(start + 30s, 0s), high);
+  EXPECT_EQ(go(start + 30s), low);
+  EXPECT_EQ(go(start + 31s), high);
+  EXPECT_EQ(next(start + 60s - 1ns), higher);
+  EXPECT_EQ(go(start + 60s), lower);
+}
+
+TEST_F(RequestQueue, HoweverLongOthersHaveWaitedTheUrgentWaitForOneOfThem) {
+  for (int i = 0; i < 100; ++i)
+    for (std::uint8_t u = 1; u < 8; ++u) push(alice, 10, {.urgency = u});
+  for (auto const ageing : {duration{30s}, duration{1ms}}) {
+    auto now = start + 10min;
+    for (int i = 0; i < 20; ++i, now += 5s) {
+      auto const urgent = push(bob, 10, {.urgency = 0, .submitted = now});
+      int before = 0;
+      while (go(now, ageing) != urgent) ++before;
+      EXPECT_LE(before, 1);
+    }
+  }
 }
 
 TEST_F(RequestQueue, AgeingLetsNothingStarve) {
-  push(alice, 10, {.urgency = 7});
-  bool went = false;
+  std::map<std::uint8_t, int> went;
+  for (int i = 0; i < 100; ++i)
+    for (std::uint8_t u : {std::uint8_t{3}, std::uint8_t{7}}) push(alice, 10, {.urgency = u});
   auto now = start;
-  for (int i = 0; i < 1000 && !went; ++i, now += 1s) {
+  for (int i = 0; i < 1000; ++i, now += 1s) {
     push(bob, 10, {.urgency = 0, .submitted = now});
-    went = place(go(now)).client == alice;
+    ++went[place(go(now)).urgency];
   }
-  EXPECT_TRUE(went);
-  EXPECT_LE(now, start + 8 * 30s);
+  EXPECT_NEAR(went[3], 33, 1);  // one every 30 s
+  EXPECT_NEAR(went[7], 50, 5);  // a twentieth
+}
+
+TEST_F(RequestQueue, AReleaseOutOfTurnIsForetold) {
+  ids low;
+  for (int i = 0; i < 3; ++i) low.push_back(push(alice, 10, {.urgency = 5}));
+  auto const high = push(bob, 20, {.urgency = 3});
+  auto const later = start + 30s;
+  EXPECT_EQ(queue.order(9, start, 30s), (ids{high, low[0], low[1], low[2]}));
+  EXPECT_EQ(queue.order(9, later, 30s), (ids{low[0], high, low[1], low[2]}));
+  EXPECT_EQ(queue.order(9, later, 0s), (ids{high, low[0], low[1], low[2]}));
+  EXPECT_EQ(queue.ahead_of(place(high), later, 30s).tokens, 10);
+  EXPECT_EQ(queue.ahead_of(place(low[0]), later, 30s).tokens, 0);
+  EXPECT_EQ(queue.ahead_of(place(low[1]), later, 30s).tokens, 30);
+  // At the latest, whatever comes that is more urgent.
+  EXPECT_EQ(queue.due_at(place(low[0]), 30s), start + 30s);
+  EXPECT_EQ(queue.due_at(place(low[2]), 30s), start + 90s);
+  EXPECT_FALSE(queue.due_at(place(high), 30s)) << "it is in turn";
+  EXPECT_FALSE(queue.due_at(place(low[0]), 0s));
+  EXPECT_EQ(queue.next_due(start, 30s), start + 30s);
+  EXPECT_FALSE(queue.next_due(later, 30s)) << "it is due, and what follows it waits for its release";
 }
 
 TEST_F(RequestQueue, HeadsNameTheNextOfEveryClientInTheOrderOfTheirTurns) {
@@ -323,7 +363,7 @@ TEST_F(RequestQueue, WhatIsAheadIsAboutWhatTheOrderSays) {
     push(static_cast<std::uint64_t>(any(random) + 1), 100,
          {.weight = 1, .urgency = static_cast<std::uint8_t>(any(random) % 3)});
   for (int i = 0; i < 57; ++i) go();
-  auto const order = queue.order(1000);
+  auto const order = queue.order(1000, start, 30s);
   for (std::size_t i = 0; i < order.size(); ++i) EXPECT_NEAR(ahead_of(order[i]).requests, static_cast<double>(i), 10);
 }
 
@@ -334,13 +374,13 @@ TEST_F(RequestQueue, OrderIsTheSequenceOfReleases) {
     for (int i = 0; i < 200; ++i) {
       push(static_cast<std::uint64_t>(any(random) % 7), 1 + any(random),
            {.weight = 0.5 + any(random) % 4, .urgency = static_cast<std::uint8_t>(any(random) % 8)});
-      if (any(random) < 30) go();
+      if (any(random) < 30) go(start, 0s);
     }
-    auto const foretold = queue.order(100'000);
+    auto const foretold = queue.order(100'000, start, 0s);
     EXPECT_EQ(foretold.size(), queue.size());
-    auto const first = queue.order(10);
+    auto const first = queue.order(10, start, 0s);
     EXPECT_EQ(first, ids(foretold.begin(), foretold.begin() + 10));
-    for (std::size_t i = 0; i < foretold.size(); ++i) ASSERT_EQ(go(), foretold[i]) << "round " << round << " at " << i;
+    for (std::size_t i = 0; i < foretold.size(); ++i) ASSERT_EQ(go(start, 0s), foretold[i]) << "round " << round << " at " << i;
   }
 }
 
@@ -363,7 +403,7 @@ TEST_F(RequestQueue, IdleClientsAreForgotten) {
   for (std::uint64_t i = 0; i < 500; ++i) {
     queue_place const other{.arrival = 10'000 + i, .client = 10'000 + i, .submitted = start};
     queue.push(other, other.arrival, 100);
-    queue.release(other);
+    queue.release(other, start);
   }
   auto const again = push(alice, 100);
   auto const bobs = push(bob, 100);
@@ -371,7 +411,7 @@ TEST_F(RequestQueue, IdleClientsAreForgotten) {
   for (std::uint64_t i = 0; i < 100'000; ++i) {
     queue_place const other{.arrival = 20'000 + i, .client = 20'000 + i, .submitted = start};
     queue.push(other, other.arrival, 100);
-    queue.release(other);
+    queue.release(other, start);
   }
   credit(had_much, 100);  // of nobody
   auto const as_if_new = push(alice, 100);
@@ -408,7 +448,7 @@ TEST_F(RequestQueue, NoWeightBreaksTheOrder) {
     EXPECT_TRUE(std::isfinite(ahead_of(id).tokens));
     EXPECT_TRUE(std::isfinite(ahead_of(id).requests));
   }
-  auto const foretold = queue.order(1000);
+  auto const foretold = queue.order(1000, start, 30s);
   ids went;
   while (auto const id = go()) {
     credit(id, 10);

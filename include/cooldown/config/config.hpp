@@ -71,7 +71,7 @@ struct queue_settings {
   milliseconds max_wait{600'000};               // longest wait of one request; Prefer: wait=N lowers it
   std::size_t max_in_flight = 0;                // metered requests at the upstream at once; 0: no bound
   std::optional<milliseconds> keepalive_after;  // `off`, or: a streaming request that waits this long gets SSE comments
-  std::optional<milliseconds> ageing{30'000};   // a waiting request rises one class per this long; `off`: never
+  std::optional<milliseconds> ageing{30'000};   // after so long a class gets a release out of turn; `off`: never
   unsigned default_priority = 3;                // class of a request that names none: 0 goes first, 7 last
   client_attributes fair_share_by;
   bool operator==(const queue_settings&) const = default;

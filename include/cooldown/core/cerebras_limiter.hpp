@@ -29,7 +29,7 @@ struct limiter_settings {
   std::size_t max_in_flight = 0;                 // released and not yet settled; 0: no bound
   unsigned load_retries = 2;                     // how often a refusal for load goes back to the queue
   std::size_t max_scopes = 1'024;                // beyond, the longest unused is forgotten
-  duration ageing = std::chrono::seconds{30};    // a waiting ticket rises one class per this long; 0: never
+  duration ageing = std::chrono::seconds{30};    // after so long a class gets a release out of turn; 0: never
   /// Limits of single models, in place of quota.limits.
   std::map<std::string, configured_limits, std::less<>> models;
 };
@@ -250,6 +250,7 @@ class cerebras_limiter {
   standing plan_of(const ticket& t, time_point now) const;
   constraint held_by(const ticket& t, time_point now) const;
   std::vector<scope_report::waiting_ticket> waiting_of(scope& s, std::size_t most, time_point now) const;
+  const request_queue::head* next_of_all(time_point now);
   void release_ready(time_point now, std::vector<ticket_event>& events);
   bool refuse_overdue(time_point now, std::vector<ticket_event>& events);
   const rate_limit_snapshot* parse(header_view headers, bool expected, wall_time wall, rate_limit_snapshot& into,
@@ -268,6 +269,7 @@ class cerebras_limiter {
   std::size_t queued_ = 0;
   std::size_t queued_bytes_ = 0;
   std::size_t in_flight_ = 0;
+  bool out_of_turn_ = false;  // the last that went passed a more urgent one of another scope
   limiter_counters counters_;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -29,10 +30,12 @@ struct queue_place {
   time_point submitted;
 };
 
-/// Classes by urgency; a class rises by one for every `ageing` that its next ticket has waited, so that nothing
-/// starves. Within a class start-time fair queueing by tokens between clients (Goyal, Vin, Cheng 1996); within a
-/// client, order of arrival. Tags belong to clients, not to tickets: who cancels pays nothing, and a cost that was
-/// misjudged can be made up for. O(log n) per operation.
+/// Classes by urgency, strictly; but a class that has waited for `ageing` without a release gets one out of turn, and
+/// the least urgent that waits a twentieth of the tokens, so that nothing starves. Never two of those in a row: what is
+/// urgent waits for one at the most. Within a class
+/// start-time fair queueing by tokens between clients (Goyal, Vin, Cheng 1996); within a client, order of arrival. Tags
+/// belong to clients, not to tickets: who cancels pays nothing, and a cost that was misjudged can be made up for. O(log
+/// n) per operation.
 class request_queue {
  public:
   struct waiting {
@@ -43,8 +46,9 @@ class request_queue {
   struct head {
     ticket_id id = 0;
     double cost = 0;
-    std::size_t rank = 0;  // its class after ageing
+    std::size_t rank = 0;  // its class
     std::uint64_t arrival = 0;
+    time_point waits_since;  // its class: without a release
   };
   /// What goes before a ticket.
   struct backlog {
@@ -58,7 +62,7 @@ class request_queue {
   void erase(const queue_place& place);
 
   /// It goes: its client pays for it.
-  void release(const queue_place& place);
+  void release(const queue_place& place, time_point now);
 
   /// A ticket that went cost its client this much less than it paid (negative: more).
   void credit(const queue_place& place, double tokens);
@@ -67,10 +71,17 @@ class request_queue {
   void heads(time_point now, duration ageing, std::size_t most, std::vector<head>& into) const;
 
   /// What will go before the ticket at `place`, which waits.
-  backlog ahead_of(const queue_place& place) const;
+  backlog ahead_of(const queue_place& place, time_point now, duration ageing) const;
+
+  /// When the ticket at `place` is due out of turn, however many come that are more urgent. nullopt: never, or there
+  /// are none.
+  std::optional<time_point> due_at(const queue_place& place, duration ageing) const;
+
+  /// When a class is due out of turn next, after `now`.
+  std::optional<time_point> next_due(time_point now, duration ageing) const;
 
   /// The first `most` tickets in the order in which they would go if no others came.
-  std::vector<ticket_id> order(std::size_t most) const;
+  std::vector<ticket_id> order(std::size_t most, time_point now, duration ageing) const;
 
   /// Calls `visit(id)`, which returns its cost, for all; costs are changed to that.
   template <class Visitor>
@@ -104,6 +115,8 @@ class request_queue {
   };
   struct urgency_class {
     double virtual_time = 0;  // start tag of the last that went
+    time_point since{};       // when the last went, or it began to wait
+    double trickle = 0;       // tokens that are its due for those of others that went since
     double cost = 0;
     std::size_t size = 0;
     std::set<turn> turns;  // of the clients that wait
@@ -116,10 +129,14 @@ class request_queue {
     return classes_[p.urgency < urgency_count ? p.urgency : 7];
   }
   double take_out(urgency_class& c, flow& f, const queue_place& place);
+  static bool is_due(const urgency_class& c, time_point now, duration ageing);
+  const urgency_class* overdue(time_point now, duration ageing) const;
+  static backlog ahead_in_class(const urgency_class& c, const queue_place& place);
   static void forget_idle(urgency_class& c);
 
   std::array<urgency_class, urgency_count> classes_;
   std::size_t size_ = 0;
+  bool out_of_turn_ = false;  // the last that went passed more urgent ones
 };
 
 }  // namespace cooldown
