@@ -1,5 +1,6 @@
 #include "cooldown/net/server.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
@@ -14,37 +15,60 @@ namespace cooldown::net {
 namespace {
 
 constexpr duration accept_pause = std::chrono::milliseconds{100};
+constexpr auto in_use = " (is another cooldown-proxy running?)";
 
-tcp_acceptor bind(asio::io_context& io, const std::string& host, std::uint16_t port, const char* key) {
-  auto const fail = [&](const error_code& ec) {
-    throw cannot_listen(fmt::format("{}: cannot listen on {} port {}: {}{}", key, host, port, ec.message(),
-                                    ec == asio::error::address_in_use ? " (is another cooldown-proxy running?)" : ""));
-  };
+using acceptors = std::vector<tcp_acceptor>;
+
+error_code listen_at(tcp_acceptor& acceptor, const asio::ip::tcp::endpoint& at) {
+  error_code ec;
+  acceptor.open(at.protocol(), ec);
+  if (ec) return ec;
+  close_on_exec(acceptor);
+  acceptor.set_option(asio::socket_base::reuse_address(true), ec);
+  acceptor.bind(at, ec);
+  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+  return ec;
+}
+
+/// A name may have an address that this machine has not, such as ::1 where IPv6 is off.
+bool is_not_here(const error_code& ec) {
+  return ec == asio::error::address_family_not_supported || ec == boost::system::errc::address_not_available;
+}
+
+/// Listens on every address of a name: some clients take localhost for 127.0.0.1, others for ::1.
+acceptors bind(asio::io_context& io, const std::string& host, std::uint16_t port, const char* key) {
   error_code ec;
   asio::ip::tcp::resolver names(io);
   auto const found = names.resolve(host, std::to_string(port), asio::ip::tcp::resolver::passive, ec);
   if (ec) throw cannot_listen(fmt::format("{}.host: cannot look up '{}': {}", key, host, ec.message()));
-  auto const at = found.begin()->endpoint();
-  tcp_acceptor acceptor(io);
-  acceptor.open(at.protocol(), ec);
-  if (ec) fail(ec);
-  close_on_exec(acceptor);
-  acceptor.set_option(asio::socket_base::reuse_address(true), ec);
-  acceptor.bind(at, ec);
-  if (ec) fail(ec);
-  acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  if (ec) fail(ec);
-  return acceptor;
+  acceptors bound;
+  for (auto const& entry : found) {
+    auto at = entry.endpoint();
+    auto const same = [&](const tcp_acceptor& a) { return a.local_endpoint().address() == at.address(); };
+    if (std::any_of(bound.begin(), bound.end(), same)) continue;
+    if (!bound.empty()) at.port(bound.front().local_endpoint().port());  // the one that was chosen for port 0
+    tcp_acceptor acceptor(io);
+    auto const failed = listen_at(acceptor, at);
+    if (!failed) bound.push_back(std::move(acceptor));
+    if (failed && !is_not_here(failed))
+      throw cannot_listen(fmt::format("{}: cannot listen on {} port {}: {}{}", key, host, at.port(), failed.message(),
+                                      failed == asio::error::address_in_use ? in_use : ""));
+    ec = failed;
+  }
+  if (bound.empty())
+    throw cannot_listen(fmt::format("{}: cannot listen on {} port {}: {}", key, host, port, ec.message()));
+  return bound;
 }
 
 /// A socket that was bound by somebody else.
-tcp_acceptor adopt(asio::io_context& io, int fd) {
+acceptors adopt(asio::io_context& io, int fd) {
   sockaddr_storage at{};
   socklen_t size = sizeof at;
   getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
-  tcp_acceptor acceptor(io);
-  acceptor.assign(at.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd);
-  return acceptor;
+  acceptors adopted;
+  adopted.emplace_back(io);
+  adopted.front().assign(at.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd);
+  return adopted;
 }
 
 std::string url_of(const tcp_acceptor& a, bool tls = false) {
@@ -53,6 +77,12 @@ std::string url_of(const tcp_acceptor& a, bool tls = false) {
   auto const* const scheme = tls ? "https" : "http";
   return at.address().is_v6() ? fmt::format("{}://[{}]:{}", scheme, address, at.port())
                               : fmt::format("{}://{}:{}", scheme, address, at.port());
+}
+
+std::string urls_of(const acceptors& all, bool tls) {
+  std::string urls;
+  for (auto const& a : all) urls += (urls.empty() ? "" : " and ") + url_of(a, tls);
+  return urls;
 }
 
 }  // namespace
@@ -85,13 +115,13 @@ server::server(app& shared, reload_function reload, const server_options& option
       manager_(shared.io) {
   if (options.signals)
     for (int const s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(s);
-  shared_.log.info("listening on " + url_of(proxy_, shared_.tls != nullptr));
+  for (auto const& a : proxy_) shared_.log.info("listening on " + url_of(a, shared_.tls != nullptr));
   if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
-  shared_.log.info("admin on " + url_of(admin_));
-  asio::co_spawn(shared_.io, accept_loop(proxy_, role::proxy), asio::detached);
-  asio::co_spawn(shared_.io, accept_loop(admin_, role::admin), asio::detached);
+  for (auto const& a : admin_) shared_.log.info("admin on " + url_of(a));
+  for (auto& a : proxy_) asio::co_spawn(shared_.io, accept_loop(a, role::proxy), asio::detached);
+  for (auto& a : admin_) asio::co_spawn(shared_.io, accept_loop(a, role::admin), asio::detached);
   shared_.reload = [this] { return this->reload(); };
-  manager_.ready("Listening on " + url_of(proxy_, shared_.tls != nullptr));
+  manager_.ready("Listening on " + urls_of(proxy_, shared_.tls != nullptr));
   await_signal();
 }
 
@@ -165,8 +195,8 @@ void server::drain() {
   shared_.draining = true;
   shared_.stop_history();
   error_code ignored;
-  proxy_.close(ignored);
-  admin_.close(ignored);
+  for (auto* const all : {&proxy_, &admin_})
+    for (auto& a : *all) a.close(ignored);
   for (auto* c : shared_.connections)
     if (c->where == phase::idle || c->where == phase::queued) c->ctl.fire(interruption::draining);
   // With nothing left to wait for, the loop runs dry and main() ends.
@@ -186,7 +216,7 @@ void server::drain() {
 std::vector<std::string> server::reload() {
   manager_.reloading();
   auto problems = take_configuration();
-  manager_.ready(problems.empty() ? "Listening on " + url_of(proxy_, shared_.tls != nullptr)
+  manager_.ready(problems.empty() ? "Listening on " + urls_of(proxy_, shared_.tls != nullptr)
                                   : "The configuration was refused; the previous one stays in force");
   return problems;
 }

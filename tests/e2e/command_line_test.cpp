@@ -234,3 +234,29 @@ os.execv(sys.argv[1], sys.argv[1:])
   p.signal(SIGTERM);
   EXPECT_EQ(p.wait(), 0);
 }
+
+TEST_F(CommandLine, AHostNameIsListenedOnAtEveryAddressThatItHas) {
+  std::vector<std::string> const in_a_namespace{"--map-root-user", "--mount", "sh", "-c"};
+  auto const with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), in_a_namespace.begin(), in_a_namespace.end());
+    return more;
+  };
+  auto const hosts = directory_.file("hosts",
+                                     "127.0.0.1 proxy.test\n"
+                                     "198.51.100.7 proxy.test\n"  // not of this machine: passed over
+                                     "127.0.0.2 proxy.test\n");
+  auto const bind = "mount --bind " + hosts + " /etc/hosts";
+  if (run_to_end("/usr/bin/unshare", with({bind})).status != 0) GTEST_SKIP() << "no mount namespaces here";
+  auto v = usual_values("http://127.0.0.1:" + std::to_string(upstream_.port()));
+  v["server.host"] = "proxy.test";
+  v["server.auth_tokens"] = "[secret-token]";
+  auto const config = directory_.file("named.yaml", yaml_of(v));
+  process p("/usr/bin/unshare", with({bind + " && exec " COOLDOWN_PROXY_PROGRAM " -c " + config}));
+  p.wait_for_line("admin on ");
+  auto const first = p.wait_for_line("listening on http://127.0.0.1:");
+  auto const port = first.substr(first.rfind(':'));
+  EXPECT_EQ(p.count_lines("listening on http://127.0.0.2" + port), 1U);
+  EXPECT_EQ(p.count_lines("listening on"), 2U);
+  p.signal(SIGTERM);
+  EXPECT_EQ(p.wait(), 0);
+}

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include <boost/asio/signal_set.hpp>
 
@@ -36,8 +37,8 @@ class server {
   ~server();
 
   /// The ports in use: the configured ones, or those the system chose for 0.
-  std::uint16_t port() const { return proxy_.local_endpoint().port(); }
-  std::uint16_t admin_port() const { return admin_.local_endpoint().port(); }
+  std::uint16_t port() const { return proxy_.front().local_endpoint().port(); }
+  std::uint16_t admin_port() const { return admin_.front().local_endpoint().port(); }
 
   /// Stops accepting, refuses what waits in the queue, lets exchanges finish within drain_timeout, then closes
   /// everything.
@@ -54,8 +55,8 @@ class server {
 
   app& shared_;
   reload_function reload_;
-  tcp_acceptor proxy_;
-  tcp_acceptor admin_;
+  std::vector<tcp_acceptor> proxy_;  // one for each address of server.host
+  std::vector<tcp_acceptor> admin_;
   asio::basic_signal_set<executor> signals_;
   std::unique_ptr<last_call> last_call_;
   service_manager manager_;
