@@ -47,9 +47,9 @@ passed_sockets take_passed_sockets() {
   for (int i = 0; i < n; ++i) {
     int const fd = SD_LISTEN_FDS_START + i;
     std::string_view const name = names && names[i] ? names[i] : "";
-    if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+    if (sd_is_socket_inet(fd, AF_UNSPEC, SOCK_STREAM, 1, 0) <= 0)
       throw std::runtime_error(
-          fmt::format("socket activation: descriptor {} ('{}') is no listening stream socket", fd, name));
+          fmt::format("socket activation: descriptor {} ('{}') is no listening TCP socket", fd, name));
     auto& slot = name == "admin" || found.proxy >= 0 ? found.admin : found.proxy;
     if (slot >= 0)
       throw std::runtime_error("socket activation: expected one socket for clients and at most one named 'admin'");

@@ -235,6 +235,23 @@ os.execv(sys.argv[1], sys.argv[1:])
   EXPECT_EQ(p.wait(), 0);
 }
 
+TEST_F(CommandLine, ASocketOfAServiceManagerThatIsNotTcpIsRefused) {
+  auto const script = directory_.file("activate.py", R"(
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+high = os.dup2(s.fileno(), 50)
+os.dup2(high, 3, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="clients")
+os.execv(sys.argv[2], sys.argv[2:])
+)");
+  auto const r =
+      run_to_end("/usr/bin/env", {"python3", script, directory_.path("socket"), COOLDOWN_PROXY_PROGRAM, "-c", good_});
+  EXPECT_EQ(r.status, 70);
+  EXPECT_THAT(r.output, HasSubstr("descriptor 3 ('clients') is no listening TCP socket"));
+}
+
 TEST_F(CommandLine, AHostNameIsListenedOnAtEveryAddressThatItHas) {
   std::vector<std::string> const in_a_namespace{"--map-root-user", "--mount", "sh", "-c"};
   auto const with = [&](std::vector<std::string> more) {
