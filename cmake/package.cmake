@@ -40,7 +40,8 @@ else()
   set(CPACK_DEBIAN_PACKAGE_SECTION net)
   set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
   set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-  set(CPACK_DEBIAN_PACKAGE_DEPENDS "ca-certificates")
+  # procps has the kill of ExecReload=.
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS "ca-certificates, procps")
   set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "queue of LLM API requests before the provider's quota")
   set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
       "A local proxy between OpenAI-compatible clients and a provider such as
