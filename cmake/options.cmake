@@ -13,7 +13,7 @@ target_compile_options(
             -Wnon-virtual-dtor
             -Wold-style-cast
             -Woverloaded-virtual
-            -Werror)
+            $<$<BOOL:${COOLDOWN_WERROR}>:-Werror>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Bogus in GCC 12 with std::string at -O3 and in inlined coroutine frames (docs/decisions/002).
   target_compile_options(cooldown_options INTERFACE -Wno-restrict -Wno-mismatched-new-delete)

@@ -68,7 +68,7 @@ bool unknown(const std::string& path, const yaml_node& key, const std::vector<st
   }
   auto const meant = nearest(key.text, known);
   values.complain(key.at, path + '.' + printable(key.text),
-                  "unknown key " + quoted(key.text) + "; " +
+                  "unknown key " + in_quotes(key.text) + "; " +
                       (meant.empty() ? "known here: " + joined(known, ", ") : "did you mean '" + meant + "'?"));
   return false;
 }

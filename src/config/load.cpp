@@ -90,7 +90,7 @@ class reader {
       if (name_may_hold_secret(name))
         return complain(key.at, section, "unknown key (name hidden); a key is followed by ':' and a space");
       return complain(key.at, (section.empty() ? "" : section + '.') + printable(name),
-                      "unknown key " + quoted(name) + "; " + advice(section, name));
+                      "unknown key " + in_quotes(name) + "; " + advice(section, name));
     }
     auto const [first, is_new] = seen.emplace(name, key.at);
     if (!is_new) complain(key.at, path, "duplicate key; first given at line " + std::to_string(first->second.line));

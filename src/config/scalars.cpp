@@ -131,7 +131,7 @@ reading<bool> read_boolean(std::string_view text) {
 reading<milliseconds> read_duration(std::string_view text, milliseconds low, milliseconds high) {
   if (text != "0" && !text.empty() && std::all_of(text.begin(), text.end(), is_digit))
     return rejection{"a duration needs its unit", false,
-                     ": say " + quoted(std::string(text) + "s") + " or " + quoted(std::string(text) + "ms")};
+                     ": say " + in_quotes(std::string(text) + "s") + " or " + in_quotes(std::string(text) + "ms")};
   std::uint64_t total = 0;
   auto rest = text;
   if (rest == "0") rest = "0s";
@@ -213,7 +213,7 @@ std::string printable(std::string_view text, std::size_t longest) {
   return text.size() > longest ? out + "..." : out;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return '\'' + printable(text) + '\'';
 }
 

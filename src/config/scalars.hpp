@@ -51,6 +51,6 @@ std::string show_size(std::uint64_t bytes);
 std::string printable(std::string_view text, std::size_t longest = 60);
 
 /// The same in single quotes.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace cooldown::config

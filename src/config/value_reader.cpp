@@ -99,7 +99,7 @@ bool value_reader::read_scalar(const scalar_rule& rule, const yaml_node& node, c
   auto bad = read(text);
   if (!bad) return true;
   bool const hidden = rule.secret || value.from_environment || bad->hide || may_hold_secret(text);
-  say(bad->why + (hidden ? " (value hidden)" : bad->hint + "; got " + quoted(text)));
+  say(bad->why + (hidden ? " (value hidden)" : bad->hint + "; got " + in_quotes(text)));
   return false;
 }
 
