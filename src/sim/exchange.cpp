@@ -53,8 +53,6 @@ api_error status_error(int status) {
           "", status < 500 ? "simulated_error" : "internal_server_error"};
 }
 
-const api_error load_error{"We're experiencing high traffic right now! Please try again soon.",
-                           "too_many_requests_error", "queue", "queue_exceeded"};
 const api_error payment_error{"Payment required to access this resource. Please check your billing.",
                               "payment_required_error", "", "payment_required"};
 const api_error key_error{"Wrong API Key", "invalid_request_error", "api_key", "wrong_api_key"};
@@ -102,7 +100,7 @@ asio::awaitable<std::optional<next_step>> fail_instead(connection& client, simul
     error = status_error(status);
   } else if (faults.has(fault_kind::load)) {
     status = 429;
-    error = load_error;
+    error = load_error();
     quota.count_load_refusal();
   } else if (faults.has(fault_kind::payment)) {
     status = 402;

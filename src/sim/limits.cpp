@@ -16,6 +16,13 @@ std::int64_t* find_limit(model_limits& limits, std::string_view key) {
   return nullptr;
 }
 
+std::optional<limit_kind> limit_kind_of(std::string_view key) {
+  constexpr std::string_view periods = "smhd";  // in the order of `period`
+  if (model_limits none; find_limit(none, key) == nullptr) return std::nullopt;
+  return limit_kind{key.front() == 'r' ? resource::requests : resource::tokens,
+                    static_cast<period>(periods.find(key.back()))};
+}
+
 namespace {
 
 template <class Number>

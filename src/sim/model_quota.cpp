@@ -43,10 +43,12 @@ token_cost model_quota::cost_of(const request_facts& facts) const {
     if (input <= measured_free_input) return {output, output};
     return {input - cached + output, input + output};
   }
+  if (rules_.cost == cost_rule::at_end) return {0, 0};
   auto output = rules_.default_max_tokens;
   // A quarter of a small limit, so that an account below the default can be used without a maximum at all.
   if (const auto limit = smallest_token_limit(limits_); limit > 0) output = std::min(output, limit / 4);
   if (facts.max_output) output = std::max<std::int64_t>(*facts.max_output, 0);
+  if (rules_.cost == cost_rule::completion_only) return {output, output};
   return {input - cached + output, input + output};
 }
 
@@ -78,7 +80,10 @@ admission_answer model_quota::admit(const request_facts& facts, nanoseconds now)
 
 void model_quota::settle(const reservation& held, const token_usage& actual, nanoseconds now) {
   if (held.generation != generation_) return;
-  const token_cost used{actual.input - actual.cached + actual.output, actual.input + actual.output};
+  const bool input_counts = rules_.cost != cost_rule::completion_only && rules_.cost != cost_rule::at_end;
+  const auto input = input_counts ? actual.input : 0;
+  const auto cached = input_counts ? actual.cached : 0;
+  const token_cost used{input - cached + actual.output, input + actual.output};
   for (const auto& each : budgets_) {
     const auto difference = amount_of(each.what, used) - amount_of(each.what, held.cost);
     if (difference != 0) each.amounts->correct(difference, held.stamp, now);
@@ -87,6 +92,24 @@ void model_quota::settle(const reservation& held, const token_usage& actual, nan
   counters_.tokens_used += used.uncached;
   counters_.input_tokens += actual.input;
   counters_.output_tokens += actual.output;
+}
+
+bool model_quota::take(std::int64_t requests, std::int64_t tokens, nanoseconds now) {
+  const auto wanted = [&](const budget& each) { return each.what == resource::requests ? requests : tokens; };
+  const bool fits = std::all_of(budgets_.begin(), budgets_.end(), [&](const auto& each) {
+    const auto ready = each.amounts->ready_at(wanted(each), now);
+    return wanted(each) == 0 || (ready && *ready <= now);
+  });
+  if (!fits) return false;
+  const charge_stamp stamp{++sequence_, now};
+  for (const auto& each : budgets_) {
+    if (wanted(each) > 0) each.amounts->charge(wanted(each), stamp);
+  }
+  return true;
+}
+
+void model_quota::spend(limit_kind which, std::int64_t amount, nanoseconds now) {
+  if (auto* const found = find(which.what, which.per)) found->amounts->charge(amount, {++sequence_, now});
 }
 
 std::optional<nanoseconds> model_quota::next_admission(const token_cost& cost, nanoseconds now) const {

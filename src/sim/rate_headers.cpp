@@ -79,4 +79,9 @@ api_error quota_error(resource what, period per, bool two_buckets) {
           "token_quota_exceeded"};
 }
 
+api_error load_error() {
+  return {"We're experiencing high traffic right now! Please try again soon.", "too_many_requests_error", "queue",
+          "queue_exceeded"};
+}
+
 }  // namespace cooldown::sim

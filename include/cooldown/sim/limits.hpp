@@ -26,8 +26,10 @@ enum class refill_rule : std::uint8_t {
 
 // What a request is charged before its real length is known.
 enum class cost_rule : std::uint8_t {
-  documented,  // input + max_completion_tokens, or + a default estimate when there is none
-  measured,    // min(max_completion_tokens, 16384), or 16384 without; + the input only when it is large
+  documented,       // input + max_completion_tokens, or + a default estimate when there is none
+  measured,         // min(max_completion_tokens, 16384), or 16384 without; + the input only when it is large
+  completion_only,  // as documented, without the input, which is not charged in the end either
+  at_end,           // nothing; in the end, the completion's tokens
 };
 
 // Limits of one model in requests or tokens per period; 0 means that there is no such limit.
@@ -62,6 +64,13 @@ inline constexpr std::int64_t measured_free_input = 1000;
 
 // The limit named `key` ("rpm", "tpd", ...), or nullptr.
 std::int64_t* find_limit(model_limits& limits, std::string_view key);
+
+// What the limit named `key` counts, and over what; nothing if there is no such name.
+struct limit_kind {
+  resource what = resource::requests;
+  period per = period::minute;
+};
+std::optional<limit_kind> limit_kind_of(std::string_view key);
 
 // Reads "NAME,rpm=30,tpm=60000,total=3"; on failure nothing, and `error` says why.
 std::optional<model_spec> parse_model_spec(std::string_view text, std::string& error);

@@ -88,6 +88,12 @@ class model_quota {
   // To be called once for every reservation: refunds what was not used, charges what was used beyond it.
   void settle(const reservation& held, const token_usage& actual, nanoseconds now);
 
+  // Somebody else on the account takes so much, of all limits or of none: false if it does not fit.
+  bool take(std::int64_t requests, std::int64_t tokens, nanoseconds now);
+
+  // So much of one limit is used up, where it exists.
+  void spend(limit_kind which, std::int64_t amount, nanoseconds now);
+
   // What `facts` would be charged at admission.
   token_cost cost_of(const request_facts& facts) const;
 

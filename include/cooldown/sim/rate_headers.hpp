@@ -43,4 +43,7 @@ struct api_error {
 // message tells them apart.
 api_error quota_error(resource what, period per, bool two_buckets);
 
+// The error of a request refused for want of capacity.
+api_error load_error();
+
 }  // namespace cooldown::sim
