@@ -25,12 +25,16 @@ struct call {
   sim::request_facts facts;
   int output = 0;
   bool stream = false;
+  bool bad = false;                  // the provider answers 400
+  bool without_usage = false;        // its answer does not tell what it has used
   std::optional<duration> patience;  // after that its client leaves
 
   time_point began{};
-  time_point submitted{};  // the last time
-  time_point sent{};       // the last time
-  unsigned repetitions = 0;
+  time_point submitted{};       // the last time
+  time_point sent{};            // the last time
+  unsigned repetitions = 0;     // by the SDK
+  unsigned repeats = 0;         // by our proxy, since it was submitted
+  bool with_scheduler = false;  // submitted, and not answered yet
   bool over = false;
   std::optional<time_point> admitted;
   std::optional<sim::reservation> held;  // admitted, not yet settled
@@ -51,11 +55,14 @@ inline std::vector<header_field> view(const rate_headers& from) {
   return fields;
 }
 
-/// A 429 of the provider's.
+/// A 429, 400 or 503 of the provider's.
 struct provider_refusal {
-  rate_headers headers;  // with retry-after
+  unsigned status = 429;
   sim::api_error error;
-  duration retry_after;
+  rate_headers headers;  // with retry-after
+  std::optional<duration> retry_after;
+
+  bool retry_helps() const { return status != 400; }
 };
 
 }  // namespace cooldown::bench

@@ -1,6 +1,7 @@
 #include "quota/clients.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace cooldown::bench {
 namespace {
@@ -12,6 +13,25 @@ constexpr auto rest_after_loss = 1s;
 
 int between(std::mt19937_64& random, range r) {
   return std::uniform_int_distribution<int>(r.low, r.high)(random);
+}
+
+bool chance(std::mt19937_64& random, double share) {
+  return std::uniform_real_distribution<double>(0, 1)(random) < share;
+}
+
+int pareto(std::mt19937_64& random, range r, double exponent) {
+  auto const u = 1 - std::uniform_real_distribution<double>(0, 1)(random);
+  return static_cast<int>(std::min<double>(r.low * std::pow(u, -1 / exponent), r.high));
+}
+
+/// With the mean 1.
+double lognormal(std::mt19937_64& random, double sigma) {
+  return sigma == 0 ? 1 : std::lognormal_distribution<double>(-sigma * sigma / 2, sigma)(random);
+}
+
+range in_ms(duration_range r) {
+  using std::chrono::milliseconds;
+  return {static_cast<int>(r.low / milliseconds{1}), static_cast<int>(r.high / milliseconds{1})};
 }
 
 std::mt19937_64 seeded(unsigned seed, std::size_t index, unsigned purpose) {
@@ -36,7 +56,7 @@ clients::clients(event_loop& loop, const workload& w, unsigned seed, hooks h)
     for (int i = 0; i < group.connections; ++i) {
       if (!group.one_client) ++client;
       auto const index = connections_.size();
-      connections_.push_back({&group, client, seeded(seed, index, 1), seeded(seed, index, 2)});
+      connections_.push_back({&group, client, seeded(seed, index, 1), seeded(seed, index, 2), seeded(seed, index, 4)});
     }
   }
 }
@@ -84,9 +104,12 @@ call_ptr clients::make(std::size_t index) {
   c->client = from.client;
   c->model = g.model;
   c->began = loop_.now();
-  auto const chars = between(from.random, g.input_chars);
+  auto const& told = w_.provider;
+  auto const chars = g.tail ? pareto(from.random, g.input_chars, *g.tail) : between(from.random, g.input_chars);
   c->size.input_chars = static_cast<std::uint64_t>(chars);
-  c->facts.input_tokens = static_cast<std::int64_t>(chars / w_.chars_per_token);
+  c->facts.input_tokens =
+      static_cast<std::int64_t>(chars * told.tokens_per_char * lognormal(from.fate, told.token_noise));
+  c->facts.cached_tokens = std::llround(static_cast<double>(c->facts.input_tokens) * g.cached);
   c->output = g.reply;
   if (g.max_output) {
     auto const most = between(from.random, *g.max_output);
@@ -96,24 +119,40 @@ call_ptr clients::make(std::size_t index) {
   }
   c->stream = between(from.random, {0, 1}) == 1;
   // Drawn in any case, so that every request takes the same number of draws.
-  auto const patience = std::chrono::milliseconds{between(from.random, g.cancel_after_ms)};
-  if (std::uniform_real_distribution<double>(0, 1)(from.random) < g.cancels) c->patience = patience;
+  auto const cancel = g.cancel.value_or(cancellation{.share = 0});
+  auto const patience = std::chrono::milliseconds{between(from.random, in_ms(cancel.after))};
+  if (chance(from.random, cancel.share)) c->patience = patience;
+  c->bad = chance(from.fate, told.bad_requests);
+  c->without_usage = chance(from.fate, told.usage_missing);
   return c;
 }
 
 void clients::ask(std::size_t index) {
   auto const c = make(index);
   hooks_.begun(c);
-  if (c->patience) {
-    loop_.after(*c->patience, [this, c] {
-      if (c->over) return;
-      c->over = true;
-      hooks_.left(c);
-      next(c, 0s);
-    });
-  }
+  arm_patience(c);
   c->submitted = loop_.now();
   hooks_.submit(c);
+}
+
+void clients::arm_patience(const call_ptr& c) {
+  if (!c->patience) return;
+  loop_.at(c->began + *c->patience, [this, c] {
+    if (c->over) return;
+    c->over = true;
+    hooks_.left(c);
+    next(c, 0s);
+  });
+}
+
+call_ptr clients::cut_off(const call_ptr& c) {
+  c->over = true;
+  auto const again = std::make_shared<call>(*c);
+  again->over = false;
+  again->admitted.reset();
+  arm_patience(again);
+  refused(again, true, std::nullopt);
+  return again;
 }
 
 void clients::served(const call_ptr& c) {

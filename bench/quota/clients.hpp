@@ -27,6 +27,8 @@ class clients {
   void served(const call_ptr& c);
   /// An answer other than 200.
   void refused(const call_ptr& c, bool retry_helps, std::optional<duration> retry_after);
+  /// The connection broke. Returns the request that takes the place of `c`, which is over; its SDK repeats it.
+  call_ptr cut_off(const call_ptr& c);
 
  private:
   struct connection {
@@ -34,6 +36,7 @@ class clients {
     std::uint64_t client;
     std::mt19937_64 random;  // of what it asks for
     std::mt19937_64 when;    // of when it asks
+    std::mt19937_64 fate;    // of what becomes of it
   };
 
   call_ptr make(std::size_t index);
@@ -41,6 +44,7 @@ class clients {
   void ask_poisson(std::size_t index);
   void ask_in_bursts(std::size_t index);
   void next(const call_ptr& c, duration least);
+  void arm_patience(const call_ptr& c);
   duration exponential(std::size_t index, double mean);
 
   event_loop& loop_;

@@ -16,9 +16,12 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto first_token = 50ms;
-constexpr auto overhead = 100ms;  // of an answer, beyond the time its tokens take
-constexpr auto per_token = std::chrono::microseconds{500};
+constexpr auto overhead = 100ms;          // of an answer, beyond the time its tokens take
 constexpr double notable_forecast = 0.5;  // seconds: below it a relative error says little
+
+int late_ms(duration d) {
+  return static_cast<int>(d / 1ms);
+}
 
 class experiment final : public surroundings {
  public:
@@ -29,7 +32,10 @@ class experiment final : public surroundings {
         provider_(loop_, w, options.seed, options.length, [this] { quota_changed(); }),
         clients_(loop_, w, options.seed, client_hooks()),
         lateness_([this](const call_ptr& c) { return provider_.admissible_at(*c); }),
-        scheduler_(make_scheduler(options.who, w, *this)) {}
+        scheduler_(make_scheduler(options.who, w, *this)) {
+    bool const proxy = options.who == contestant::ours || options.who == contestant::seed;
+    for (auto const at : proxy ? w.restarts : std::vector<duration>{}) loop_.after(at, [this] { restart(); });
+  }
 
   outcome run() {
     clients_.start();
@@ -48,6 +54,7 @@ class experiment final : public surroundings {
   std::optional<time_point> admissible_at(const call_ptr& c) override { return provider_.admissible_at(*c); }
 
   void send(const call_ptr& c) override {
+    if (c->over) return;
     c->sent = loop_.now();
     if (options_.trace) c->believed = scheduler_->believed(c);
     lateness_.released(c, loop_.now());
@@ -61,6 +68,7 @@ class experiment final : public surroundings {
   void refuse(const call_ptr& c, bool retry_helps, std::optional<duration> retry_after) override {
     lateness_.gone(c, loop_.now());
     if (c->over) return;
+    c->with_scheduler = false;
     ++result_.non_200;
     clients_.refused(c, retry_helps, retry_after);
   }
@@ -72,6 +80,8 @@ class experiment final : public surroundings {
     return {.begun = [this](const call_ptr& c) { begun(c); },
             .submit =
                 [this](const call_ptr& c) {
+                  c->with_scheduler = true;
+                  c->repeats = 0;
                   lateness_.waits(c, loop_.now());
                   scheduler_->submit(c);
                 },
@@ -95,11 +105,31 @@ class experiment final : public surroundings {
   void left(const call_ptr& c) {
     open_.erase(c->serial);
     lateness_.gone(c, loop_.now());
-    if (c->held) {
-      auto const generated = (loop_.now() - *c->admitted - first_token) / per_token;
-      provider_.settle(*c, std::clamp(static_cast<int>(generated), 0, c->output));
-    }
+    stop_generating(c);
     scheduler_->left(c);
+  }
+
+  /// What has been generated is used and charged.
+  void stop_generating(const call_ptr& c) {
+    if (!c->held) return;
+    auto const generated = seconds_of(loop_.now() - *c->admitted - first_token) / seconds_of(c->group->time_per_token);
+    auto const output = static_cast<int>(std::clamp(generated, 0.0, static_cast<double>(c->output)));
+    result_.clients[c->client].tokens += static_cast<double>(c->facts.input_tokens + output);
+    provider_.settle(*c, output);
+  }
+
+  /// Every connection breaks, and everything learned is lost.
+  void restart() {
+    former_.push_back(std::move(scheduler_));
+    scheduler_ = make_scheduler(options_.who, w_, *this);
+    for (auto& [serial, c] : open_) {
+      if (!c->with_scheduler) continue;
+      c->with_scheduler = false;
+      ++result_.non_200;
+      lateness_.gone(c, loop_.now());
+      stop_generating(c);
+      c = clients_.cut_off(c);
+    }
   }
 
   void quota_changed() {
@@ -118,11 +148,14 @@ class experiment final : public surroundings {
     rate_headers headers;
     auto const left_before = options_.trace ? provider_.left_for(*c) : 0;
     if (auto const why = provider_.arrive(*c, headers)) {
-      ++result_.refused;
-      if (options_.trace) trace(*c, left_before);
+      if (why->status == 429) {
+        ++result_.refused;
+        if (options_.trace) trace(*c, left_before);
+      }
       loop_.after(1ms, [this, c, why = *why] {
         if (c->over) return;
-        lateness_.waits(c, loop_.now());  // gone again, if this is not kept from the client
+        // Gone again, if this is not kept from the client.
+        if (why.status == 429) lateness_.waits(c, loop_.now());
         scheduler_->refused(c, why);
       });
       return;
@@ -142,8 +175,9 @@ class experiment final : public surroundings {
   }
 
   void answer(const call_ptr& c, const rate_headers& headers) {
-    auto const generation = overhead + per_token * c->output;
-    auto const delay = std::chrono::milliseconds{between(w_.head_delay_ms.low, w_.head_delay_ms.high)};
+    auto const generation = overhead + c->group->time_per_token * c->output;
+    auto const delay = std::chrono::milliseconds{
+        between(late_ms(w_.provider.headers_late.low), late_ms(w_.provider.headers_late.high))};
     auto const head = (c->stream ? first_token : generation) + 1ms + delay;
     loop_.after(generation, [this, c] { provider_.settle(*c, c->output); });
     loop_.after(head, [this, c, headers] {
@@ -168,6 +202,7 @@ class experiment final : public surroundings {
   clients clients_;
   lateness lateness_;
   std::unique_ptr<scheduler> scheduler_;
+  std::vector<std::unique_ptr<scheduler>> former_;  // before restarts: some of their timers are still armed
 };
 
 }  // namespace

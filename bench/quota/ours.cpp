@@ -2,10 +2,14 @@
 #include <string>
 #include <unordered_map>
 
+#include "cooldown/core/retry.hpp"
+
 #include "quota/scheduler.hpp"
 
 namespace cooldown::bench {
 namespace {
+
+constexpr unsigned allowed_repeats = 2;  // as the proxy's default
 
 class ours final : public scheduler {
  public:
@@ -40,6 +44,10 @@ class ours final : public scheduler {
   }
 
   void refused(const call_ptr& c, const provider_refusal& why) override {
+    if (why.status != 429) {
+      failed(c, why);
+      return;
+    }
     auto const fields = view(why.headers);
     answer const a{.status = 429, .headers = fields, .error = {why.error.message, why.error.type, why.error.code}};
     auto const seen = limiter_.observe(c->ticket, a, now(), world_.wall());
@@ -58,7 +66,12 @@ class ours final : public scheduler {
 
   void done(const call_ptr& c) override {
     auto const input = static_cast<std::uint64_t>(c->facts.input_tokens);
-    limiter_.settle(c->ticket, input + static_cast<std::uint64_t>(c->output), input, now());
+    if (c->without_usage) {
+      limiter_.settle(c->ticket, std::nullopt, std::nullopt, now());
+    } else {
+      limiter_.settle(c->ticket, input + static_cast<std::uint64_t>(c->output), input, now(),
+                      static_cast<std::uint64_t>(c->facts.cached_tokens));
+    }
     poll();
   }
 
@@ -75,10 +88,32 @@ class ours final : public scheduler {
     limiter_settings s;
     s.quota.rpm_limit = w.rpm_limit;
     s.quota.tpm_limit = w.tpm_limit;
+    s.quota.limits = w.configured;
     return s;
   }
   static scope_name scope_of(const call& c) { return {1, c.model == 0 ? "m" : "n"}; }
   time_point now() const { return world_.loop().now(); }
+
+  /// A 400, or a 503: what may be repeated keeps its ticket.
+  void failed(const call_ptr& c, const provider_refusal& why) {
+    attempt_facts const f{.metered = true,
+                          .method = "POST",
+                          .repeats = c->repeats,
+                          .allowed = allowed_repeats,
+                          .sent = true,
+                          .status = why.status,
+                          .retry_after = why.retry_after};
+    if (auto const pause = retry_pause(f)) {
+      ++c->repeats;
+      world_.loop().after(*pause, [this, c] { world_.send(c); });
+      return;
+    }
+    auto const fields = view(why.headers);
+    limiter_.observe(c->ticket, {.status = why.status, .headers = fields, .error = {}}, now(), world_.wall());
+    limiter_.settle(c->ticket, why.status < 500 ? std::optional<std::uint64_t>(0) : std::nullopt, std::nullopt, now());
+    world_.refuse(c, why.retry_helps(), why.retry_after);
+    poll();
+  }
 
   void turn_away(const call_ptr& c, const cooldown::refused& why) {
     world_.refuse(c, text_of(why.why).retry_helps, why.retry_after);

@@ -7,18 +7,18 @@ namespace cooldown::bench {
 namespace {
 
 constexpr figure_text texts[figure_count] = {
-    {"share", "share", 3, true},
-    {"429/adm", "refusals_per_admission", 4, false},
-    {"non-200", "non_200", 0, false},
-    {"lost", "lost", 0, false},
-    {"admitted", "admitted", 0, true},
-    {"p50 s", "wait_p50_s", 2, false},
-    {"p99 s", "wait_p99_s", 2, false},
-    {"light p95 s", "light_wait_p95_s", 2, false},
-    {"Jain", "jain", 3, true},
-    {"fc p50", "forecast_error_p50", 3, false},
-    {"fc p90", "forecast_error_p90", 3, false},
-    {"late p99 ms", "late_p99_ms", 1, false},
+    {"share", "share", "share", 3, true},
+    {"429/adm", "refusals_per_admission", "upstream_429_per_admission", 4, false},
+    {"non-200", "non_200", "non_200", 0, false},
+    {"lost", "lost", "lost", 0, false},
+    {"admitted", "admitted", "admitted", 0, true},
+    {"p50 s", "wait_p50_s", "p50_s", 2, false},
+    {"p99 s", "wait_p99_s", "p99_s", 2, false},
+    {"light p95 s", "light_wait_p95_s", "watched_p95_s", 2, false},
+    {"Jain", "jain", "jain", 3, true},
+    {"fc p50", "forecast_error_p50", "forecast_p50", 3, false},
+    {"fc p90", "forecast_error_p90", "forecast_p90", 3, false},
+    {"late p99 ms", "late_p99_ms", "late_p99_ms", 1, false},
 };
 
 /// The smallest value that at least this part of all does not exceed.

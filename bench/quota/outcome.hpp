@@ -50,6 +50,7 @@ inline constexpr std::size_t figure_count = 12;
 struct figure_text {
   const char* title;  // in the table
   const char* field;  // in a CSV file
+  const char* key;    // in JSON
   int decimals;
   bool high_is_good;
 };

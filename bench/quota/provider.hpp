@@ -34,18 +34,31 @@ class provider {
  private:
   sim::nanoseconds now() const { return loop_.elapsed(); }
   sim::model_quota& quota_of(const call& c) { return models_[static_cast<std::size_t>(c.model)]; }
-  rate_headers shown(const std::vector<sim::quota_reading>& readings);
-  void spend(double share);
+  bool chance(double share);
+  bool overloaded(const call& c);
+  provider_refusal error_answer(const call& c, unsigned status, const sim::api_error& error);
+  provider_refusal quota_refusal(const call& c, const sim::refused& no);
+  std::vector<sim::quota_reading> told(int model, std::vector<sim::quota_reading> readings);
+  rate_headers shown(int model, const std::vector<sim::quota_reading>& readings);
+  void spend();
   void change_limits(double factor);
   void foreign_tick();
 
+  struct snapshot {
+    sim::nanoseconds taken{0};
+    std::vector<sim::quota_reading> readings;
+  };
+
   event_loop& loop_;
-  const workload& w_;
+  const provider_settings& w_;
   std::function<void()> changed_;
   std::mt19937_64 random_;
   wall_time wall_at_start_;
   std::vector<sim::model_quota> models_;
-  double foreign_wanted_ = 0;  // tokens
+  std::vector<snapshot> snapshots_;  // of each model, where headers are not fresh
+  std::mt19937_64 fate_;             // of errors
+  bool anomaly_told_ = false;
+  double foreign_wanted_ = 0;  // requests
   double used_ = 0;
 };
 

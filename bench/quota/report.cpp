@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
 
 namespace cooldown::bench {
 namespace {
@@ -19,7 +20,33 @@ void for_each_figure(Do what) {
   for (std::size_t i = 0; i < figure_count; ++i) what(static_cast<figure>(i));
 }
 
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (char const c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return result + '"';
+}
+
+std::string json_members(const figures& f) {
+  std::string result;
+  for_each_figure([&](figure each) {
+    char number[32] = "null";
+    if (!std::isnan(f[each])) std::snprintf(number, sizeof number, "%.6g", f[each]);
+    result.append(result.empty() ? "" : ", ").append(quoted(text_of(each).key)).append(": ").append(number);
+  });
+  return result;
+}
+
 }  // namespace
+
+void print_json(std::FILE* out, const result_row& r, bool with_worst) {
+  auto line = "{\"name\": " + quoted(r.workload) + ", " + json_members(r.mean);
+  if (with_worst) line += ", \"worst\": {" + json_members(r.worst) + "}";
+  std::fprintf(out, "%s}\n", line.c_str());
+  std::fflush(out);
+}
 
 void table::head() const {
   std::fprintf(out_, "| %-*s | %-*s |", workload_width, "workload", scheduler_width, "scheduler");

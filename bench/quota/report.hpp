@@ -29,6 +29,9 @@ class table {
   std::FILE* out_;
 };
 
+/// One JSON object a line; numbers that do not apply are null. `with_worst`: the worst of the seeds as well.
+void print_json(std::FILE* out, const result_row& r, bool with_worst);
+
 /// Numbers that do not apply are empty.
 class csv {
  public:

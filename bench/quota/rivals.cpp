@@ -23,7 +23,14 @@ class omniscient final : public scheduler {
     quota_changed();
   }
   void head(const call_ptr& /*c*/, const rate_headers& /*headers*/) override {}
-  void refused(const call_ptr& c, const provider_refusal& why) override { world_.refuse(c, true, why.retry_after); }
+  /// Had it known, it would have sent the request a moment earlier or later.
+  void refused(const call_ptr& c, const provider_refusal& why) override {
+    if (why.retry_helps()) {
+      submit(c);
+    } else {
+      world_.refuse(c, false, std::nullopt);
+    }
+  }
   void done(const call_ptr& /*c*/) override {}
   void left(const call_ptr& c) override {
     queues_[c->model].erase(c->serial);
@@ -81,7 +88,9 @@ class direct : public scheduler {
   explicit direct(surroundings& world) : world_(world) {}
   void submit(const call_ptr& c) override { world_.send(c); }
   void head(const call_ptr& /*c*/, const rate_headers& /*headers*/) override {}
-  void refused(const call_ptr& c, const provider_refusal& why) override { world_.refuse(c, true, why.retry_after); }
+  void refused(const call_ptr& c, const provider_refusal& why) override {
+    world_.refuse(c, why.retry_helps(), why.retry_after);
+  }
   void done(const call_ptr& /*c*/) override {}
   void left(const call_ptr& /*c*/) override {}
 
@@ -119,8 +128,8 @@ class seed final : public direct {
   void refused(const call_ptr& c, const provider_refusal& why) override {
     auto& g = gates_[c->model];
     learn(g, why.headers);
-    g.until = std::max(g.until, world_.loop().now() + why.retry_after);
-    world_.refuse(c, true, why.retry_after);
+    if (why.status == 429) g.until = std::max(g.until, world_.loop().now() + why.retry_after.value_or(60s));
+    world_.refuse(c, why.retry_helps(), why.retry_after);
   }
 
   void left(const call_ptr& c) override { gates_[c->model].waiting.erase(c->serial); }

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "quota/experiment.hpp"
+#include "quota/workload_file.hpp"
 
 namespace cooldown::bench {
 namespace {
@@ -18,7 +19,9 @@ using ::testing::ValuesIn;
 constexpr unsigned seeds = 3;
 
 workload named(const std::string& name) {
-  auto const all = all_workloads();
+  static auto const loaded = load_workloads(COOLDOWN_WORKLOADS);
+  if (auto const* const error = std::get_if<workload_error>(&loaded)) throw std::runtime_error(error->message);
+  auto const& all = std::get<std::vector<workload>>(loaded);
   auto const found = std::find_if(all.begin(), all.end(), [&](auto const& w) { return w.name == name; });
   if (found == all.end()) throw std::runtime_error("there is no workload " + name);
   return *found;
