@@ -8,7 +8,7 @@
 namespace cooldown::bench {
 namespace {
 
-constexpr int workload_width = 38;
+constexpr int workload_width = 56;
 constexpr int scheduler_width = 11;
 
 int width_of(figure f) {
