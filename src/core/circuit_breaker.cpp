@@ -8,17 +8,17 @@ circuit_breaker::state circuit_breaker::current(time_point now) const {
   return state_ == state::open && now >= opened_at_ + policy_.open_for ? state::half_open : state_;
 }
 
-bool circuit_breaker::allow(time_point now) {
-  if (policy_.failure_threshold == 0) return true;
+std::optional<circuit_breaker::permit> circuit_breaker::allow(time_point now) {
+  if (policy_.failure_threshold == 0) return permit{generation_};
   if (state_ == state::open && current(now) == state::half_open) {
-    state_ = state::half_open;
+    enter(state::half_open);
     trials_ = 0;
     successes_ = 0;
   }
-  if (state_ == state::closed) return true;
-  if (state_ == state::open || trials_ >= std::max(1U, policy_.half_open_requests)) return false;
+  if (state_ == state::closed) return permit{generation_};
+  if (state_ == state::open || trials_ >= std::max(1U, policy_.half_open_requests)) return std::nullopt;
   ++trials_;
-  return true;
+  return permit{generation_, true};
 }
 
 time_point circuit_breaker::retry_at(time_point now) const {
@@ -33,26 +33,44 @@ time_point circuit_breaker::retry_at(time_point now) const {
   return now;
 }
 
-void circuit_breaker::succeeded(time_point) {
+void circuit_breaker::succeeded(permit p) {
+  if (p.generation != generation_) return;
   failures_ = 0;
-  if (state_ != state::half_open) return;
-  if (trials_ > 0) --trials_;
-  if (++successes_ >= std::max(1U, policy_.half_open_requests)) state_ = state::closed;
+  if (!p.trial) return;
+  --trials_;
+  if (++successes_ >= std::max(1U, policy_.half_open_requests)) enter(state::closed);
 }
 
-void circuit_breaker::failed(time_point now) {
+void circuit_breaker::failed(permit p, time_point now) {
+  if (p.generation != generation_) return;
   ++failures_;
   if (policy_.failure_threshold == 0) return;
-  if (state_ == state::half_open || (state_ == state::closed && failures_ >= policy_.failure_threshold)) open(now);
+  if (p.trial || (state_ == state::closed && failures_ >= policy_.failure_threshold)) {
+    enter(state::open);
+    opened_at_ = now;
+  }
 }
 
-void circuit_breaker::abandoned() {
-  if (state_ == state::half_open && trials_ > 0) --trials_;
+void circuit_breaker::abandoned(permit p) {
+  if (p.generation == generation_ && p.trial) --trials_;
 }
 
-void circuit_breaker::open(time_point now) {
-  state_ = state::open;
-  opened_at_ = now;
+void circuit_breaker::enter(state s) {
+  state_ = s;
+  ++generation_;
+}
+
+bool is_provider_failure(unsigned status) {
+  switch (status) {
+    case 501:  // not implemented
+    case 505:  // HTTP version not supported
+    case 506:  // variant also negotiates
+    case 508:  // loop detected
+    case 510:  // not extended
+      return false;
+    default:
+      return status >= 500;
+  }
 }
 
 const char* name_of(circuit_breaker::state s) {

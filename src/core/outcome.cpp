@@ -38,6 +38,8 @@ constexpr outcome_text table[] = {
      "the "
      "request again.",
      true},
+    {reason::local_failure, side::internal, 503, "server_error", "local_failure",
+     "The proxy's own machine could not make a connection to the provider, or not use it.", true},
     {reason::upstream_unavailable, side::upstream, 503, "server_error", "upstream_unavailable",
      "The provider could not be reached.", true},
     {reason::upstream_tls_error, side::upstream, 502, "server_error", "upstream_tls_error",

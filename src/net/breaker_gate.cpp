@@ -4,24 +4,27 @@ namespace cooldown::net {
 
 bool breaker_gate::admits(time_point now) const {
   if (breaker_.current(now) == circuit_breaker::state::closed) return true;
-  if (!waiters_.empty() || !breaker_.allow(now)) return false;
-  breaker_.abandoned();
-  return true;
+  if (!waiters_.empty()) return false;
+  auto const yes = breaker_.allow(now);
+  if (yes) breaker_.abandoned(*yes);
+  return yes.has_value();
 }
 
-breaker_gate::answer breaker_gate::ask(time_point now) {
-  if (!breaker_.allow(now)) return answer::no;
-  if (breaker_.current(now) != circuit_breaker::state::half_open) return answer::yes;
-  ++trials_;
-  return answer::trial;
+breaker_gate::passage breaker_gate::ask(time_point now) {
+  auto const yes = breaker_.allow(now);
+  if (!yes) return {};
+  if (yes->trial) ++trials_;
+  return {yes->trial ? answer::trial : answer::yes, *yes};
 }
 
-task<breaker_gate::answer> breaker_gate::pass(time_point until, interrupt& ctl) {
-  if (ctl.fired()) co_return answer::interrupted;
+task<breaker_gate::passage> breaker_gate::pass(time_point until, interrupt& ctl) {
+  passage result;
+  result.got = answer::interrupted;
+  if (ctl.fired()) co_return result;
   auto const now = steady_now();
   if (waiters_.empty() || until <= now) {
     auto const at_once = ask(now);
-    if (at_once != answer::no || until <= now) co_return at_once;
+    if (at_once.got != answer::no || until <= now) co_return at_once;
   }
   waiter w(io_);
   w.timer.expires_at(until);
@@ -33,39 +36,40 @@ task<breaker_gate::answer> breaker_gate::pass(time_point until, interrupt& ctl) 
   }
   waiters_.remove(&w);
   // A permission that crossed an interruption is another's.
-  if (ctl.fired() && w.got != answer::no) {
-    abandoned(w.got);
+  if (ctl.fired() && w.got.got != answer::no) {
+    abandoned(w.got.with);
   } else {
     update();
   }
-  co_return ctl.fired() ? answer::interrupted : w.got;
+  if (!ctl.fired()) result = w.got;
+  co_return result;
 }
 
-void breaker_gate::reported(answer as) {
-  if (as == answer::trial) --trials_;
+void breaker_gate::reported(permit p) {
+  if (p.trial) --trials_;
   update();
 }
 
-void breaker_gate::succeeded(answer as) {
-  breaker_.succeeded(steady_now());
-  reported(as);
+void breaker_gate::succeeded(permit p) {
+  breaker_.succeeded(p);
+  reported(p);
 }
 
-void breaker_gate::failed(answer as) {
-  breaker_.failed(steady_now());
-  reported(as);
+void breaker_gate::failed(permit p) {
+  breaker_.failed(p, steady_now());
+  reported(p);
 }
 
-void breaker_gate::abandoned(answer as) {
-  breaker_.abandoned();
-  reported(as);
+void breaker_gate::abandoned(permit p) {
+  breaker_.abandoned(p);
+  reported(p);
 }
 
 void breaker_gate::update() {
   auto const now = steady_now();
   while (!waiters_.empty()) {
     auto const got = ask(now);
-    if (got == answer::no) break;
+    if (got.got == answer::no) break;
     waiters_.front()->got = got;
     waiters_.front()->timer.cancel();
     waiters_.pop_front();

@@ -49,9 +49,14 @@ struct attempt_end {
     interrupted
   } kind = what::broken;
   bool certificate = false;
-  bool sent = false;  // some of the request may have reached the upstream
+  bool sent = false;   // some of the request may have reached the upstream
+  bool stale = false;  // a kept connection ended before a byte of an answer: it was not there any more
+  duration rested{};   // of that connection
+  error_code local;    // broken by an error of this machine
   std::string message;
 };
+
+enum class verdict_on_provider : std::uint8_t { well, failing, none };
 
 /// The exchange as an object, because its steps share a dozen facts. Lives in run_exchange's frame.
 class exchange {
@@ -92,14 +97,16 @@ class exchange {
   task<bool> end_with_event(std::string_view data);
   task<attempt_end> attempt(bool fresh);
   task<bool> pause(duration how_long);
+  task<bool> refuse_after(const attempt_end& end);
   task<std::optional<bool>> judge_answer();
   task<std::optional<bool>> handle_429();
   task<bool> answer_with(std::string body);
   task<bool> relay_answer();
-  std::optional<bool> failed_attempt_reply(const attempt_end& end, reason& why) const;
   std::string client_head(bool keep_alive, std::optional<std::size_t> length);
   void append_common_fields(std::string& out);
-  void note_outcome(bool success);
+  void report(verdict_on_provider v);
+  void note_failure(const attempt_end& end);
+  verdict_on_provider judge(const attempt_end& end) const;
   bool wants_close() const { return !r_.keep_alive || a_.draining; }
   bool comments() const { return settings_->cerebras.queue.keepalive_after && facts_.stream && r_.http11; }
   std::optional<duration> client_limit() const;
@@ -119,8 +126,8 @@ class exchange {
   std::optional<duration> forecast_;  // the wait expected at submission, if there was to be one
   bool forecast_judged_ = false;
   unsigned repeats_ = 0;
-  std::optional<breaker_gate::answer> allowed_;  // the breaker waits for our verdict
-  bool committed_ = false;                       // a keep-alive comment has sent the client's head already
+  std::optional<circuit_breaker::permit> allowed_;  // the breaker waits for our verdict
+  bool committed_ = false;                          // a keep-alive comment has sent the client's head already
 
   upstream_pool::connection_ptr upstream_;
   std::string head_bytes_;
@@ -327,7 +334,8 @@ task<std::optional<bool>> exchange::ask_breaker() {
   }
   for (;;) {
     auto const next = std::min(until, next_comment);
-    auto const got = co_await a_.breaker_pass.pass(next, c_.ctl);
+    auto const passage = co_await a_.breaker_pass.pass(next, c_.ctl);
+    auto const got = passage.got;
     auto const now = steady_now();
     if (got != answer::no || now >= until) {
       c_.where = phase::exchanging;
@@ -338,7 +346,7 @@ task<std::optional<bool>> exchange::ask_breaker() {
       record_.waited = seconds_of(waited_);
     }
     if (got == answer::yes || got == answer::trial) {
-      allowed_ = got;
+      allowed_ = passage.with;
       co_return result();
     }
     if (got == answer::interrupted) {
@@ -395,6 +403,7 @@ task<attempt_end> exchange::attempt(bool fresh) {
     end.kind = what::no_connection;
     if (failure->interrupted && c_.ctl.why() != interruption::timeout) end.kind = what::interrupted;
     end.certificate = failure->certificate;
+    end.local = failure->local;
     end.message = std::move(failure->message);
     co_return end;
   }
@@ -414,6 +423,12 @@ task<attempt_end> exchange::attempt(bool fresh) {
   auto const sent_at = steady_now();
   c_.ctl.set(settings_->cerebras.timeouts.first_byte);
   auto const failed = co_await upstream_->write(head, r_.body.view(), c_.ctl);
+  if (failed && is_local(failed)) {
+    c_.ctl.clear();
+    end.local = failed;
+    end.message = failed.message();
+    co_return end;
+  }
   // An upstream that answers early may close its reading side: its answer is still to be read.
   auto const most = std::max<std::size_t>(settings_->server.max_header_size, 64 * 1024);
   auto const answer = co_await read_response_head(*upstream_, r_.method, most, c_.ctl, head_bytes_, head_);
@@ -428,6 +443,9 @@ task<attempt_end> exchange::attempt(bool fresh) {
       break;
     case head_result::what::broken:
       end.kind = what::broken;
+      if (is_local(answer.error)) end.local = answer.error;
+      end.stale = !end.local && upstream_->reused && !answer.first_byte;
+      if (end.stale) end.rested = sent_at - upstream_->idle_since;
       break;
     case head_result::what::unacceptable:
       end.kind = what::unacceptable;
@@ -453,13 +471,51 @@ task<bool> exchange::pause(duration how_long) {
   co_return !c_.ctl.fired();
 }
 
-void exchange::note_outcome(bool success) {
-  auto const as = *std::exchange(allowed_, std::nullopt);
-  if (success) {
-    a_.breaker_pass.succeeded(as);
-  } else {
-    a_.breaker_pass.failed(as);
+/// What an attempt says about the provider's health, for everybody. Not what one client could bring about with an
+/// unmetered request of its choice, not what is wrong here, and not that a kept connection was not there any more.
+verdict_on_provider exchange::judge(const attempt_end& end) const {
+  using verdict = verdict_on_provider;
+  switch (end.kind) {
+    case what::answered:
+      if (!is_provider_failure(head_.status)) return verdict::well;
+      break;
+    case what::not_for_it:
+    case what::interrupted:
+      return verdict::none;
+    case what::no_connection:
+      return end.local ? verdict::none : verdict::failing;
+    case what::broken:
+      if (end.local || end.stale) return verdict::none;
+      break;
+    case what::unacceptable:
+    case what::timeout:
+      break;
   }
+  return r_.metered ? verdict::failing : verdict::none;
+}
+
+void exchange::report(verdict_on_provider v) {
+  auto const with = *std::exchange(allowed_, std::nullopt);
+  switch (v) {
+    case verdict_on_provider::well:
+      a_.breaker_pass.succeeded(with);
+      break;
+    case verdict_on_provider::failing:
+      a_.breaker_pass.failed(with);
+      break;
+    case verdict_on_provider::none:
+      a_.breaker_pass.abandoned(with);
+      break;
+  }
+}
+
+void exchange::note_failure(const attempt_end& end) {
+  if (end.stale) {
+    a_.log.debug(fmt::format("request {}: a kept connection was gone: {}", r_.id, end.message));
+    return;
+  }
+  if (!end.local) ++a_.stats.upstream_failures;
+  a_.log.warn(fmt::format("request {}: {}: {}", r_.id, end.local ? "this machine" : "upstream", end.message));
 }
 
 /// The client's head for the upstream's answer.
@@ -589,7 +645,7 @@ task<bool> exchange::relay_answer() {
   }
   std::optional<http::usage_reader> usage;
   if (r_.metered && success) usage.emplace();
-  auto const end = co_await relay_body(c_, *upstream_, head_.body, out, head, usage ? &*usage : nullptr);
+  auto const end = co_await relay_body(c_, *upstream_, *settings_, head_.body, out, head, usage ? &*usage : nullptr);
   switch (end) {
     case relay_end::complete:
       break;
@@ -626,6 +682,24 @@ task<bool> exchange::relay_answer() {
   co_return keep;
 }
 
+/// The attempt was the last.
+task<bool> exchange::refuse_after(const attempt_end& end) {
+  upstream_.reset();
+  if (ticket_ && record_.attempts == 0) ticket_->not_sent();
+  auto why = reason::upstream_unavailable;
+  if (end.local) why = reason::local_failure;
+  if (end.certificate) why = reason::upstream_tls_error;
+  if (end.kind == what::unacceptable) why = reason::upstream_protocol_error;
+  if (end.kind == what::timeout) why = reason::upstream_timeout;
+  if (end.kind == what::not_for_it) why = reason::provider_changed;
+  refusal_details details;
+  if (end.local) details.explanation = end.local.message() + ".";
+  if (why == reason::upstream_unavailable || why == reason::local_failure || why == reason::provider_changed)
+    details.retry_after = std::chrono::seconds{1};
+  auto const done = co_await refuse(why, std::move(details));
+  co_return done;
+}
+
 task<bool> exchange::run() {
   if (r_.metered) {
     facts_ = http::inspect_body(r_.body.view(), r_.body.capacity(), r_.identity_body);
@@ -641,19 +715,16 @@ task<bool> exchange::run() {
   for (;;) {
     auto const held = co_await ask_breaker();
     if (held) co_return *held;
-    bool const trial = allowed_ == breaker_gate::answer::trial;
+    bool const trial = allowed_ && allowed_->trial;
     auto const end = co_await attempt(fresh);
     if (end.kind == what::interrupted) {
       if (ticket_ && record_.attempts == 0) ticket_->not_sent();
       ++a_.stats.clients_gone;
       co_return false;
     }
+    report(judge(end));
     if (end.kind == what::not_for_it) {
-      a_.breaker_pass.abandoned(*std::exchange(allowed_, std::nullopt));
-      if (ticket_ && record_.attempts == 0) ticket_->not_sent();
-      refusal_details details;
-      details.retry_after = std::chrono::seconds{1};
-      auto const done = co_await refuse(reason::provider_changed, std::move(details));
+      auto const done = co_await refuse_after(end);
       co_return done;
     }
     attempt_facts f;
@@ -663,8 +734,9 @@ task<bool> exchange::run() {
     f.allowed = settings_->cerebras.retries;
     f.certificate = end.certificate;
     f.sent = end.sent;
+    f.stale = end.stale;
+    f.rested = end.rested;
     if (end.kind == what::answered) {
-      note_outcome(head_.status < 500);
       if (head_.status == 429 && r_.metered) {
         auto const over = co_await handle_429();
         if (over) co_return *over;
@@ -673,12 +745,10 @@ task<bool> exchange::run() {
       f.status = head_.status;
       f.retry_after = retry_after_of(head_.fields, wall_now());
     } else {
-      ++a_.stats.upstream_failures;
-      note_outcome(false);
-      a_.log.warn(fmt::format("request {}: upstream: {}", r_.id, end.message));
+      note_failure(end);
       c_.ctl.reset();
       // It only went to see whether somebody is there; nobody is, and it waits on like the others.
-      bool const nobody_there = ticket_ && end.kind == what::no_connection && !end.certificate;
+      bool const nobody_there = ticket_ && end.kind == what::no_connection && !end.certificate && !end.local;
       if (nobody_there && trial) continue;
       // Who has queued until the provider went away waits for it, too: until the breaker opens, and then with the rest.
       bool const has_queued = waited_ > duration::zero() && steady_now() < started_ + max_wait_;
@@ -694,8 +764,10 @@ task<bool> exchange::run() {
     auto const again = end.kind == what::timeout ? std::nullopt : retry_pause(f);
     if (again) {
       upstream_.reset();
-      ++repeats_;
-      ++a_.stats.upstream_retries;
+      if (!end.stale) {
+        ++repeats_;
+        ++a_.stats.upstream_retries;
+      }
       fresh = true;
       auto const still_here = co_await pause(*again);
       if (still_here) continue;
@@ -706,15 +778,7 @@ task<bool> exchange::run() {
       auto const keep = co_await relay_answer();
       co_return keep;
     }
-    upstream_.reset();
-    if (ticket_ && record_.attempts == 0) ticket_->not_sent();
-    auto why = reason::upstream_unavailable;
-    if (end.certificate) why = reason::upstream_tls_error;
-    if (end.kind == what::unacceptable) why = reason::upstream_protocol_error;
-    if (end.kind == what::timeout) why = reason::upstream_timeout;
-    refusal_details details;
-    if (why == reason::upstream_unavailable) details.retry_after = std::chrono::seconds{1};
-    auto const done = co_await refuse(why, std::move(details));
+    auto const done = co_await refuse_after(end);
     co_return done;
   }
 }

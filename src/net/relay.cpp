@@ -99,6 +99,7 @@ task<head_result> read_response_head(upstream_connection& u, std::string_view me
       if (u.in.size() > 0) result.first_byte = true;
       if (!ec) continue;
       result.message = ec.message();
+      result.error = ec;
       if (ctl.why() == interruption::timeout) {
         result.kind = what::timeout;
       } else if (ctl.fired()) {
@@ -138,11 +139,11 @@ outgoing framing_for(const http::response_head& head, const request& r) {
   return r.http11 ? outgoing::chunked : outgoing::until_close;
 }
 
-task<relay_end> relay_body(client_connection& c, upstream_connection& u, const http::body_framing& in, outgoing out,
-                           std::string_view prefix, http::usage_reader* usage) {
+task<relay_end> relay_body(client_connection& c, upstream_connection& u, const config::settings& settings,
+                           const http::body_framing& in, outgoing out, std::string_view prefix,
+                           http::usage_reader* usage) {
   using state = body_splitter::state;
-  auto const settings = c.shared.settings();
-  auto const patience = settings->server.body_timeout;
+  auto const patience = settings.server.body_timeout;
   body_splitter splitter(in);
   std::vector<asio::const_buffer> pieces;
   std::vector<asio::const_buffer> buffers;
@@ -181,7 +182,7 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const h
     }
     if (splitter.current() == state::broken) co_return relay_end::upstream_cut;
     // Framing alone, such as chunk extensions, is silence: the deadline stays.
-    if (data > 0 || !waiting) c.ctl.set(settings->cerebras.timeouts.idle);
+    if (data > 0 || !waiting) c.ctl.set(settings.cerebras.timeouts.idle);
     waiting = true;
     auto const ec = co_await u.read_some(next_read, c.ctl);
     if (ec) {

@@ -9,6 +9,14 @@
 
 namespace cooldown::net {
 
+bool is_local(const error_code& ec) {
+  namespace errc = boost::system::errc;
+  return ec == errc::too_many_files_open || ec == errc::too_many_files_open_in_system ||
+         ec == errc::not_enough_memory || ec == errc::no_buffer_space || ec == errc::address_not_available ||
+         ec == errc::address_family_not_supported || ec == errc::no_space_on_device || ec == errc::permission_denied ||
+         ec == errc::operation_not_permitted;
+}
+
 task<error_code> upstream_connection::write(std::string_view head, std::string_view body, interrupt& ctl) {
   if (ctl.fired()) co_return asio::error::operation_aborted;
   std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};

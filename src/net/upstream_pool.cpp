@@ -138,6 +138,8 @@ task<upstream_pool::connection_ptr> upstream_pool::connect(provider_ptr of, inte
   ctl.set(of->settings.connect_timeout);
   auto ec = co_await resolve(*of, ctl, addresses);
   if (ec) why.message = "looking up " + of->settings.origin.host + ": " + ec.message();
+  // A look-up that fails with an error of the system, rather than of names, never left this machine (EAI_SYSTEM).
+  if (ec && (is_local(ec) || ec.category() == boost::system::system_category()) && !ctl.fired()) why.local = ec;
   for (std::size_t i = 0; i < addresses.size() && !ctl.fired(); ++i) {
     auto const address = addresses[i];
     ctl.set(of->settings.connect_timeout);
@@ -149,6 +151,7 @@ task<upstream_pool::connection_ptr> upstream_pool::connect(provider_ptr of, inte
         std::rotate(of->resolved.begin(), of->resolved.begin() + static_cast<std::ptrdiff_t>(i), of->resolved.end());
       co_return c;
     }
+    why.local = is_local(ec) && (i == 0 || why.local) ? ec : error_code();
     if (why.certificate) break;
     // A hanging address is given up, the next one gets its own time.
     if (ctl.why() == interruption::timeout && i + 1 < addresses.size()) ctl.reset();
@@ -171,6 +174,7 @@ task<std::variant<upstream_pool::connection_ptr, connect_failure>> upstream_pool
     connect_failure why;
     auto c = co_await connect(of, ctl, why);
     if (c) ++opened_;
+    if (why.local) idle_.clear();  // they hold some of what is missing
     bool const outdated = of != now_;
     if (c && !outdated) co_return result(std::move(c));
     bool const ended = ctl.fired() && ctl.why() != interruption::timeout;

@@ -62,6 +62,22 @@ TEST(Retry, AnotherPostIsNeverSentTwice) {
   EXPECT_TRUE(retry_pause(f));
 }
 
+TEST(Retry, AStaleConnectionIsNoFailureOfTheRequest) {
+  auto f = metered();
+  f.sent = true;
+  f.stale = true;
+  f.repeats = 2;
+  EXPECT_EQ(retry_pause(f), 0s) << "at once, whatever is left of the repeats";
+  f.allowed = 0;
+  EXPECT_FALSE(retry_pause(f)) << "it was there just now, so it may have seen the request";
+  f.rested = 100ms;
+  EXPECT_EQ(retry_pause(f), 0s);
+  f.metered = false;
+  EXPECT_FALSE(retry_pause(f)) << "another POST may have been carried out";
+  f.method = "GET";
+  EXPECT_EQ(retry_pause(f), 0s);
+}
+
 TEST(Retry, ABadCertificateStaysBad) {
   auto f = metered();
   f.certificate = true;

@@ -193,16 +193,74 @@ TEST(Retry, DyingIdleConnectionMeteredIsRepeated) {
   EXPECT_EQ(upstream.connections(), 2);
 }
 
-TEST(Retry, DyingIdleConnectionMeteredIsNotRepeatedWithoutRetries) {
-  std::map<int, int> on_connection;
-  std::mutex mutex;
+TEST(Retry, DyingIdleConnectionIsNeitherARepeatNorAFailure) {
+  for (auto const& request : {chat(), get_request("/v1/models")}) {
+    std::map<int, int> on_connection;
+    std::mutex mutex;
+    fake_upstream upstream([&](auto const& r, tcp_client& c) {
+      std::lock_guard const lock(mutex);
+      return answer_once(r, c, on_connection);
+    });
+    proxy p(upstream, {{"cerebras.retries", "0"}, {"cerebras.circuit_breaker.failure_threshold", "1"}});
+    for (int i = 0; i < 4; ++i) {
+      auto const r = p.fetch(request);
+      EXPECT_EQ(r.status, 200) << request;
+      EXPECT_EQ(r.field("X-CircuitBreaker-Failures"), "0");
+      std::this_thread::sleep_for(150ms);  // so long that it counts as rest: here time itself is the behaviour
+    }
+    EXPECT_EQ(upstream.connections(), 4);
+    EXPECT_EQ(p.metric("cooldown_upstream_retries_total"), 0);
+    EXPECT_EQ(p.metric("cooldown_upstream_failures_total"), 0);
+  }
+}
+
+TEST(Retry, KeptConnectionsThatAllDiedDoNotOpenTheBreaker) {
+  event arrived;
+  std::atomic<bool> restarted{false};
   fake_upstream upstream([&](auto const& r, tcp_client& c) {
-    std::lock_guard const lock(mutex);
-    return answer_once(r, c, on_connection);
+    if (restarted && r.connection < 5) {
+      c.reset();
+      return false;
+    }
+    arrived.set();
+    return arrived.wait(5) && c.send(ok_response(completion()));
+  });
+  release_at_end const release(arrived);
+  proxy p(upstream, {{"cerebras.retries", "1"}});
+  auto const five = [&] {
+    std::vector<tcp_client> clients;
+    for (int i = 0; i < 5; ++i) {
+      clients.emplace_back(p.port());
+      clients.back().send(chat());
+    }
+    for (auto& c : clients) EXPECT_EQ(read_response(c).status, 200);
+  };
+  five();
+  ASSERT_TRUE(eventually([&] { return p.metric("cooldown_upstream_connections_idle") == 5; }));
+  restarted = true;
+  five();
+  EXPECT_EQ(p.fetch(chat()).field("X-CircuitBreaker-Failures"), "0");
+  EXPECT_EQ(p.metric("cooldown_upstream_retries_total"), 0);
+}
+
+TEST(Retry, AFreshConnectionThatBreaksIsAFailure) {
+  fake_upstream upstream([](auto const&, tcp_client&) { return false; });
+  proxy p(upstream, {{"cerebras.retries", "0"}});
+  auto const r = p.fetch(chat());
+  EXPECT_EQ(r.status, 503);
+  EXPECT_EQ(r.field("X-CircuitBreaker-Failures"), "1");
+  EXPECT_EQ(upstream.count(), 1U);
+}
+
+TEST(Retry, AKeptConnectionThatBreaksInMidHeadIsAFailure) {
+  fake_upstream upstream([](auto const& r, tcp_client& c) {
+    if (r.number == 0) return c.send(ok_response(completion()));
+    c.send("HTTP/1.1 200 OK\r\nContent-Le");
+    return false;
   });
   proxy p(upstream, {{"cerebras.retries", "0"}});
   EXPECT_EQ(p.fetch(chat()).status, 200);
-  EXPECT_EQ(p.fetch(chat()).status, 503);
+  EXPECT_EQ(p.fetch(chat()).field("X-CircuitBreaker-Failures"), "1");
   EXPECT_EQ(upstream.count(), 2U);
 }
 
@@ -333,10 +391,77 @@ TEST(CircuitBreaker, ThresholdZeroNeverOpens) {
   EXPECT_EQ(upstream.count(), 10U);
 }
 
-TEST(CircuitBreaker, ClientErrorsAreNoFailures) {
-  fake_upstream upstream([&](auto const&, tcp_client& c) { return c.send(ok_response("{}", "", 400)); });
-  proxy p(upstream, {{"cerebras.circuit_breaker.failure_threshold", "2"}});
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(p.fetch(chat()).field("X-CircuitBreaker-Failures"), "0");
+TEST(CircuitBreaker, WhatTheRequestCausedIsNoFailure) {
+  for (int const status : {400, 501, 505}) {
+    fake_upstream upstream([&](auto const&, tcp_client& c) { return c.send(ok_response("{}", "", status)); });
+    proxy p(upstream, {{"cerebras.circuit_breaker.failure_threshold", "2"}});
+    for (int i = 0; i < 5; ++i) {
+      auto const r = p.fetch(chat());
+      EXPECT_EQ(r.status, status);
+      EXPECT_EQ(r.field("X-CircuitBreaker-Failures"), "0");
+    }
+  }
+}
+
+TEST(CircuitBreaker, UnmeteredRequestsOpenItForNobody) {
+  event never;
+  fake_upstream upstream([&](auto const& r, tcp_client& c) {
+    auto const is = [&](const char* text) { return r.head.find(text) != std::string::npos; };
+    if (is("/failing")) return c.send(ok_response("{}", "", 500));
+    if (is("/odd")) return c.send("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n");
+    if (is("/cut")) return false;
+    if (is("/silent")) return never.wait();
+    return c.send(ok_response(completion()));
+  });
+  release_at_end const release(never);
+  proxy p(upstream, {{"cerebras.circuit_breaker.failure_threshold", "1"},
+                     {"cerebras.timeouts.first_byte", "300ms"},
+                     {"cerebras.retries", "0"}});
+  EXPECT_EQ(p.fetch("FOO /v1/failing HTTP/1.1\r\nHost: h\r\n\r\n").status, 500);
+  EXPECT_EQ(p.fetch(get_request("/v1/odd")).status, 502);
+  EXPECT_EQ(p.fetch(get_request("/v1/cut")).status, 503);
+  EXPECT_EQ(p.fetch(get_request("/v1/silent")).status, 504);
+  auto const r = p.fetch(chat());
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(r.field("X-CircuitBreaker-Failures"), "0");
+}
+
+TEST(CircuitBreaker, UnmeteredRequestsSeeThatNobodyIsThereOrSomebodyIsAgain) {
+  auto const port = closed_port();
+  proxy p("http://127.0.0.1:" + std::to_string(port), {{"cerebras.circuit_breaker.failure_threshold", "1"},
+                                                       {"cerebras.circuit_breaker.open_for", "300ms"},
+                                                       {"cerebras.circuit_breaker.half_open_requests", "1"},
+                                                       {"cerebras.retries", "0"}});
+  auto const state = [&] { return std::string(p.status().at("circuit_breaker").at("state").as_string()); };
+  EXPECT_EQ(p.fetch(get_request("/v1/models")).field("X-RateLimit-Reason"), "upstream_unavailable");
+  EXPECT_EQ(state(), "OPEN");
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(ok_response("{}")); }, port);
+  ASSERT_TRUE(eventually([&] { return state() == "HALF_OPEN"; }));
+  EXPECT_EQ(p.fetch(get_request("/v1/models")).status, 200);
+  EXPECT_EQ(state(), "CLOSED");
+}
+
+TEST(CircuitBreaker, ALateVerdictDoesNotCount) {
+  event door;
+  fake_upstream upstream([&](auto const& r, tcp_client& c) {
+    if (r.number == 0) return door.wait() && c.send(ok_response("{}", "", 500));
+    return c.send(r.number == 1 ? ok_response("{}", "", 500) : ok_response(completion()));
+  });
+  release_at_end const release(door);
+  proxy p(upstream, {{"cerebras.circuit_breaker.failure_threshold", "1"},
+                     {"cerebras.circuit_breaker.open_for", "300ms"},
+                     {"cerebras.circuit_breaker.half_open_requests", "1"}});
+  auto const state = [&] { return std::string(p.status().at("circuit_breaker").at("state").as_string()); };
+  tcp_client early(p.port());
+  early.send(chat());
+  ASSERT_TRUE(upstream.wait_for(1));
+  EXPECT_EQ(p.fetch(chat()).status, 500);
+  ASSERT_TRUE(eventually([&] { return state() == "HALF_OPEN"; }));
+  EXPECT_EQ(p.fetch(chat()).status, 200);
+  EXPECT_EQ(state(), "CLOSED");
+  door.set();
+  EXPECT_EQ(read_response(early).status, 500);
+  EXPECT_EQ(state(), "CLOSED") << "it had begun before the others";
 }
 
 TEST(Timeout, NoAnswerIs504AndNotRepeated) {

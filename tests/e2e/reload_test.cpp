@@ -176,3 +176,23 @@ TEST_F(ProviderChange, ATokenForTheProxyDoesNotBecomeAKey) {
   EXPECT_THAT(heads_of(first), Each(Not(HasSubstr("token-of-ours"))));
   EXPECT_THAT(heads_of(second), Each(Not(HasSubstr("token-of-ours"))));
 }
+
+TEST_F(ProviderChange, AnAnswerKeepsToTheTimeLimitsThatItsRequestBeganWith) {
+  event rest;
+  fake_upstream slow([&](auto const& r, tcp_client& c) {
+    if (r.number == 0) door.wait();
+    c.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+    return rest.wait() && c.send("1\r\nb\r\n0\r\n\r\n");
+  });
+  release_at_end const release_too(rest);
+  proxy p(slow, {{"cerebras.timeouts.idle", "10m"}});
+  tcp_client early(p.port());
+  early.send(chat());
+  ASSERT_TRUE(slow.wait_for(1));
+  p.reload({{"cerebras.timeouts.idle", "300ms"}});
+  door.set();
+  EXPECT_NE(early.read_until("\r\na\r\n"), "");
+  EXPECT_FALSE(p.fetch(chat()).complete) << "cut by the limit of now, which is over for the first one, too";
+  rest.set();
+  EXPECT_EQ(early.read_until("\r\n0\r\n\r\n"), "1\r\nb\r\n0\r\n\r\n");
+}

@@ -26,13 +26,15 @@ struct BreakerGate : ::testing::Test {
     visitor(deadline_sweep& sweep, tcp_socket& client) : ctl(sweep, client) {}
     interrupt ctl;
     std::optional<answer> got;
+    breaker_gate::permit with;
   };
   std::vector<int> order;
 
   static task<void> visit(breaker_gate& gate, visitor& v, duration patience, std::vector<int>& order, int name) {
     auto const until = steady_now() + patience;
     auto const got = co_await gate.pass(until, v.ctl);
-    v.got = got;
+    v.got = got.got;
+    v.with = got.with;
     order.push_back(name);
   }
   void come(visitor& v, duration patience = 10s, int name = 0) {
@@ -46,8 +48,9 @@ struct BreakerGate : ::testing::Test {
     while (!v.got && steady_now() < end) io.run_one_for(100ms);
   }
   void open() {
-    ASSERT_TRUE(breaker.allow(steady_now()));
-    gate.failed(answer::yes);
+    auto const yes = breaker.allow(steady_now());
+    ASSERT_TRUE(yes);
+    gate.failed(*yes);
     ASSERT_EQ(breaker.current(steady_now()), circuit_breaker::state::open);
   }
 };
@@ -76,7 +79,7 @@ TEST_F(BreakerGate, OpenHoldsUntilTheTrialThenOneAfterTheOther) {
   EXPECT_EQ(first.got, answer::trial);
   EXPECT_FALSE(second.got);
   EXPECT_FALSE(gate.admits(steady_now())) << "nobody overtakes";
-  gate.succeeded(*first.got);
+  gate.succeeded(first.with);
   run_until(second);
   run_until(third);
   EXPECT_EQ(second.got, answer::yes);
@@ -91,7 +94,7 @@ TEST_F(BreakerGate, AFailedTrialHoldsTheOthersAgain) {
   come(first);
   come(second);
   run_until(first);
-  gate.failed(*first.got);
+  gate.failed(first.with);
   EXPECT_FALSE(second.got);
   run_until(second);
   EXPECT_EQ(second.got, answer::trial);
@@ -121,7 +124,7 @@ TEST_F(BreakerGate, ADepartureMakesRoomForTheNext) {
   EXPECT_EQ(first.got, answer::interrupted);
   run_until(second);
   EXPECT_EQ(second.got, answer::trial);
-  gate.abandoned(*second.got);
+  gate.abandoned(second.with);
   EXPECT_TRUE(gate.admits(steady_now()));
 }
 
@@ -133,4 +136,23 @@ TEST_F(BreakerGate, NewSettingsMayEndTheWait) {
   gate.update();
   run_until(v);
   EXPECT_EQ(v.got, answer::yes);
+}
+
+TEST_F(BreakerGate, AVerdictFromBeforeItOpenedChangesNothing) {
+  visitor early(sweep, client);
+  come(early);
+  ASSERT_EQ(early.got, answer::yes);
+  open();
+  visitor trial(sweep, client);
+  come(trial);
+  run_until(trial);
+  ASSERT_EQ(trial.got, answer::trial);
+  EXPECT_EQ(gate.held(), 1U);
+  gate.failed(early.with);
+  EXPECT_EQ(breaker.current(steady_now()), circuit_breaker::state::half_open);
+  gate.abandoned(early.with);
+  EXPECT_FALSE(gate.admits(steady_now())) << "the trial's place is taken";
+  gate.succeeded(trial.with);
+  EXPECT_EQ(breaker.current(steady_now()), circuit_breaker::state::closed);
+  EXPECT_EQ(gate.held(), 0U);
 }

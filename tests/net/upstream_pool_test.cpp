@@ -2,9 +2,12 @@
 #include "cooldown/net/upstream_pool.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+
+#include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -20,6 +23,7 @@ namespace {
 
 std::vector<std::string> addresses;  // of "provider.test"
 std::atomic<int> lookups = 0;
+std::atomic<int> lookup_fails_with = 0;
 
 /// While it is closed, a look-up does not end.
 struct gate {
@@ -46,6 +50,10 @@ extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo
   if (!host || std::string(host) != "provider.test") return real(host, service, hints, out);
   ++lookups;
   gate_of_lookups.pass();
+  if (lookup_fails_with != 0) {
+    errno = EMFILE;
+    return lookup_fails_with;
+  }
   if (addresses.empty()) return EAI_NONAME;
   addrinfo** end = out;
   for (auto const& a : addresses) {
@@ -66,6 +74,7 @@ struct UpstreamPool : ::testing::Test {
 
   void SetUp() override {
     lookups = 0;
+    lookup_fails_with = 0;
     tcp_acceptor const any(io, {asio::ip::make_address("127.0.0.1"), 0});
     port = any.local_endpoint().port();
   }
@@ -173,6 +182,35 @@ TEST_F(UpstreamPool, AFailureOfTheOldProviderIsNoneOfTheNewOne) {
   auto changed = settings();
   changed.origin.host = "127.0.0.3";
   EXPECT_EQ(connect(pool, [&] { pool.configure(changed); }), "127.0.0.3");
+}
+
+TEST_F(UpstreamPool, ErrorsOfThisMachineAreToldFromTheProviders) {
+  auto const failure = [&] {
+    upstream_pool pool(io, sweep, settings());
+    std::optional<acquired> got;
+    asio::co_spawn(io, ask(pool, ctl, got), asio::detached);
+    run_until([&] { return got.has_value(); });
+    ctl.reset();
+    return std::get<connect_failure>(*got).local;
+  };
+  addresses = {};
+  EXPECT_FALSE(failure()) << "no such name";
+  lookup_fails_with = EAI_AGAIN;
+  EXPECT_FALSE(failure());
+  for (int const error : {EAI_MEMORY, EAI_SYSTEM}) {
+    lookup_fails_with = error;
+    EXPECT_TRUE(failure()) << error;
+  }
+  lookup_fails_with = 0;
+  addresses = {"127.0.0.2"};
+  EXPECT_FALSE(failure()) << "refused";
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit const none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  auto const error = failure();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(error, asio::error::no_descriptors);
 }
 
 TEST_F(UpstreamPool, AConnectionMadeForTheOldProviderIsNotKept) {

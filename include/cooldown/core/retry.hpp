@@ -17,12 +17,15 @@ struct attempt_facts {
   unsigned allowed = 0;           // configured
   bool certificate = false;       // a certificate that is not acceptable does not become so
   bool sent = false;              // some of the request may have reached the upstream
+  bool stale = false;             // a kept connection ended before a byte of an answer: the request met nobody
+  duration rested{};              // how long that connection had been kept unused
   bool response_started = false;  // some of the answer has reached the client
   unsigned status = 0;            // of a complete response head; 0: none came
   std::optional<duration> retry_after;
 };
 
-/// nullopt: give up; else how long to pause before the next attempt.
+/// nullopt: give up; else how long to pause before the next attempt. One after a stale connection is to be made on a
+/// new one and is not counted as a repeat.
 std::optional<duration> retry_pause(const attempt_facts& f);
 
 }  // namespace cooldown

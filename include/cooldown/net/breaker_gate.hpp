@@ -26,13 +26,20 @@ class breaker_gate {
   /// Would a newcomer be let through now?
   bool admits(time_point now) const;
 
-  /// Waits until an attempt is allowed. After yes and trial its end is to be reported.
-  task<answer> pass(time_point until, interrupt& ctl);
+  using permit = circuit_breaker::permit;
 
-  void succeeded(answer as);
-  void failed(answer as);
+  struct passage {
+    answer got = answer::no;
+    permit with;  // after yes and trial: the attempt's end is to be reported
+  };
+
+  /// Waits until an attempt is allowed.
+  task<passage> pass(time_point until, interrupt& ctl);
+
+  void succeeded(permit p);
+  void failed(permit p);
   /// The attempt ended without a verdict on the upstream.
-  void abandoned(answer as);
+  void abandoned(permit p);
 
   /// Call after a change of the breaker's settings.
   void update();
@@ -44,11 +51,11 @@ class breaker_gate {
   struct waiter {
     explicit waiter(asio::io_context& io) : timer(io) {}
     steady_timer timer;
-    answer got = answer::no;
+    passage got;
   };
 
-  answer ask(time_point now);
-  void reported(answer as);
+  passage ask(time_point now);
+  void reported(permit p);
 
   asio::io_context& io_;
   circuit_breaker& breaker_;

@@ -22,6 +22,7 @@ struct head_result {
   enum class what : std::uint8_t { ok, broken, unacceptable, timeout, interrupted } kind = what::broken;
   bool first_byte = false;  // something of an answer came
   std::string message;      // for the log
+  error_code error;         // of a connection that broke
 };
 
 /// Reads the next final response head to `method` into `bytes` and `head` (which points into it). Interim responses are
@@ -34,9 +35,11 @@ enum class outgoing : std::uint8_t { none, counted, chunked, until_close };
 
 outgoing framing_for(const http::response_head& head, const request& r);
 
-/// Writes `prefix` (the client's head, may be empty) and relays the body. `usage` may be null.
-task<relay_end> relay_body(client_connection& c, upstream_connection& u, const http::body_framing& in, outgoing out,
-                           std::string_view prefix, http::usage_reader* usage);
+/// Writes `prefix` (the client's head, may be empty) and relays the body, within the time limits that the exchange
+/// began with. `usage` may be null.
+task<relay_end> relay_body(client_connection& c, upstream_connection& u, const config::settings& settings,
+                           const http::body_framing& in, outgoing out, std::string_view prefix,
+                           http::usage_reader* usage);
 
 /// Reads a body of at most `most` bytes into `to`; false when it breaks off or is longer.
 task<bool> read_whole_body(upstream_connection& u, const http::body_framing& in, std::size_t most, duration patience,

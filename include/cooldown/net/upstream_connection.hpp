@@ -12,6 +12,9 @@
 
 namespace cooldown::net {
 
+/// An error of this machine (no descriptors, no memory, no free port, forbidden): it says nothing about the upstream.
+bool is_local(const error_code& ec);
+
 /// Bytes both ways. After any error it is only good for destruction. `in` keeps what was read and not yet consumed.
 class upstream_connection {
  public:

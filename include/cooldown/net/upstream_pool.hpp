@@ -25,6 +25,7 @@ struct pool_settings {
 struct connect_failure {
   bool certificate = false;  // the peer's certificate is not acceptable
   bool interrupted = false;  // the interrupt fired
+  error_code local;          // an error of this machine, at every address
   std::string message;       // for the log
 };
 
