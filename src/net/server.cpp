@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <limits>
 #include <stdexcept>
+
+#include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -16,6 +19,20 @@ namespace {
 
 constexpr duration accept_pause = std::chrono::milliseconds{100};
 constexpr auto in_use = " (is another cooldown-proxy running?)";
+// Between two requests of a client that is at work there may be this much; and a flood drives nobody out faster.
+constexpr duration shortest_idleness = std::chrono::seconds{1};
+// For listeners, log, timers, look-ups, and for the admin port's clients when all other places are taken.
+constexpr std::size_t own_descriptors = 32;
+constexpr std::size_t admin_places = 16;
+
+/// As many clients as can each have a connection to the provider with the descriptors that there are.
+std::size_t clients_within_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return std::numeric_limits<std::size_t>::max() - admin_places;
+  auto const kept = own_descriptors + admin_places;
+  return limit.rlim_cur > kept + 2 ? (limit.rlim_cur - kept) / 2 : 1;
+}
 
 using acceptors = std::vector<tcp_acceptor>;
 
@@ -112,7 +129,8 @@ server::server(app& shared, reload_function reload, const server_options& option
                  : bind(shared.io, shared.settings()->admin.host, shared.settings()->admin.port, "admin")),
       signals_(shared.io),
       last_call_(std::make_unique<last_call>(shared)),
-      manager_(shared.io) {
+      manager_(shared.io),
+      clients_within_descriptors_(clients_within_descriptors()) {
   if (options.signals)
     for (int const s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(s);
   for (auto const& a : proxy_) shared_.log.info("listening on " + url_of(a, shared_.tls != nullptr));
@@ -121,24 +139,59 @@ server::server(app& shared, reload_function reload, const server_options& option
   for (auto& a : proxy_) asio::co_spawn(shared_.io, accept_loop(a, role::proxy), asio::detached);
   for (auto& a : admin_) asio::co_spawn(shared_.io, accept_loop(a, role::admin), asio::detached);
   shared_.reload = [this] { return this->reload(); };
+  say_how_many();
   manager_.ready("Listening on " + urls_of(proxy_, shared_.tls != nullptr));
   await_signal();
+}
+
+void server::say_how_many() const {
+  auto const wanted = shared_.settings()->server.max_connections;
+  if (wanted <= clients_within_descriptors_) return;
+  shared_.log.warn(fmt::format(
+      "at most {} clients are served at once, not {} (server.max_connections), so that descriptors are left "
+      "for the provider: raise the limit of open files (ulimit -n, LimitNOFILE=)",
+      clients_within_descriptors_, wanted));
 }
 
 server::~server() {
   shared_.reload = nullptr;
 }
 
+std::size_t server::most_connections(role serves) const {
+  auto const most = std::min(shared_.settings()->server.max_connections, clients_within_descriptors_);
+  return serves == role::proxy ? most : most + admin_places;
+}
+
+bool server::end_longest_idle() {
+  client_connection* longest = nullptr;
+  for (auto* c : shared_.connections)
+    if (c->where == phase::idle && !c->ctl.fired() && (!longest || c->idle_since < longest->idle_since)) longest = c;
+  if (!longest || steady_now() - longest->idle_since < shortest_idleness) return false;
+  longest->ctl.fire(interruption::draining);
+  return true;
+}
+
 task<void> server::accept_loop(tcp_acceptor& from, role serves) {
   steady_timer pause(shared_.io);
   bool complained = false;
+  bool full = false;
   while (from.is_open()) {
-    auto const most = shared_.settings()->server.max_connections;
-    if (serves == role::proxy && shared_.connections.size() >= most) {
-      // The others wait in the kernel's backlog.
-      pause.expires_after(accept_pause);
-      co_await pause.async_wait(tok);
-      continue;
+    if (auto const most = most_connections(serves); shared_.connections.size() >= most) {
+      // Somebody is there who wants in; the others wait in the kernel's backlog.
+      auto [ended] = co_await from.async_wait(tcp_acceptor::wait_read, tok);
+      if (ended) break;
+      if (!std::exchange(full, true))
+        shared_.log.warn(
+            fmt::format("{} clients are connected, and no more are served at once: for each newcomer, the "
+                        "connection that has been idle longest is closed (server.max_connections)",
+                        shared_.connections.size()));
+      if (shared_.connections.size() >= most && !end_longest_idle()) {
+        pause.expires_after(accept_pause);
+        co_await pause.async_wait(tok);
+        continue;
+      }
+    } else {
+      full = false;
     }
     auto [ec, socket] = co_await from.async_accept(tok);
     if (!ec) {

@@ -13,6 +13,7 @@ enum class next : std::uint8_t { here, to_come, none };
 /// Prepares the wait for the next request, holding no buffer meanwhile.
 next rest(client_connection& c, bool first) {
   c.where = phase::idle;
+  c.idle_since = steady_now();
   c.ctl.reset();
   if (c.in.size() > 0) return next::here;
   c.in = boost::beast::flat_buffer();

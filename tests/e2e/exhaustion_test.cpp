@@ -9,6 +9,7 @@
 #include "support/proxy.hpp"
 
 using namespace cooldown::testing;
+using ::testing::HasSubstr;
 
 namespace {
 
@@ -57,6 +58,108 @@ TEST(Exhaustion, OutOfDescriptorsPausesAcceptingAndRecovers) {
   EXPECT_EQ(read_response(later).status, 200);
   EXPECT_EQ(p.program().count_lines("accepting: "), 1U) << "said once";
   EXPECT_GE(p.metric("cooldown_accept_errors_total"), 1);
+}
+
+TEST(Exhaustion, OutOfDescriptorsIsNoFailureOfTheProvider) {
+  fake_upstream upstream(fine());
+  proxy p(upstream, {{"cerebras.circuit_breaker.failure_threshold", "1"}, {"cerebras.retries", "1"}});
+  tcp_client c(p.port());
+  c.send(get_request("/health"));
+  ASSERT_EQ(read_response(c).status, 200);
+  // After the start: then it knows nothing of it, and does not take care.
+  auto const most = p.program().descriptors() + 5;
+  rlimit const few{most, most};
+  ASSERT_EQ(::prlimit(p.program().pid(), RLIMIT_NOFILE, &few, nullptr), 0);
+  {
+    std::vector<tcp_client> many;
+    for (int i = 0; i < 40; ++i) many.emplace_back(p.port());
+    p.program().wait_for_line("accepting: ");
+    for (auto const& request : {chat(), get_request("/v1/models")}) {
+      c.send(request);
+      auto const r = read_response(c);
+      EXPECT_EQ(r.status, 503);
+      EXPECT_EQ(r.field("X-RateLimit-Reason"), "local_failure");
+      EXPECT_THAT(r.body, HasSubstr("Too many open files"));
+      EXPECT_NE(r.field("Retry-After"), "");
+      EXPECT_EQ(r.field("X-CircuitBreaker-Failures"), "0");
+    }
+    p.program().wait_for_line("this machine: connecting to 127.0.0.1: Too many open files");
+  }
+  c.send(chat());
+  auto const r = read_response(c);
+  EXPECT_EQ(r.status, 200);
+}
+
+TEST(Exhaustion, IdleClientsLeaveDescriptorsForTheProvider) {
+  fake_upstream upstream(fine());
+  temporary_directory const directory;
+  auto const config =
+      directory.file("config.yaml", yaml_of(usual_values("http://127.0.0.1:" + std::to_string(upstream.port()))));
+  process p("/bin/sh", {"-c", "ulimit -n 100; exec \"$0\" --config \"$1\"", COOLDOWN_PROXY_PROGRAM, config});
+  auto const line = p.wait_for_line("listening on http://");
+  p.wait_for_line("at most 26 clients are served at once, not 10000");
+  auto const port = static_cast<std::uint16_t>(std::stoi(line.substr(line.rfind(':') + 1)));
+  auto const request = chat();
+  std::vector<tcp_client> busy;
+  for (int i = 0; i < 20; ++i) {
+    busy.emplace_back(port);
+    busy.back().send(request.substr(0, 20));
+  }
+  std::vector<tcp_client> idle;
+  for (int i = 0; i < 150; ++i) idle.emplace_back(port);
+  p.wait_for_line("connected, and no more are served at once");
+  for (auto& c : busy) c.send(request.substr(20));
+  for (auto& c : busy) EXPECT_EQ(read_response(c).status, 200);
+  EXPECT_EQ(p.count_lines("Too many open files"), 0U);
+  p.signal(SIGTERM);
+  p.signal(SIGTERM);
+}
+
+TEST(Exhaustion, TheLongestIdleClientGivesWayToANewcomer) {
+  fake_upstream upstream(fine());
+  proxy p(upstream, {{"server.max_connections", "3"}});
+  std::vector<tcp_client> idle;
+  for (int i = 0; i < 3; ++i) {
+    idle.emplace_back(p.port());
+    if (i == 1) continue;  // this one never says anything
+    idle.back().send(get_request("/health"));
+    ASSERT_EQ(read_response(idle.back()).status, 200);
+  }
+  ASSERT_TRUE(eventually([&] { return p.metric("cooldown_connections_open") >= 3; }));
+  tcp_client newcomer(p.port());
+  newcomer.send(chat());
+  EXPECT_EQ(read_response(newcomer).status, 200);
+  EXPECT_TRUE(idle[0].ends());
+  EXPECT_TRUE(idle[0].was_closed());
+  idle[2].send(get_request("/health"));
+  EXPECT_EQ(read_response(idle[2]).status, 200);
+  tcp_client another(p.port());
+  another.send(get_request("/health"));
+  EXPECT_EQ(read_response(another).status, 200);
+  EXPECT_TRUE(idle[1].ends());
+  EXPECT_EQ(p.program().count_lines("connected, and no more are served at once"), 1U) << "said once";
+}
+
+TEST(Exhaustion, NobodyWhoIsBusyGivesWay) {
+  event door;
+  fake_upstream upstream([&](auto const&, tcp_client& c) { return door.wait() && c.send(ok_response(completion())); });
+  release_at_end const release(door);
+  proxy p(upstream, {{"server.max_connections", "2"}});
+  tcp_client waiting(p.port());
+  waiting.send(chat());
+  tcp_client sending(p.port());
+  auto const request = chat();
+  sending.send(request.substr(0, 30));
+  ASSERT_TRUE(upstream.wait_for(1));
+  tcp_client newcomer(p.port());
+  newcomer.send(get_request("/health"));
+  p.program().wait_for_line("connected, and no more are served at once");
+  EXPECT_EQ(newcomer.read_some(1500ms), "") << "longer than idle ones are kept";
+  door.set(2);
+  EXPECT_EQ(read_response(waiting).status, 200);
+  sending.send(request.substr(30));
+  EXPECT_EQ(read_response(sending).status, 200);
+  EXPECT_EQ(read_response(newcomer).status, 200);
 }
 
 TEST(Exhaustion, FullDiskForTheLogIsNoReasonToStop) {

@@ -61,6 +61,7 @@ class client_connection {
   interrupt ctl;
   client_watch watch;
   phase where = phase::idle;
+  time_point idle_since = steady_now();
 
  private:
   client_connection(tcp_socket s, app& shared, role serves, const tls_server* with);

@@ -49,7 +49,11 @@ class server {
  private:
   struct last_call;
   task<void> accept_loop(tcp_acceptor& from, role serves);
+  /// Makes room for one more client. False: nobody has been idle for long enough.
+  bool end_longest_idle();
+  std::size_t most_connections(role serves) const;
   std::vector<std::string> take_configuration();
+  void say_how_many() const;
   void await_signal();
   void on_signal(int number);
 
@@ -60,6 +64,7 @@ class server {
   asio::basic_signal_set<executor> signals_;
   std::unique_ptr<last_call> last_call_;
   service_manager manager_;
+  std::size_t clients_within_descriptors_;
 };
 
 }  // namespace cooldown::net
