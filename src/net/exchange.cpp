@@ -10,6 +10,7 @@
 #include "cooldown/core/delay_text.hpp"
 #include "cooldown/core/retry.hpp"
 #include "cooldown/http/chunked.hpp"
+#include "cooldown/http/error_body.hpp"
 #include "cooldown/http/error_fields.hpp"
 #include "cooldown/http/fields.hpp"
 #include "cooldown/net/relay.hpp"
@@ -31,6 +32,17 @@ constexpr std::string_view own_fields[] = {"x-ratelimit-limit-rpm",         "x-r
                                            "x-ratelimit-queue-length",      "x-circuitbreaker-state",
                                            "x-circuitbreaker-failures",     "x-ratelimit-delay",
                                            "x-ratelimit-delay-forecast",    "x-ratelimit-delay-reason"};
+
+/// An answer that goes on as it is where the client reads an event stream already.
+bool is_plain_event_stream(const http::response_head& head) {
+  constexpr std::string_view wanted = "text/event-stream";
+  auto const type = head.find("content-type").value_or("");
+  bool const is_stream = istarts_with(type, wanted) &&
+                         (type.size() == wanted.size() || type[wanted.size()] == ';' || type[wanted.size()] == ' ');
+  auto const coding = head.find("content-encoding").value_or("");
+  bool const plain = coding.empty() || iequals(coding, "identity");
+  return is_stream && plain && head.body.how != http::body_framing::kind::none;
+}
 
 bool is_own(std::string_view name) {
   return std::any_of(std::begin(own_fields), std::end(own_fields),
@@ -98,9 +110,9 @@ class exchange {
   task<attempt_end> attempt(bool fresh);
   task<bool> pause(duration how_long);
   task<bool> refuse_after(const attempt_end& end);
-  task<std::optional<bool>> judge_answer();
   task<std::optional<bool>> handle_429();
   task<bool> answer_with(std::string body);
+  task<relay_end> relay_as_event(http::usage_reader* usage);
   task<bool> relay_answer();
   std::string client_head(bool keep_alive, std::optional<std::size_t> length);
   void append_common_fields(std::string& out);
@@ -203,9 +215,9 @@ task<bool> exchange::refuse(reason why, refusal_details details) {
   record_.reason = text_of(why).code;
   record_.status = reply.status;
   if (committed_) {
-    auto const body = std::string_view(reply.body).substr(0, reply.body.find_last_not_of('\n') + 1);
-    auto const done = co_await end_with_event(body);
-    co_return done;
+    auto const data = http::answer_as_event(reply.body, reply.status);
+    auto const sent = co_await end_with_event(data);
+    co_return sent && !wants_close();
   }
   append_common_fields(reply.fields);
   bool const close = wants_close();
@@ -386,13 +398,13 @@ task<bool> exchange::send_comment(std::string text) {
   co_return !ec;
 }
 
-/// Ends the event stream that a comment began. True: the client's connection can carry another request.
+/// Ends the event stream that a comment began. False: its client is gone.
 task<bool> exchange::end_with_event(std::string_view data) {
   auto framed = http::encode_chunk(fmt::format("data: {}\n\n", data));
   framed += http::last_chunk;
   auto const patience = settings_->server.body_timeout;
   auto const ec = co_await c_.write(framed, patience);
-  co_return !ec && !wants_close();
+  co_return !ec;
 }
 
 /// Sends the request and reads the answer's head.
@@ -550,12 +562,9 @@ std::string exchange::client_head(bool keep_alive, std::optional<std::size_t> le
 task<bool> exchange::answer_with(std::string body) {
   record_.status = head_.status;
   if (committed_) {
-    // An event is one line; between JSON's tokens a space does as well.
-    std::replace_if(
-        body.begin(), body.end(), [](char ch) { return ch == '\n' || ch == '\r'; }, ' ');
-    auto const data = std::string_view(body).substr(0, body.find_last_not_of(' ') + 1);
-    auto const done = co_await end_with_event(data);
-    co_return done;
+    auto const data = http::answer_as_event(body, head_.status);
+    auto const sent = co_await end_with_event(data);
+    co_return sent && !wants_close();
   }
   ++a_.stats.responses[head_.status];
   bool const keep = !wants_close();
@@ -611,6 +620,19 @@ task<std::optional<bool>> exchange::handle_429() {
   co_return result(done);
 }
 
+/// The client already reads an event stream: an answer that is none becomes an event of it.
+task<relay_end> exchange::relay_as_event(http::usage_reader* usage) {
+  std::string body;
+  auto const patience = settings_->cerebras.timeouts.idle;
+  auto const whole = co_await read_whole_body(*upstream_, head_.body, largest_error_body, patience, c_.ctl, body);
+  if (c_.ctl.why() == interruption::client_gone) co_return relay_end::client_gone;
+  if (!whole) co_return body.size() > largest_error_body ? relay_end::too_large : relay_end::upstream_cut;
+  if (usage) usage->feed(body);
+  auto const data = http::answer_as_event(body, head_.status);
+  auto const sent = co_await end_with_event(data);
+  co_return sent ? relay_end::complete : relay_end::client_gone;
+}
+
 /// Passes the answer on. True: the client's connection can carry another request.
 task<bool> exchange::relay_answer() {
   bool const success = head_.status >= 200 && head_.status < 300;
@@ -624,16 +646,6 @@ task<bool> exchange::relay_answer() {
     a_.gate.update();
   }
   record_.status = head_.status;
-  auto const content_type = head_.find("content-type").value_or("");
-  if (committed_ && !istarts_with(content_type, "text/event-stream")) {
-    // The client already reads an event stream: the answer becomes an event of it.
-    std::string body;
-    auto const patience = settings_->cerebras.timeouts.idle;
-    auto const whole = co_await read_whole_body(*upstream_, head_.body, largest_error_body, patience, c_.ctl, body);
-    if (!whole) co_return false;
-    auto const done = co_await answer_with(std::move(body));
-    co_return done;
-  }
   auto const out = committed_ ? outgoing::chunked : framing_for(head_, r_);
   bool keep = !wants_close() && out != outgoing::until_close;
   std::string head;
@@ -645,7 +657,15 @@ task<bool> exchange::relay_answer() {
   }
   std::optional<http::usage_reader> usage;
   if (r_.metered && success) usage.emplace();
-  auto const end = co_await relay_body(c_, *upstream_, *settings_, head_.body, out, head, usage ? &*usage : nullptr);
+  auto* const reader = usage ? &*usage : nullptr;
+  auto end = relay_end::complete;
+  if (committed_ && !is_plain_event_stream(head_)) {
+    end = co_await relay_as_event(reader);
+  } else {
+    end = co_await relay_body(c_, *upstream_, *settings_, head_.body, out, head, reader);
+  }
+  // A refused request costs nothing; what a failed one cost, later headers tell.
+  auto const cost_of_failure = head_.status < 500 ? std::optional<std::uint64_t>(0) : std::nullopt;
   switch (end) {
     case relay_end::complete:
       break;
@@ -654,9 +674,12 @@ task<bool> exchange::relay_answer() {
       record_.complete = false;
       co_return false;
     case relay_end::upstream_cut:
+    case relay_end::too_large:
       ++a_.stats.answers_cut;
       record_.complete = false;
-      a_.log.warn(fmt::format("request {}: the provider's answer broke off", r_.id));
+      a_.log.warn(fmt::format("request {}: the provider's answer {}", r_.id,
+                              end == relay_end::upstream_cut ? "broke off" : "is larger than one event may be"));
+      if (ticket_ && !success) ticket_->settle(cost_of_failure, std::nullopt);
       // Without a length or a last chunk to miss, only a reset tells the client.
       c_.abort();
       co_return false;
@@ -675,8 +698,7 @@ task<bool> exchange::relay_answer() {
       ticket_->settle(std::nullopt, std::nullopt);
     }
   } else if (ticket_) {
-    // A refused request costs nothing; what a failed one cost, later headers tell.
-    ticket_->settle(head_.status < 500 ? std::optional<std::uint64_t>(0) : std::nullopt, std::nullopt);
+    ticket_->settle(cost_of_failure, std::nullopt);
   }
   if (head_.keep_alive && !upstream_->broken) a_.pool.give_back(std::move(upstream_));
   co_return keep;

@@ -40,7 +40,9 @@ void expect_refusal(const http_response& r, int status, const std::string& code,
   auto const body = boost::json::parse(r.body);
   EXPECT_EQ(body.at("code").as_string(), code);
   EXPECT_EQ(body.at("error").at("code").as_string(), code);
-  for (auto const* name : {"message", "type", "param", "code"}) EXPECT_EQ(body.at(name), body.at("error").at(name));
+  for (auto const* name : {"message", "type", "code"}) EXPECT_EQ(body.at(name), body.at("error").at(name));
+  auto const wrapped = body.at("error").at("param");
+  EXPECT_EQ(body.at("param"), wrapped.is_null() ? boost::json::value("") : wrapped) << "some want a string";
   EXPECT_FALSE(body.at("type").as_string().empty());
   if (!with_time) return;
   ASSERT_NE(r.field("Retry-After"), "") << r.raw_head;
@@ -362,6 +364,8 @@ TEST(Queue, RefusalAfterCommentsIsAnEvent) {
   ASSERT_NE(at, std::string::npos);
   auto const error = boost::json::parse(r.body.substr(at + 6));
   EXPECT_EQ(error.at("error").at("code").as_string(), "queue_timeout");
+  EXPECT_EQ(error.at("status_code").as_int64(), 429);
+  EXPECT_EQ(error.as_object().size(), 2U) << "no flat copy beside it";
 }
 
 TEST(Queue, ProvidersErrorAfterCommentsIsOneEvent) {
@@ -383,7 +387,8 @@ TEST(Queue, ProvidersErrorAfterCommentsIsOneEvent) {
   auto const at = rest.find("data: ");
   auto const end = rest.find("\n\n", at);
   ASSERT_NE(end, std::string::npos) << rest;
-  EXPECT_EQ(boost::json::parse(rest.substr(at + 6, end - at - 6)).at("code").as_string(), "bad") << rest;
+  auto const error = boost::json::parse(rest.substr(at + 6, end - at - 6)).at("error");
+  EXPECT_EQ(error.at("code").as_string(), "bad") << rest;
 }
 
 TEST(Queue, NoCommentsForThoseWhoDoNotStream) {

@@ -14,6 +14,7 @@ namespace cooldown::net {
 enum class relay_end : std::uint8_t {
   complete,
   upstream_cut,  // the upstream broke off, stalled or broke the framing: the client must not see a complete answer
+  too_large,     // it had to be read whole, and is larger than that may be
   client_gone,   // or takes nothing any more
 };
 
