@@ -1,5 +1,4 @@
 // The wiring diagram: reading main() names every part.
-#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -67,8 +66,11 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
     auto const sockets = beside ? net::passed_sockets{} : net::take_passed_sockets();
     observe::log log(settings.logging);
     auto const reload = [&]() -> std::variant<config::settings, std::vector<std::string>> {
-      auto loaded = cli::load(from, args.above, config::process_environment());
-      if (auto const* const now = std::get_if<config::settings>(&loaded)) warn_of_risks(*now, log);
+      auto loaded = cli::load(from, args, config::process_environment());
+      if (auto const* const now = std::get_if<config::settings>(&loaded)) {
+        log.info(cli::who_decides(*now, config::process_environment()));
+        warn_of_risks(*now, log);
+      }
       return loaded;
     };
     int status = cli::ok;
@@ -76,6 +78,7 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
       net::asio::io_context io(1);
       net::app app(io, settings, log);
       log.info(from.text());
+      log.info(cli::who_decides(settings, config::process_environment()));
       net::server server(app, reload, {.signals = !beside, .sockets = sockets});
       warn_of_risks(settings, log);
       std::unique_ptr<cli::child> command;
@@ -106,19 +109,6 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
   }
 }
 
-/// What the proxy beside a command has of its own: free ports, this machine only, and no words in the command's output.
-void stand_beside(config::settings& settings, const cli::overrides& above) {
-  if (above.listen.empty()) {
-    settings.server.host = "127.0.0.1";
-    settings.server.port = 0;
-  }
-  settings.admin.host = "127.0.0.1";
-  settings.admin.port = 0;
-  settings.server.tls = {};
-  if (above.log_level.empty() && settings.logging.file.empty())
-    settings.logging.level = std::max(settings.logging.level, config::log_level::warn);
-}
-
 int check(const config::settings& settings, const cli::source& from, int when_bad) {
   auto const name = from.path.empty() ? std::string("defaults") : from.path;
   try {
@@ -129,6 +119,8 @@ int check(const config::settings& settings, const cli::source& from, int when_ba
     return when_bad;
   }
   std::cout << name << ": OK\n";
+  if (!cli::headers_decide(settings))
+    std::cout << name << ": " << cli::who_decides(settings, config::process_environment()) << '\n';
   return cli::ok;
 }
 
@@ -161,7 +153,7 @@ int main(int argc, char** argv) {
   net::forbid_core_dumps();  // before a key is read
   auto const environment = config::process_environment();
   auto const from = cli::find_configuration(args, environment);
-  auto loaded = cli::load(from, args.above, environment);
+  auto loaded = cli::load(from, args, environment);
   int const when_bad = args.check_flag ? cli::check_config_failed : cli::bad_configuration;
   if (auto const* const lines = std::get_if<std::vector<std::string>>(&loaded)) {
     for (auto const& line : *lines) std::cerr << line << '\n';
@@ -179,7 +171,6 @@ int main(int argc, char** argv) {
     default:
       break;
   }
-  if (args.what == cli::command::run) stand_beside(settings, args.above);
   try {
     auto const usable = net::make_tls_server(settings.server.tls);
   } catch (const std::exception& e) {

@@ -10,7 +10,7 @@ namespace cooldown::cli {
 
 enum class command { serve, check, print_config, status, run, completion, manual };
 
-/// Options that stand above the configuration file.
+/// Options that override the configuration file.
 struct overrides {
   std::string listen;    // [HOST:]PORT
   std::string upstream;  // URL

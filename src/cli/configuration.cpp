@@ -1,12 +1,41 @@
 #include "configuration.hpp"
 
+#include <algorithm>
+
+#include <fmt/format.h>
 #include <unistd.h>
 
 namespace cooldown::cli {
 namespace {
 
-/// What holds without a file: the defaults, and the key that the SDKs read, too.
-constexpr auto no_file = "cerebras: {api_key: \"${CEREBRAS_API_KEY:-}\", rate_limits: {use_headers: true}}\n";
+/// What the proxy beside a command has of its own: free ports, this machine only, and no words in the command's output.
+void stand_beside(config::settings& settings, const overrides& above) {
+  if (above.listen.empty()) {
+    settings.server.host = "127.0.0.1";
+    settings.server.port = 0;
+  }
+  settings.admin.host = "127.0.0.1";
+  settings.admin.port = 0;
+  settings.server.tls = {};
+  if (above.log_level.empty() && settings.logging.file.empty())
+    settings.logging.level = std::max(settings.logging.level, config::log_level::warn);
+}
+
+/// What is wrong with the options goes to `lines`.
+void override_settings(config::settings& settings, const overrides& above, std::vector<std::string>& lines) {
+  auto const set = [&](const char* option, const char* key, const std::string& value) {
+    if (auto const wrong = config::assign(settings, key, value)) lines.push_back(std::string(option) + ": " + *wrong);
+  };
+  if (!above.listen.empty()) {
+    auto const colon = above.listen.rfind(':');
+    auto host = colon == std::string::npos ? std::string() : above.listen.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    if (!host.empty()) set("--listen", "server.host", host);
+    set("--listen", "server.port", above.listen.substr(colon == std::string::npos ? 0 : colon + 1));
+  }
+  if (!above.upstream.empty()) set("--upstream", "cerebras.base_url", above.upstream);
+  if (!above.log_level.empty()) set("--log-level", "logging.level", above.log_level);
+}
 
 }  // namespace
 
@@ -14,7 +43,7 @@ std::string source::text() const {
   if (!path.empty()) return "configuration: " + path;
   std::string all;
   for (auto const& l : looked) all += (all.empty() ? "" : ", ") + l;
-  return "no configuration file (" + all + "): the defaults, with the provider's headers in use";
+  return "no configuration file (" + all + "): the defaults";
 }
 
 source find_configuration(const arguments& args, const config::environment& env) {
@@ -40,29 +69,42 @@ source find_configuration(const arguments& args, const config::environment& env)
   return found;
 }
 
-std::variant<config::settings, std::vector<std::string>> load(const source& from, const overrides& above,
+std::variant<config::settings, std::vector<std::string>> load(const source& from, const arguments& args,
                                                               const config::environment& env) {
-  auto loaded = from.path.empty() ? config::parse(no_file, "defaults", env) : config::load_file(from.path, env);
   std::vector<std::string> lines;
-  if (auto const* const problems = std::get_if<config::problems>(&loaded)) {
-    for (auto const& p : *problems) lines.push_back(p.text());
-    return lines;
-  }
-  auto& settings = std::get<config::settings>(loaded);
-  auto const set = [&](const char* option, const char* key, const std::string& value) {
-    if (auto const wrong = config::assign(settings, key, value)) lines.push_back(std::string(option) + ": " + *wrong);
+  auto const adjust = [&](config::settings& settings) {
+    override_settings(settings, args.above, lines);
+    if (args.what == command::run) stand_beside(settings, args.above);
   };
-  if (!above.listen.empty()) {
-    auto const colon = above.listen.rfind(':');
-    auto host = colon == std::string::npos ? std::string() : above.listen.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    if (!host.empty()) set("--listen", "server.host", host);
-    set("--listen", "server.port", above.listen.substr(colon == std::string::npos ? 0 : colon + 1));
-  }
-  if (!above.upstream.empty()) set("--upstream", "cerebras.base_url", above.upstream);
-  if (!above.log_level.empty()) set("--log-level", "logging.level", above.log_level);
-  if (lines.empty()) return std::move(settings);
-  return lines;
+  auto loaded =
+      from.path.empty() ? config::parse("", "defaults", env, adjust) : config::load_file(from.path, env, adjust);
+  if (auto const* const problems = std::get_if<config::problems>(&loaded))
+    for (auto const& p : *problems) lines.push_back(p.text());
+  if (!lines.empty()) return lines;
+  return std::move(std::get<config::settings>(loaded));
+}
+
+bool headers_decide(const config::settings& s) {
+  return s.cerebras.rate_limits.use_headers && s.features.header_based_rate_limiting;
+}
+
+std::string who_decides(const config::settings& s, const config::environment& env) {
+  auto const& c = s.cerebras;
+  auto const limits = fmt::format("{} requests and {} tokens a minute{}", c.rpm_limit, c.tpm_limit,
+                                  c.limits.empty() ? "" : ", and those of cerebras.limits");
+  auto const key = c.api_key.empty()                      ? std::string("each client's own key is sent")
+                   : c.api_key == env("CEREBRAS_API_KEY") ? std::string("the key in CEREBRAS_API_KEY is sent")
+                                                          : std::string("the key in cerebras.api_key is sent");
+  auto const keys = key + " to " + c.base_url.authority();
+  if (headers_decide(s))
+    return "the provider's rate-limit headers decide when requests are sent; without them, " +
+           (c.rate_limits.header_fallback ? "static limits of " + limits : std::string("no limit does")) + "; " + keys;
+  std::string lines;
+  if (!c.rate_limits.use_headers) lines = "use_headers: true under cerebras.rate_limits";
+  if (!s.features.header_based_rate_limiting)
+    lines += (lines.empty() ? "" : " and ") + std::string("header_based_rate_limiting: true under feature_flags");
+  return "static limits decide when requests are sent: " + limits + "; " + keys + "; set " + lines +
+         " to let the provider's rate-limit headers decide";
 }
 
 }  // namespace cooldown::cli

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "cooldown/config/address_range.hpp"
 #include "cooldown/core/ascii.hpp"
 
 namespace cooldown::config {
@@ -90,7 +91,59 @@ reading<std::string> read_prefix(std::string_view path) {
   }
 }
 
+/// A path without the endpoint's that it ends in; nullopt: it ends in none. People copy the whole URL of a request.
+std::optional<std::string> without_endpoint(std::string_view path) {
+  for (std::string_view const endpoint : {"/chat/completions", "/completions", "/responses", "/embeddings"}) {
+    auto const rest = path.size() - std::min(path.size(), endpoint.size());
+    if (iequals(path.substr(rest), endpoint)) return std::string(path.substr(0, rest));
+  }
+  return std::nullopt;
+}
+
+/// Names that stand for this machine everywhere (RFC 6761 §6.3), and those of Debian's /etc/hosts.
+bool is_localhost(std::string_view name) {
+  return name == "localhost" || name.ends_with(".localhost") || name == "localhost.localdomain" ||
+         name == "ip6-localhost" || name == "ip6-loopback";
+}
+
+constexpr address_bytes any_v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
+constexpr address_bytes any_v6{};
+constexpr address_bytes loopback_v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1};
+constexpr address_bytes loopback_v6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+
+/// The addresses that a host is known for without asking anybody.
+std::vector<address_bytes> addresses_of(std::string_view host) {
+  if (is_localhost(host)) return {loopback_v4, loopback_v6};
+  if (auto const address = read_address(host)) return {*address};
+  // "0x7f000001" and the like are addresses to getaddrinfo(3).
+  in_addr number{};
+  if (inet_aton(std::string(host).c_str(), &number) == 0) return {};
+  std::array<char, INET_ADDRSTRLEN> text{};
+  inet_ntop(AF_INET, &number, text.data(), text.size());
+  return {*read_address(text.data())};
+}
+
+bool listens_for(const address_bytes& listener, const address_bytes& to) {
+  if (listener == to) return true;
+  bool const is_v4_loopback = std::equal(to.begin(), to.begin() + 13, loopback_v4.begin());  // 127.0.0.0/8
+  if (listener == any_v4) return is_v4_loopback;
+  // :: takes connections by IPv4 as well unless the system is told otherwise.
+  return listener == any_v6 && (is_v4_loopback || to == loopback_v6);
+}
+
 }  // namespace
+
+bool leads_to(std::string_view host, std::string_view listener) {
+  if (host == listener) return true;
+  auto const listeners = addresses_of(listener);
+  auto const targets = addresses_of(host);
+  return std::any_of(targets.begin(), targets.end(), [&](address_bytes to) {
+    // A connection to an address that is none arrives at this machine.
+    if (to == any_v4) to = loopback_v4;
+    if (to == any_v6) to = loopback_v6;
+    return std::any_of(listeners.begin(), listeners.end(), [&](auto const& at) { return listens_for(at, to); });
+  });
+}
 
 reading<std::string> read_host(std::string_view text, zone z) {
   if (text.empty()) return rejection{"must not be empty"};
@@ -154,6 +207,11 @@ reading<origin> read_url(std::string_view text) {
   auto host = read_host(authority, zone::refused);
   if (auto* bad = std::get_if<rejection>(&host)) return rejection{"its host " + bad->why, hide};
   url.host = std::move(std::get<std::string>(host));
+  if (auto shorter = without_endpoint(url.prefix)) {
+    url.prefix = std::move(*shorter);
+    return rejection{"must end before the path of an endpoint such as /chat/completions", hide,
+                     ": say '" + show_url(url) + "'"};
+  }
   return url;
 }
 

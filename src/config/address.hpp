@@ -17,10 +17,15 @@ enum class zone { allowed, refused };
 reading<std::string> read_host(std::string_view text, zone z);
 
 /// An http or https URL without user, query and fragment. A path that is /v1 alone counts as none: people know that
-/// URL from the clients' own settings, and the client's path begins with /v1 already.
+/// URL from the clients' own settings, and the client's path begins with /v1 already. The path of an endpoint is
+/// refused.
 reading<origin> read_url(std::string_view text);
 
 std::string show_url(const origin& url);
+
+/// Whether a connection to `host` may arrive at a listener on `listener` with the same port, as far as their spellings
+/// tell: both may be of this machine. Other names of it only a resolver knows.
+bool leads_to(std::string_view host, std::string_view listener);
 
 /// Whether one port cannot be listened on at both hosts.
 bool hosts_overlap(std::string_view a, std::string_view b);

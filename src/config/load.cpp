@@ -41,9 +41,12 @@ class reader {
  public:
   reader(std::string_view file, const environment& env) : values_(file, env) {}
 
-  void read_document(const yaml_node& root) {
+  void read_document(const yaml_node& root, const adjustment& adjust) {
     if (!read_section("", root.at, root)) return;
+    complete();
+    if (adjust) adjust(settings_);
     check_ports();
+    check_base_url();
     check_sizes();
     check_admin();
     check_server_tls();
@@ -112,6 +115,19 @@ class reader {
                                node, [&](std::string_view text) { return key.read(settings_, text); });
   }
 
+  /// What the file leaves open about the provider. A file of other things is no reason to schedule otherwise than
+  /// without one.
+  void complete() {
+    if (!given_.contains("cerebras")) settings_.cerebras.rate_limits.use_headers = true;
+    if (given_.contains("cerebras.api_key")) return;
+    yaml_node variable;
+    variable.type = yaml_node::kind::scalar;
+    variable.text = "${CEREBRAS_API_KEY:-}";
+    auto const& key = *find_key("cerebras.api_key");
+    values_.read_scalar({.path = "CEREBRAS_API_KEY", .kind = key.kind, .secret = true, .may_be_empty = true}, variable,
+                        [&](std::string_view text) { return key.read(settings_, text); });
+  }
+
   struct given {
     place at;
     bool good = true;
@@ -143,6 +159,24 @@ class reader {
     if (server.port == 0 || server.port != admin.port || !hosts_overlap(server.host, admin.host)) return;
     complain_at_one_of({"admin.port", "server.port"}, {"must not be the port that server.port has on the same host",
                                                        "must not be the port that admin.port has on the same host"});
+  }
+
+  /// A proxy that is its own provider would send each request round in circles.
+  void check_base_url() {
+    constexpr const char* key = "cerebras.base_url";
+    auto const& to = settings_.cerebras.base_url;
+    if (!is_good(key)) return;
+    auto const check = [&](const std::string& section, const std::string& host, std::uint16_t port) {
+      auto const host_key = section + ".host";
+      auto const port_key = section + ".port";
+      if (!is_good(host_key) || !is_good(port_key) || port == 0 || port != to.port || !leads_to(to.host, host)) return;
+      auto const it = given_.find(key);
+      complain(it == given_.end() ? place{} : it->second.at, key,
+               "must be the provider's address, not that of this proxy (" + host_key + " and " + port_key +
+                   "): every request would come back to it");
+    };
+    check("server", settings_.server.host, settings_.server.port);
+    check("admin", settings_.admin.host, settings_.admin.port);
   }
 
   void check_admin() {
@@ -203,16 +237,17 @@ environment process_environment() {
   };
 }
 
-std::variant<settings, problems> parse(std::string_view yaml, std::string_view file, const environment& env) {
+std::variant<settings, problems> parse(std::string_view yaml, std::string_view file, const environment& env,
+                                       const adjustment& adjust) {
   if (yaml.size() > largest_file) return one_problem(file, {}, "larger than " + show_size(largest_file));
   auto tree = read_yaml(yaml);
   if (auto* error = std::get_if<yaml_error>(&tree)) return one_problem(file, error->at, std::move(error->message));
   reader r(file, env);
-  r.read_document(std::get<yaml_node>(tree));
+  r.read_document(std::get<yaml_node>(tree), adjust);
   return r.take();
 }
 
-std::variant<settings, problems> load_file(const std::string& path, const environment& env) {
+std::variant<settings, problems> load_file(const std::string& path, const environment& env, const adjustment& adjust) {
   auto const close = [](std::FILE* f) { std::fclose(f); };
   std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rb"), close);
   auto const failed = [&] {
@@ -223,7 +258,7 @@ std::variant<settings, problems> load_file(const std::string& path, const enviro
   std::string text(largest_file + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) return failed();
-  return parse(text, path, env);
+  return parse(text, path, env, adjust);
 }
 
 std::vector<key_facts> key_reference() {

@@ -38,9 +38,7 @@ std::string upstream_head(const request& r, const config::settings& settings) {
   auto const& origin = settings.cerebras.base_url;
   std::string out;
   out.reserve(r.head_bytes.size() + room_for_our_fields);
-  out.append(head.method).append(" ");
-  if (head.target != "*") out.append(origin.prefix);
-  out.append(head.target).append(" HTTP/1.1\r\n");
+  out.append(head.method).append(" ").append(origin.target_for(head.target)).append(" HTTP/1.1\r\n");
   http::append_field(out, "Host", origin.authority());
   bool const own_key = is_own_key(r, settings);
   if (!settings.cerebras.api_key.empty())

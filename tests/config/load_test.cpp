@@ -20,14 +20,46 @@ using testing::settings_of;
 
 TEST(Config, AbsentKeysTakeTheirDefaults) {
   for (std::string_view const yaml :
-       {"", "\n\n", "# nothing\n", "---\n", "---\n...\n", "{}", "~", "null", "\xef\xbb\xbf",
-        "server:\ncerebras:\nadmin: {}\nlogging: ~\n", "cerebras: {queue: , tls: {}}"})
+       {"server:\ncerebras:\nadmin: {}\nlogging: ~\n", "cerebras: {queue: , tls: {}}", "cerebras: {rate_limits: }"})
     EXPECT_EQ(settings_of(yaml), settings{}) << yaml;
   settings const s;
   EXPECT_FALSE(s.cerebras.rate_limits.use_headers);
   EXPECT_TRUE(s.cerebras.rate_limits.header_fallback);
   EXPECT_EQ(s.cerebras.rate_limits.header_timeout, milliseconds(5000));
   EXPECT_EQ(s.cerebras.rate_limits.reset_buffer, milliseconds(100));
+}
+
+TEST(Config, WithoutASectionForTheProviderItsHeadersDecide) {
+  settings expected;
+  expected.cerebras.rate_limits.use_headers = true;
+  for (std::string_view const yaml : {"", "\n\n", "# nothing\n", "---\n", "---\n...\n", "{}", "~", "null",
+                                      "\xef\xbb\xbf", "server:\nadmin: {}\nlogging: ~\n"})
+    EXPECT_EQ(settings_of(yaml), expected) << yaml;
+  expected.server.port = 8090;
+  EXPECT_EQ(settings_of("server: {port: 8090}"), expected);
+  expected.features.header_based_rate_limiting = false;
+  EXPECT_EQ(settings_of("server: {port: 8090}\nfeature_flags: {header_based_rate_limiting: false}"), expected);
+}
+
+TEST(Config, TheKeyOfTheEnvironmentIsTakenWhereTheFileNamesNone) {
+  auto const env = environment_of({{"CEREBRAS_API_KEY", "csk-1"}, {"OTHER", "csk-2"}, {"NONE", ""}});
+  auto const key = [&](std::string_view yaml) { return settings_of(yaml, env).cerebras.api_key; };
+  for (std::string_view const yaml : {"", "server: {port: 8090}", "cerebras:", "cerebras: {rpm_limit: 10}"})
+    EXPECT_EQ(key(yaml), "csk-1") << yaml;
+  EXPECT_EQ(key("cerebras: {api_key: csk-3}"), "csk-3");
+  EXPECT_EQ(key("cerebras: {api_key: \"${OTHER}\"}"), "csk-2");
+  for (std::string_view const yaml :
+       {"cerebras: {api_key: ''}", "cerebras:\n  api_key:\n", "cerebras: {api_key: \"${NONE}\"}"})
+    EXPECT_EQ(key(yaml), "") << yaml << ": the clients' own keys are to go through";
+  for (auto const& [value, expected] : {std::pair{"", ""}, std::pair{"k\n", "k"}})
+    EXPECT_EQ(settings_of("", environment_of({{"CEREBRAS_API_KEY", value}})).cerebras.api_key, expected);
+}
+
+TEST(Config, AKeyOfTheEnvironmentThatCannotBeUsedIsNamed) {
+  auto const env = environment_of({{"CEREBRAS_API_KEY", "Bearer csk-1"}});
+  EXPECT_THAT(problems_of("server: {port: 8090}", env),
+              ElementsAre("f: CEREBRAS_API_KEY: must be the key alone, without 'Bearer ' (value hidden)"));
+  EXPECT_THAT(problems_of("cerebras: {api_key: csk-2}", env), IsEmpty());
 }
 
 TEST(Config, EveryKeyReachesItsField) {
@@ -273,6 +305,52 @@ INSTANTIATE_TEST_SUITE_P(
                  "f:1:31: cerebras.queue.max_bytes: must be at least server.max_body_size (32MiB), or the largest "
                  "request could never wait"}));
 
+TEST(Config, TheProviderIsNotTheProxyItself) {
+  struct {
+    std::string_view host;
+    std::string_view url;
+  } const table[] = {{"127.0.0.1", "http://127.0.0.1:8080"},
+                     {"127.0.0.1", "http://LOCALHOST:8080/v1"},
+                     {"127.0.0.1", "https://localhost:8080/openai/v1"},
+                     {"127.0.0.1", "http://0.0.0.0:8080"},
+                     {"127.0.0.1", "http://[::ffff:127.0.0.1]:8080"},
+                     {"127.0.0.1", "http://llm.localhost:8080"},
+                     {"127.0.0.1", "http://localhost.localdomain:8080"},
+                     {"127.0.0.1", "http://0x7f000001:8080"},
+                     {"localhost", "http://127.0.0.1:8080"},
+                     {"localhost", "http://[::1]:8080"},
+                     {"'::1'", "http://localhost:8080"},
+                     {"'::1'", "http://ip6-localhost:8080"},
+                     {"'::1'", "http://[0:0:0:0:0:0:0:1]:8080"},
+                     {"'::1'", "http://[::]:8080"},
+                     {"'::'", "http://127.0.0.1:8080"},
+                     {"'::'", "http://[::1]:8080"},
+                     {"0.0.0.0", "http://localhost:8080"},
+                     {"0.0.0.0", "http://127.8.9.10:8080"},
+                     {"0.0.0.0", "http://0.0.0.0:8080"},
+                     {"192.0.2.1", "http://192.0.2.1:8080"},
+                     {"proxy.example", "http://Proxy.example:8080"}};
+  for (auto const& row : table)
+    EXPECT_THAT(problems_of("server: {host: " + std::string(row.host) + "}\ncerebras: {base_url: '" +
+                            std::string(row.url) + "'}"),
+                ElementsAre("f:2:22: cerebras.base_url: must be the provider's address, not that of this proxy "
+                            "(server.host and server.port): every request would come back to it"))
+        << row.host << ' ' << row.url;
+  EXPECT_THAT(problems_of("cerebras: {base_url: 'http://localhost:8081'}"),
+              ElementsAre("f:1:22: cerebras.base_url: must be the provider's address, not that of this proxy "
+                          "(admin.host and admin.port): every request would come back to it"));
+}
+
+TEST(Config, TheProviderMayBeOnThisMachine) {
+  for (std::string_view const yaml :
+       {"cerebras: {base_url: 'http://127.0.0.1:8082'}", "cerebras: {base_url: 'http://127.0.0.2:8080'}",
+        "cerebras: {base_url: 'http://[::1]:8080'}", "cerebras: {base_url: 'http://localhost'}",
+        "server: {port: 0}\ncerebras: {base_url: 'http://127.0.0.1:8080'}",
+        "server: {host: '::1'}\ncerebras: {base_url: 'http://127.0.0.1:8080'}",
+        "server: {host: 0.0.0.0}\ncerebras: {base_url: 'http://llm.example:8080'}"})
+    EXPECT_THAT(problems_of(yaml), IsEmpty()) << yaml;
+}
+
 TEST(Config, PortsMayBeEqualOnDifferentHostsOrFree) {
   for (std::string_view const yaml :
        {"server: {port: 0}\nadmin: {port: 0}", "server: {port: 8081, host: 127.0.0.2}",
@@ -350,6 +428,41 @@ TEST(Config, UrlsGiveOrigins) {
   }
 }
 
+TEST(Config, ThePathOfTheUrlGoesBeforeTheClientsOrTakesThePlaceOfItsVersion) {
+  struct {
+    std::string_view url;
+    std::string_view target;
+    std::string_view sent;
+  } const table[] = {{"https://h", "/v1/models", "/v1/models"},
+                     {"https://h/", "/v1/models", "/v1/models"},
+                     {"https://h/v1", "/v1/models", "/v1/models"},
+                     {"https://h/v1/", "/v1/models", "/v1/models"},
+                     {"https://h/openai/v1", "/v1/chat/completions", "/openai/v1/chat/completions"},
+                     {"https://h/openai/v1/", "/v1/chat/completions", "/openai/v1/chat/completions"},
+                     {"https://h/api/v1", "/v1", "/api/v1"},
+                     {"https://h/api/v1", "/v1?a=/v1/b", "/api/v1?a=/v1/b"},
+                     {"https://h/api/v1", "/v1/", "/api/v1/"},
+                     {"https://h/api/v1", "/v1/v1/x", "/api/v1/v1/x"},
+                     {"https://h/api/v1", "/chat/completions", "/api/v1/chat/completions"},
+                     {"https://h/api/v1", "/v10/x", "/api/v1/v10/x"},
+                     {"https://h/api/v1", "/v1x", "/api/v1/v1x"},
+                     {"https://h/api/v1", "*", "*"},
+                     {"https://h/api/paas/v4", "/v1/chat/completions", "/api/paas/v4/chat/completions"},
+                     {"https://h/v1beta", "/v1/models", "/v1beta/models"},
+                     {"https://h/gateway/", "/v1/models", "/gateway/v1/models"},
+                     {"https://h/gateway", "/health", "/gateway/health"},
+                     {"https://h/v1/x", "/v1/models", "/v1/x/v1/models"},
+                     {"https://h/dev1", "/v1/models", "/dev1/v1/models"},
+                     {"https://h/v", "/v1/models", "/v/v1/models"},
+                     {"https://h/vault", "/v1/models", "/vault/v1/models"},
+                     {"https://h/v2-gateway", "/v1/models", "/v2-gateway/v1/models"}};
+  for (auto const& row : table)
+    EXPECT_EQ(
+        settings_of("cerebras: {base_url: '" + std::string(row.url) + "'}").cerebras.base_url.target_for(row.target),
+        row.sent)
+        << row.url << ' ' << row.target;
+}
+
 TEST(Config, BadUrlsAreRefused) {
   struct {
     std::string_view url;
@@ -384,6 +497,18 @@ TEST(Config, BadUrlsAreRefused) {
       {"https://h/a//b", "has a path with an empty, '.' or '..' segment; got 'https://h/a//b'"},
       {"https://h/../b", "has a path with an empty, '.' or '..' segment; got 'https://h/../b'"},
       {"https://h/%2E%2e/b", "has a path with an empty, '.' or '..' segment; got 'https://h/%2E%2e/b'"},
+      {"https://h/openai/v1/chat/completions",
+       "must end before the path of an endpoint such as /chat/completions: say 'https://h/openai/v1'; got "
+       "'https://h/openai/v1/chat/completions'"},
+      {"https://h/v1/completions/",
+       "must end before the path of an endpoint such as /chat/completions: say 'https://h/v1'; got "
+       "'https://h/v1/completions/'"},
+      {"http://H:9/Responses",
+       "must end before the path of an endpoint such as /chat/completions: say 'http://h:9'; got "
+       "'http://H:9/Responses'"},
+      {"https://h/a/v1/embeddings",
+       "must end before the path of an endpoint such as /chat/completions: say 'https://h/a/v1'; got "
+       "'https://h/a/v1/embeddings'"},
       {"https://h/?q", "must not have a query ('?') or a fragment ('#') (value hidden)"},
       {"https://h#f", "must not have a query ('?') or a fragment ('#') (value hidden)"},
       {"https://u:p@h", "must not hold a user name or a password; the key belongs in api_key (value hidden)"}};
@@ -483,6 +608,8 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
       rest.erase(0, dot + 1);
     }
     yaml += indent + rest + ": " + k.fallback + "\n";
+    // A file without the provider's section has one default that differs.
+    if (!k.path.starts_with("cerebras.")) yaml += "cerebras:\n";
     EXPECT_EQ(settings_of(yaml), settings{}) << yaml;
   }
 }

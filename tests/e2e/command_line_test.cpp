@@ -66,6 +66,69 @@ TEST_F(CommandLine, WithoutAFileTheDefaultsHoldAndAreSaid) {
   EXPECT_THAT(printed.output, HasSubstr("use_headers: true"));
 }
 
+TEST_F(CommandLine, AFileOfOtherThingsSchedulesAsNoFileDoes) {
+  auto const file = directory_.file("one.yaml", "server: {port: 0}\n");
+  auto const printed = run({"print-config", "-c", file}, {"CEREBRAS_API_KEY=csk-1"});
+  EXPECT_THAT(printed.output, HasSubstr("api_key: \"***\""));
+  EXPECT_THAT(printed.output, HasSubstr("use_headers: true"));
+  EXPECT_EQ(run({"check", "-c", file}).output, file + ": OK\n");
+}
+
+TEST_F(CommandLine, CheckSaysWhenStaticLimitsDecideAndHowToChangeThat) {
+  auto const check = [&](const std::string& yaml, const std::vector<std::string>& env = {}) {
+    auto const file = directory_.file("static.yaml", yaml);
+    auto const r = run({"check", "-c", file}, env);
+    EXPECT_EQ(r.status, 0) << r.output;
+    EXPECT_THAT(r.output, ::testing::StartsWith(file + ": OK\n" + file + ": static limits decide"));
+    return r.output;
+  };
+  auto const clients = check("cerebras: {rpm_limit: 10, tpm_limit: 9000}\n");
+  EXPECT_THAT(clients, HasSubstr(": 10 requests and 9000 tokens a minute;"));
+  EXPECT_THAT(clients, HasSubstr("each client's own key is sent to api.cerebras.ai;"));
+  EXPECT_THAT(clients, HasSubstr("set use_headers: true under cerebras.rate_limits to let"));
+  EXPECT_THAT(check("cerebras: {}\n", {"CEREBRAS_API_KEY=csk-1"}), HasSubstr("the key in CEREBRAS_API_KEY is sent to"));
+  EXPECT_THAT(check("cerebras: {api_key: csk-1, limits: {m: {rpd: 9}}}\n"),
+              ::testing::AllOf(HasSubstr("the key in cerebras.api_key is sent to"),
+                               HasSubstr("those of cerebras.limits"), Not(HasSubstr("csk-1"))));
+  auto const off = check("feature_flags: {header_based_rate_limiting: false}\n");
+  EXPECT_THAT(off, HasSubstr("set header_based_rate_limiting: true under feature_flags to let"));
+  EXPECT_THAT(off, Not(HasSubstr("use_headers")));
+}
+
+TEST_F(CommandLine, TheStartAndAReloadSayWhoDecides) {
+  auto const base = "server: {port: 0}\nadmin: {port: 0}\n";
+  auto const file = directory_.file("config.yaml", base);
+  process p(COOLDOWN_PROXY_PROGRAM, {"-c", file}, {"CEREBRAS_API_KEY=csk-1"});
+  EXPECT_THAT(
+      p.wait_for_line("decide when requests are sent"),
+      ::testing::EndsWith("the provider's rate-limit headers decide when requests are sent; without them, static "
+                          "limits of 30 requests and 60000 tokens a minute; the key in CEREBRAS_API_KEY is sent "
+                          "to api.cerebras.ai"));
+  p.wait_for_line("admin on");
+  directory_.file("config.yaml", std::string(base) + "cerebras: {rpm_limit: 7, api_key: ''}\n");
+  p.signal(SIGHUP);
+  EXPECT_THAT(
+      p.wait_for_line("static limits decide"),
+      HasSubstr(": 7 requests and 60000 tokens a minute; each client's own key is sent to api.cerebras.ai; set "));
+  p.signal(SIGTERM);
+  EXPECT_EQ(p.wait(), 0);
+}
+
+TEST_F(CommandLine, TheProviderIsNotTheProxyItself) {
+  for (auto const* url : {"http://localhost:8080", "http://127.0.0.1:8081/v1"}) {
+    auto const refused = run({"check", "--upstream", url}, {"HOME=/nowhere", "XDG_CONFIG_HOME="});
+    EXPECT_EQ(refused.status, 78) << refused.output;
+    EXPECT_THAT(refused.output, HasSubstr("cerebras.base_url: must be the provider's address"));
+  }
+  auto const at = std::to_string(closed_port());
+  auto const chained =
+      directory_.file("chained.yaml", "admin: {port: 0}\ncerebras: {base_url: http://127.0.0.1:8080}\n");
+  EXPECT_EQ(run({"check", "-c", chained, "--listen", at}).status, 0) << "the other proxy may be on the usual port";
+  EXPECT_EQ(run({"run", "-c", chained, "--", "true"}).status, 0) << "this one takes a free port";
+  EXPECT_EQ(run({"-c", good_, "--listen", at, "--upstream", "http://localhost:" + at}).status, 78)
+      << "nor does it start";
+}
+
 TEST_F(CommandLine, TheFileIsLookedForWhereConfigurationsAre) {
   auto const home = directory_.path("home");
   std::filesystem::create_directories(home + "/.config/cooldown-proxy");

@@ -219,6 +219,16 @@ TEST(Http, HopByHopFieldsStopHere) {
   EXPECT_THAT(head, HasSubstr("\r\nVia: 1.1 cooldown-proxy\r\n"));
 }
 
+TEST(Http, ThePathOfTheProvidersUrlTakesThePlaceOfTheClientsVersion) {
+  fake_upstream upstream(says(completion()));
+  proxy p("http://127.0.0.1:" + std::to_string(upstream.port()) + "/openai/v1/");
+  EXPECT_EQ(p.fetch(post_request("/v1/chat/completions", chat_body())).status, 200);
+  EXPECT_EQ(p.fetch(get_request("/v1/models?a=1")).status, 200);
+  EXPECT_THAT(upstream.seen().at(0).head, ::testing::StartsWith("POST /openai/v1/chat/completions HTTP/1.1\r\n"));
+  EXPECT_THAT(upstream.seen().at(1).head, ::testing::StartsWith("GET /openai/v1/models?a=1 HTTP/1.1\r\n"));
+  EXPECT_EQ(p.status().at("scopes").as_array().size(), 1U) << "it is still metered";
+}
+
 TEST(ApiKey, ReplacesTheClientsOwn) {
   fake_upstream upstream(says("{}"));
   proxy p(upstream, {{"cerebras.api_key", "${THE_KEY}"}}, {"THE_KEY=csk-of-the-house"});
@@ -226,6 +236,13 @@ TEST(ApiKey, ReplacesTheClientsOwn) {
   auto const head = upstream.seen().at(0).head;
   EXPECT_THAT(head, HasSubstr("\r\nAuthorization: Bearer csk-of-the-house\r\n"));
   EXPECT_THAT(head, Not(HasSubstr("csk-of-the-client")));
+}
+
+TEST(ApiKey, TheEnvironmentsIsTakenWhereTheFileNamesNone) {
+  fake_upstream upstream(says("{}"));
+  proxy p(upstream, {}, {"CEREBRAS_API_KEY=csk-of-the-house"});
+  EXPECT_EQ(p.fetch(get_request("/v1/models")).status, 200);
+  EXPECT_THAT(upstream.seen().at(0).head, HasSubstr("\r\nAuthorization: Bearer csk-of-the-house\r\n"));
 }
 
 TEST(ApiKey, WithoutOneTheClientsGoesThrough) {

@@ -120,8 +120,11 @@ struct origin {
   bool tls = true;
   std::string host = "api.cerebras.ai";  // without brackets, even for IPv6
   std::uint16_t port = 443;
-  std::string prefix;             // "" or "/path" without a trailing slash; put before the client's path
+  std::string prefix;             // "" or "/path" without a trailing slash
   std::string authority() const;  // as it stands in Host: brackets for IPv6, no default port
+  /// Where a client's request goes: the prefix before its path. A prefix that ends in a version, as providers print
+  /// their base URLs ("/openai/v1"), takes the place of the client's "/v1".
+  std::string target_for(std::string_view target) const;
   bool operator==(const origin&) const = default;
 };
 

@@ -30,12 +30,19 @@ using environment = std::function<std::optional<std::string>(std::string_view na
 /// The process's own environment.
 environment process_environment();
 
+/// What the command line changes. It is applied before the rules between keys are checked, so that they hold for the
+/// settings in force.
+using adjustment = std::function<void(settings&)>;
+
 /// Parses YAML text. `file` is only used in messages. Either all settings, or every problem found (never an empty
-/// list).
-std::variant<settings, problems> parse(std::string_view yaml, std::string_view file, const environment& env);
+/// list). Text without a section `cerebras` schedules by the provider's headers; where it names no key,
+/// CEREBRAS_API_KEY is taken.
+std::variant<settings, problems> parse(std::string_view yaml, std::string_view file, const environment& env,
+                                       const adjustment& adjust = {});
 
 /// Reads and parses a file; a file that cannot be read is one problem.
-std::variant<settings, problems> load_file(const std::string& path, const environment& env);
+std::variant<settings, problems> load_file(const std::string& path, const environment& env,
+                                           const adjustment& adjust = {});
 
 /// All settings as YAML that load_file() takes, defaults included; secrets are replaced by "***".
 std::string print(const settings& s);
