@@ -23,6 +23,11 @@ constexpr outcome_text table[] = {
      false},
     {reason::method_not_allowed, side::client, 405, "invalid_request_error", "method_not_allowed",
      "This path does not take that method.", false},
+    {reason::loop_detected, side::upstream, 508, "invalid_request_error", "loop_detected",
+     "This request has already passed through this proxy: cerebras.base_url leads back to it. It must be the "
+     "provider's "
+     "address.",
+     false},
     {reason::request_too_large_for_limit, side::client, 429, "too_many_tokens_error", "request_too_large_for_limit",
      "This request costs more tokens than the provider's whole limit, so no wait can admit it. Lower "
      "max_completion_tokens or shorten the input.",

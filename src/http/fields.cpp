@@ -98,6 +98,12 @@ bool is_nominated(header_view fields, std::string_view name) {
   return false;
 }
 
+bool has_passed(header_view fields, std::string_view pseudonym) {
+  return std::any_of(fields.begin(), fields.end(), [&](auto const& f) {
+    return iequals(f.name, "via") && f.value.find(pseudonym) != std::string_view::npos;
+  });
+}
+
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include <fmt/format.h>
+
 namespace cooldown::net {
 namespace {
 
@@ -77,6 +79,11 @@ pool_settings pool_of(const config::settings& s) {
   return out;
 }
 
+std::string random_pseudonym() {
+  std::random_device source;
+  return fmt::format("cooldown-proxy-{:08x}{:08x}", source(), source());
+}
+
 std::string random_salt() {
   std::random_device source;
   std::string salt;
@@ -103,6 +110,8 @@ struct app::log_flusher final : deadline_sweep::entry {
 app::app(asio::io_context& context, const config::settings& settings, observe::log& log_to)
     : io(context),
       log(log_to),
+      pseudonym(random_pseudonym()),
+      via("1.1 " + pseudonym),
       limiter(limiter_of(settings)),
       breaker(breaker_of(settings)),
       sweep(context),

@@ -24,7 +24,6 @@ constexpr std::size_t largest_error_body = 256 * 1024;
 constexpr duration shortest_wait = std::chrono::milliseconds{1};  // worth mentioning
 constexpr duration after_no_connection = std::chrono::milliseconds{100};
 constexpr duration comment_interval = std::chrono::seconds{15};
-constexpr const char* via = "1.1 cooldown-proxy";
 
 /// Fields that we write ourselves: the upstream's of the same name would contradict them.
 constexpr std::string_view own_fields[] = {"x-ratelimit-limit-rpm",         "x-ratelimit-limit-tpm",
@@ -384,7 +383,7 @@ task<bool> exchange::send_comment(std::string text) {
     out =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: "
         "chunked\r\n";
-    http::append_field(out, "Via", via);
+    http::append_field(out, "Via", a_.via);
     out += r_.cors;
     append_common_fields(out);
     if (wants_close()) http::append_field(out, "Connection", "close");
@@ -428,7 +427,7 @@ task<attempt_end> exchange::attempt(bool fresh) {
     end.kind = what::not_for_it;
     co_return end;
   }
-  auto const head = upstream_head(r_, *present);
+  auto const head = upstream_head(r_, *present, a_.via);
   ++record_.attempts;
   ++a_.stats.upstream_attempts;
   end.sent = true;
@@ -547,7 +546,7 @@ std::string exchange::client_head(bool keep_alive, std::optional<std::size_t> le
     http::append_field(out, f.name, f.value);
   }
   if (length) http::append_field(out, "Content-Length", *length);
-  http::append_field(out, "Via", via);
+  http::append_field(out, "Via", a_.via);
   out += r_.cors;
   append_common_fields(out);
   if (!keep_alive) {

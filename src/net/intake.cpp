@@ -152,6 +152,7 @@ task<intake_result> read_head(client_connection& c, request& r) {
   if (auto const e = http::parse_request_head(r.head_bytes, r.head))
     co_return refuse(c.shared, reason::bad_request, e->reason, e->status);
   take_facts(c, *settings, r);
+  if (http::has_passed(r.head.fields, c.shared.pseudonym)) co_return refuse(c.shared, reason::loop_detected, "");
   if (auto const denied = denied_to(r, c.serves, *settings)) co_return refuse(c.shared, *denied);
   c.in.consume(r.head_bytes.size());
   if (r.framing.how == http::body_framing::kind::length && r.framing.length > settings->server.max_body_size)

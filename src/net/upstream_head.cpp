@@ -9,7 +9,6 @@
 namespace cooldown::net {
 namespace {
 
-constexpr const char* via = "1.1 cooldown-proxy";
 constexpr std::size_t room_for_our_fields = 256;
 
 /// Whether a value is a token that was one when the request was read, or is one now.
@@ -33,7 +32,7 @@ bool dropped(std::string_view name, bool own_key, bool metered) {
 
 }  // namespace
 
-std::string upstream_head(const request& r, const config::settings& settings) {
+std::string upstream_head(const request& r, const config::settings& settings, std::string_view via) {
   auto const& head = r.head;
   auto const& origin = settings.cerebras.base_url;
   std::string out;

@@ -29,6 +29,7 @@ TEST(Outcome, TheContractsCodes) {
   EXPECT_FALSE(text_of(reason::request_too_large_for_limit).retry_helps);
   EXPECT_EQ(text_of(reason::upstream_timeout).status, 504U);
   EXPECT_EQ(text_of(reason::draining).status, 503U);
+  EXPECT_EQ(text_of(reason::loop_detected).status, 508U);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // HTTP as an intermediary: forms of requests, framing that is refused, keys and paths.
+#include <atomic>
 #include <csignal>
 
 #include <gmock/gmock.h>
@@ -216,7 +217,7 @@ TEST(Http, HopByHopFieldsStopHere) {
   EXPECT_THAT(head, Not(HasSubstr("X-Mine")));
   EXPECT_THAT(head, Not(HasSubstr("TE:")));
   EXPECT_THAT(head, HasSubstr("\r\nX-End: 2\r\n"));
-  EXPECT_THAT(head, HasSubstr("\r\nVia: 1.1 cooldown-proxy\r\n"));
+  EXPECT_THAT(head, ::testing::ContainsRegex("\r\nVia: 1.1 cooldown-proxy-[0-9a-f]{16}\r\n"));
 }
 
 TEST(Http, ThePathOfTheProvidersUrlTakesThePlaceOfTheClientsVersion) {
@@ -227,6 +228,68 @@ TEST(Http, ThePathOfTheProvidersUrlTakesThePlaceOfTheClientsVersion) {
   EXPECT_THAT(upstream.seen().at(0).head, ::testing::StartsWith("POST /openai/v1/chat/completions HTTP/1.1\r\n"));
   EXPECT_THAT(upstream.seen().at(1).head, ::testing::StartsWith("GET /openai/v1/models?a=1 HTTP/1.1\r\n"));
   EXPECT_EQ(p.status().at("scopes").as_array().size(), 1U) << "it is still metered";
+}
+
+namespace {
+
+/// The Via field that a proxy gives a request.
+std::string via_of(const proxy& p, const fake_upstream& upstream) {
+  p.fetch(get_request("/v1/models"));
+  auto const head = upstream.seen().back().head;
+  auto const at = head.find("\r\nVia: ");
+  return at == std::string::npos ? "" : head.substr(at + 7, head.find("\r\n", at + 2) - at - 7);
+}
+
+}  // namespace
+
+TEST(Loop, ARequestThatHasPassedThroughThisProxyIsRefused) {
+  fake_upstream upstream(says("{}"));
+  proxy p(upstream);
+  auto const via = via_of(p, upstream);
+  for (auto const& fields :
+       {"Via:" + via + "\r\n", "via: 1.0 other (a comment)\r\nVIA: 1.1 a, " + via.substr(1) + " (x),1.1 b\r\n"}) {
+    auto const r = p.fetch(post_request("/v1/chat/completions", chat_body(), fields));
+    EXPECT_EQ(r.status, 508) << fields;
+    EXPECT_EQ(r.field("x-ratelimit-reason"), "loop_detected");
+    EXPECT_EQ(r.field("x-should-retry"), "false");
+    EXPECT_THAT(r.body, HasSubstr("cerebras.base_url"));
+    EXPECT_EQ(fetch(p.admin_port(), get_request("/status", fields)).status, 508) << "nor at the admin port";
+  }
+  EXPECT_EQ(upstream.count(), 1U);
+  EXPECT_EQ(p.metric("cooldown_refusals_total{code=\"loop_detected\"}"), 4);
+}
+
+TEST(Loop, ProxiesInARowAreNone) {
+  fake_upstream upstream(says(completion()));
+  proxy second(upstream);
+  proxy first("http://127.0.0.1:" + std::to_string(second.port()));
+  EXPECT_EQ(first.fetch(post_request("/v1/chat/completions", chat_body())).status, 200);
+  auto const vias = upstream.seen().at(0).head;
+  EXPECT_THAT(vias,
+              ::testing::ContainsRegex("Via: 1.1 cooldown-proxy-[0-9a-f]{16}\r\n(.*\r\n)*Via: 1.1 cooldown-proxy-"));
+  EXPECT_EQ(second.fetch(get_request("/v1/models", "Via: 1.1 cooldown-proxy\r\n")).status, 200);
+  EXPECT_EQ(second.fetch(get_request("/v1/models", "Via: 1.1 cooldown-proxy-0123456789abcdef\r\n")).status, 200);
+}
+
+TEST(Loop, AProxyWhoseProviderLeadsBackToItAnswersAtOnce) {
+  // A tunnel to the proxy itself, by an address that no check of the configuration can know.
+  std::atomic<std::uint16_t> back{0};
+  std::atomic<int> passed{0};
+  fake_upstream tunnel([&](auto const& r, tcp_client& c) {
+    ++passed;
+    tcp_client on(back);
+    on.send(r.head + r.body);
+    auto const answer = read_response(on, "POST");
+    return c.send("HTTP/1.1 " + std::to_string(answer.status) +
+                  " X\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.body.size()) +
+                  "\r\n\r\n" + answer.body);
+  });
+  proxy p(tunnel);
+  back = p.port();
+  auto const r = p.fetch(post_request("/v1/chat/completions", chat_body()), "POST");
+  EXPECT_EQ(r.status, 508);
+  EXPECT_THAT(r.body, HasSubstr("loop_detected"));
+  EXPECT_EQ(passed, 1);
 }
 
 TEST(ApiKey, ReplacesTheClientsOwn) {

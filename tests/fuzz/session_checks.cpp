@@ -61,8 +61,9 @@ bool take_answer_body(std::string_view& bytes, const http::response_head& head, 
 }
 
 bool is_relayed(const http::response_head& head) {
-  return std::any_of(head.fields.begin(), head.fields.end(),
-                     [](auto const& f) { return iequals(f.name, "via") && f.value == "1.1 cooldown-proxy"; });
+  return std::any_of(head.fields.begin(), head.fields.end(), [](auto const& f) {
+    return iequals(f.name, "via") && f.value.starts_with("1.1 cooldown-proxy-");
+  });
 }
 
 }  // namespace

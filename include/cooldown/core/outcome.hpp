@@ -18,6 +18,7 @@ enum class reason : std::uint8_t {
   cross_site,    // a page of another site sent it
   not_found,
   method_not_allowed,
+  loop_detected,                // has passed through this very proxy before
   request_too_large_for_limit,  // costs more than the provider's whole limit
   queue_full,
   queue_timeout,  // would have to wait, or has waited, longer than it may

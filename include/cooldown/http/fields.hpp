@@ -40,6 +40,10 @@ class nominations {
 /// The same for one name, where it is the only question.
 bool is_nominated(header_view fields, std::string_view name);
 
+/// Whether a Via field says that the message has passed through whoever goes by that name (RFC 9110 §7.6.3). The name
+/// must be one that nobody else has.
+bool has_passed(header_view fields, std::string_view pseudonym);
+
 /// Appends "Name: value\r\n".
 void append_field(std::string& out, std::string_view name, std::string_view value);
 

@@ -63,6 +63,9 @@ class app {
 
   asio::io_context& io;
   observe::log& log;
+  const std::string
+      pseudonym;          // of this process in Via: no other has the same, so a request that names it has come back
+  const std::string via;  // the field's value
   mutable observe::stats stats;
   observe::history history;
   mutable cerebras_limiter limiter;

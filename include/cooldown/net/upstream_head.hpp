@@ -10,7 +10,7 @@ namespace cooldown::net {
 
 /// The whole head for the provider that the settings name, rebuilt from parsed values: nothing of the client's framing
 /// gets there. Made for each attempt, since a reload may have changed the provider or its key.
-std::string upstream_head(const request& r, const config::settings& settings);
+std::string upstream_head(const request& r, const config::settings& settings, std::string_view via);
 
 /// True if the request carries a key of its client's that was sent for another provider than that of the settings.
 bool is_for_another_provider(const request& r, const config::settings& settings);
