@@ -56,7 +56,9 @@
     return row;
   }
 
-  const tokensPerMinute = (s) => s.budgets.find((b) => b.resource === 'tokens' && b.window === 'minute');
+  /// "0 of 60 requests/min": the limit that counts at the moment.
+  const limitText = (b) => `${number(Math.floor(b.remaining))} of ${number(b.limit)} ` +
+    `${b.resource.replace('_', ' ')}/${b.window === 'minute' ? 'min' : b.window}`;
 
   async function post(path, body) {
     const answer = await fetch(path, {
@@ -89,10 +91,9 @@
       row.classList.toggle('chosen', name === chosen);
       row.cells[0].firstChild.setAttribute('aria-pressed', String(name === chosen));
       setText(row.cells[1], String(s.credential).padStart(6, '0'));
-      const budget = tokensPerMinute(s);
       const [bar, text] = row.cells[2].firstChild.children;
-      bar.firstChild.style.width = budget ? `${Math.max(0, Math.min(100, (100 * budget.remaining) / budget.limit))}%` : '0';
-      setText(text, budget ? `${number(Math.max(0, budget.remaining))} of ${number(budget.limit)}` : 'not known yet');
+      bar.firstChild.style.width = s.binding ? `${Math.max(0, Math.min(100, (100 * Math.floor(s.binding.remaining)) / s.binding.limit))}%` : '0';
+      setText(text, s.binding ? limitText(s.binding) : 'no limit is known yet');
       setText(row.cells[3], number(s.queued));
       setText(row.cells[4], number(s.in_flight));
       setText(row.cells[5], s.paused ? 'paused by hand' : s.held_by ? s.held_by.text : '–');
@@ -107,7 +108,7 @@
     rows('budgets', scope ? scope.budgets : [], (b) => `${b.resource} ${b.window}`,
       () => plainRow(['', 'number', 'number', 'number', '', ''], 0), (row, b) => {
         setText(row.cells[0], `${b.resource.replace('_', ' ')} a ${b.window}`);
-        setText(row.cells[1], number(b.remaining));
+        setText(row.cells[1], number(Math.max(0, Math.floor(b.remaining))));
         setText(row.cells[2], number(b.limit));
         setText(row.cells[3], b.reset_in_seconds > 0 ? seconds(b.reset_in_seconds) : '–');
         setText(row.cells[4], b.refill + (b.refill_confirmed ? '' : ' (assumed)'));
@@ -117,7 +118,7 @@
 
   function showWaiting(status) {
     const all = status.scopes.flatMap((s) => s.waiting.map((t) => ({ ...t, model: s.model, scope: keyOf(s) })))
-      .sort((a, b) => a.expected_in_seconds - b.expected_in_seconds);
+      .sort((a, b) => (a.expected_in_seconds === null) - (b.expected_in_seconds === null) || a.expected_in_seconds - b.expected_in_seconds);
     const total = status.queue.length;
     $('nobody-waits').hidden = all.length > 0;
     setText($('waiting-count'), total ? `(${number(total)})` : '');
@@ -135,7 +136,7 @@
       setText(row.cells[3], String(t.urgency));
       setText(row.cells[4], number(t.tokens));
       setText(row.cells[5], seconds(t.waited_seconds));
-      setText(row.cells[6], seconds(t.expected_in_seconds));
+      setText(row.cells[6], t.expected_in_seconds === null ? 'when resumed' : seconds(t.expected_in_seconds));
       const [before, after] = row.cells[7].firstChild.children;
       before.style.width = `${(100 * t.waited_seconds) / longest}%`;
       after.style.width = `${(100 * t.expected_in_seconds) / longest}%`;

@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <sys/ioctl.h>
 
@@ -68,22 +70,56 @@ std::string reason(const json::object& o) {
   return held && held->is_object() ? text(held->as_object(), "text") : std::string();
 }
 
+/// "0 of 60 requests/min": the limit that counts at the moment.
+std::string limit_text(const json::object& b) {
+  auto unit = text(b, "resource");
+  std::replace(unit.begin(), unit.end(), '_', ' ');
+  auto const window = text(b, "window");
+  return fmt::format("{} of {} {}/{}", grouped(std::floor(number(b, "remaining"))), grouped(number(b, "limit")), unit,
+                     window == "minute" ? "min" : window);
+}
+
 void append_scope(std::string& out, const json::object& s, const painter& paint) {
-  json::object const* minute = nullptr;
-  for (auto const& b : s.at("budgets").as_array())
-    if (b.at("resource") == "tokens" && b.at("window") == "minute") minute = &b.as_object();
   std::string bar(20, '.');
-  std::string left = "not known yet";
-  if (minute) {
-    auto const limit = std::max(1.0, number(*minute, "limit"));
-    auto const share = std::clamp(number(*minute, "remaining") / limit, 0.0, 1.0);
+  std::string left = "no limit is known yet";
+  if (auto const* const binding = s.if_contains("binding"); binding && binding->is_object()) {
+    auto const& b = binding->as_object();
+    auto const share = std::clamp(std::floor(number(b, "remaining")) / std::max(1.0, number(b, "limit")), 0.0, 1.0);
     std::fill_n(bar.begin(), static_cast<std::ptrdiff_t>(std::lround(share * 20)), '#');
-    left = grouped(number(*minute, "remaining")) + " of " + grouped(limit) + " tokens";
+    left = limit_text(b);
   }
   auto const paused = s.contains("paused") && s.at("paused").is_bool() && s.at("paused").as_bool();
-  out += fmt::format("{:<28} [{}] {:<28} {:>5} waiting {:>4} in flight  {}\n", text(s, "model").substr(0, 28),
+  out += fmt::format("{:<28} [{}] {:<30} {:>5} waiting {:>4} in flight  {}\n", text(s, "model").substr(0, 28),
                      paint("32", bar), left, number(s, "queued"), number(s, "in_flight"),
                      paint("33", paused ? "paused" : reason(s)));
+}
+
+struct waiting_line {
+  std::string model;
+  const json::object* ticket;
+  std::optional<double> expected;  // nullopt: its model is paused
+};
+
+/// Of all models, in the order in which they are expected to be sent; last those that nobody knows it of.
+void append_waiting(std::string& out, const json::array& scopes, const painter& paint) {
+  std::vector<waiting_line> lines;
+  for (auto const& s : scopes)
+    for (auto const& t : s.at("waiting").as_array()) {
+      auto const* const expected = t.as_object().if_contains("expected_in_seconds");
+      auto const at = expected && expected->is_number() ? std::optional(expected->to_number<double>()) : std::nullopt;
+      lines.push_back({text(s.as_object(), "model").substr(0, 28), &t.as_object(), at});
+    }
+  std::stable_sort(lines.begin(), lines.end(), [](const waiting_line& a, const waiting_line& b) {
+    return a.expected && (!b.expected || *a.expected < *b.expected);
+  });
+  if (!lines.empty()) out += paint("1", "\nNext to be sent") + '\n';
+  for (std::size_t i = 0; i < std::min(most_waiting, lines.size()); ++i) {
+    auto const& l = lines[i];
+    auto const when = l.expected ? fmt::format("in {:>8}", seconds(*l.expected)) : "when resumed";
+    out += fmt::format("{:>4}  {:<28} {:>9} tokens  waited {:>8}  sent {}\n", number(*l.ticket, "position"), l.model,
+                       grouped(number(*l.ticket, "tokens")), seconds(number(*l.ticket, "waited_seconds")), when);
+  }
+  if (lines.size() > most_waiting) out += fmt::format("      and {} more\n", lines.size() - most_waiting);
 }
 
 }  // namespace
@@ -103,17 +139,7 @@ std::string render_status(const json::object& status, bool colours, std::size_t 
   if (scopes.empty()) out += "\nNo request has come yet.\n";
   if (!scopes.empty()) out += '\n';
   for (auto const& s : scopes) append_scope(out, s.as_object(), paint);
-  std::size_t shown = 0;
-  for (auto const& s : scopes) {
-    for (auto const& t : s.at("waiting").as_array()) {
-      if (shown == most_waiting) break;
-      if (shown++ == 0) out += paint("1", "\nNext to go") + '\n';
-      auto const& o = t.as_object();
-      out += fmt::format("{:>4}  {:<28} {:>9} tokens  waited {:>8}  goes in {:>8}\n", number(o, "position"),
-                         text(s.as_object(), "model").substr(0, 28), grouped(number(o, "tokens")),
-                         seconds(number(o, "waited_seconds")), seconds(number(o, "expected_in_seconds")));
-    }
-  }
+  append_waiting(out, scopes, paint);
   auto const& recent = status.at("recent").as_array();
   if (!recent.empty()) out += paint("1", "\nLast requests") + '\n';
   for (std::size_t i = 0; i < std::min(most_recent, recent.size()); ++i) {

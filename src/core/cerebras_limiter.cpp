@@ -304,6 +304,7 @@ std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t m
                    .in_flight = s->limits.in_flight(),
                    .tokens = status_of(*s, now),
                    .budgets = {},
+                   .binding = std::nullopt,
                    .tokens_per_char = s->costs.tokens_per_char(),
                    .use_share = s->costs.use_share(),
                    .decides = s->limits.decides(now),
@@ -311,8 +312,9 @@ std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t m
                    .held_by = constraint::none,
                    .totals = s->totals,
                    .waiting = waiting_of(*s, most_waiting, now)};
-    if (auto const first = s->queue.order(1, now, settings_.ageing); !first.empty())
-      r.held_by = held_by(tickets_.at(first.front()), now);
+    auto const first = s->queue.order(1, now, settings_.ageing);
+    if (!first.empty()) r.held_by = held_by(tickets_.at(first.front()), now);
+    r.binding = s->limits.binding(first.empty() ? 0 : tickets_.at(first.front()).cost, now);
     for (std::size_t slot = 0; slot < slot_count; ++slot) {
       auto const counts = resource_of(slot);
       auto const over = window_of(slot);

@@ -12,6 +12,12 @@ namespace {
 // How many clients' next tickets are asked whether they may pass one that has to wait.
 constexpr std::size_t most_passing = 16;
 
+/// When a refused request may try again. How long somebody keeps a model paused nobody knows.
+std::optional<duration> retry_after(const standing& plan, duration least, time_point now) {
+  if (plan.held_by == constraint::paused) return std::nullopt;
+  return std::max(least, plan.expected - now);
+}
+
 }  // namespace
 
 decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
@@ -50,10 +56,9 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   auto const certain = s.costs.use_known() ? plan.expected : s.limits.forecast(cost, {}, 1, now);
   std::optional<refused> no;
   if (certain - now > facts.max_wait || facts.max_wait <= duration::zero()) {
-    no = refused{.why = reason::queue_timeout, .retry_after = std::max(duration{1}, plan.expected - now), .cost = cost};
+    no = refused{.why = reason::queue_timeout, .retry_after = retry_after(plan, duration{1}, now), .cost = cost};
   } else if (queued_ >= settings_.max_depth || queued_bytes_ + facts.body_bytes > settings_.max_bytes) {
-    no = refused{.why = reason::queue_full,
-                 .retry_after = std::max(duration{std::chrono::seconds{1}}, plan.expected - now)};
+    no = refused{.why = reason::queue_full, .retry_after = retry_after(plan, std::chrono::seconds{1}, now)};
   }
   if (no) {
     finish(id);
@@ -165,7 +170,7 @@ bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>&
     auto const id = deadlines_.begin()->second;
     auto& t = tickets_.at(id);
     refused const why{.why = reason::queue_timeout,
-                      .retry_after = std::max(duration{std::chrono::seconds{1}}, plan_of(t, now).expected - now),
+                      .retry_after = retry_after(plan_of(t, now), std::chrono::seconds{1}, now),
                       .cost = t.cost};
     t.owner->queue.erase(t.place);
     stop_waiting(id, t);

@@ -181,6 +181,8 @@ std::string exchange::place_in_queue() const {
   auto const now = steady_now();
   auto const standing = a_.limiter.standing_of(ticket_->id(), now);
   if (!standing) return ": queued\n\n";
+  if (standing->held_by == constraint::paused)
+    return fmt::format(": queued, position {} ({})\n\n", standing->position, text_of(standing->held_by));
   auto const left = std::max<duration>(std::chrono::seconds{1}, standing->expected - now);
   return fmt::format(": queued, position {}, about {} s ({})\n\n", standing->position, ceil_seconds(left).count(),
                      text_of(standing->held_by));
@@ -235,6 +237,8 @@ task<bool> exchange::refuse(const refused& why) {
     details.explanation = *limit > duration::zero()
                               ? fmt::format("Its client waits at most {}.", delay_in_words(*limit))
                               : "Its client does not wait.";
+  if (why.why == reason::queue_timeout && !why.retry_after)
+    details.explanation.insert(0, details.explanation.empty() ? "The model is paused." : "The model is paused. ");
   auto const done = co_await refuse(why.why, std::move(details));
   co_return done;
 }
@@ -263,7 +267,7 @@ task<std::optional<bool>> exchange::enter_queue() {
     co_return result();
   }
   auto const& place = std::get<queued>(decided);
-  forecast_ = std::max(duration::zero(), place.expected - submitted);
+  if (place.held_by != constraint::paused) forecast_ = std::max(duration::zero(), place.expected - submitted);
   record_.held_by = place.held_by;
   ticket_.emplace(a_.gate, place.id);
   a_.gate.update();

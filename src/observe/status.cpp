@@ -23,13 +23,14 @@ void add_held_by(json::object& o, constraint c) {
   if (c != constraint::none) o["held_by"] = {{"code", name_of(c)}, {"text", text_of(c)}};
 }
 
-json::object waiting(const scope_report::waiting_ticket& t, std::size_t position) {
+/// When it will go is not known while its model is paused.
+json::object waiting(const scope_report::waiting_ticket& t, std::size_t position, bool paused) {
   return {{"position", position},
           {"client", shown(t.client)},
           {"urgency", t.urgency},
           {"tokens", t.cost},
           {"waited_seconds", seconds_of(t.waited)},
-          {"expected_in_seconds", seconds_of(t.expected_in)}};
+          {"expected_in_seconds", paused ? json::value() : json::value(seconds_of(t.expected_in))}};
 }
 
 template <std::size_t n>
@@ -66,7 +67,7 @@ std::string status_json(const sources& from, time_point now) {
     json::array budgets;
     for (auto const& b : s.budgets) budgets.push_back(budget(b, now));
     json::array queue;
-    for (auto const& t : s.waiting) queue.push_back(waiting(t, queue.size() + 1));
+    for (auto const& t : s.waiting) queue.push_back(waiting(t, queue.size() + 1, s.paused));
     json::object o{{"model", http::utf8_text(s.model)},
                    {"credential", shown(s.credential)},
                    {"paused", s.paused},
@@ -82,6 +83,11 @@ std::string status_json(const sources& from, time_point now) {
                    {"budgets", std::move(budgets)},
                    {"waiting", std::move(queue)}};
     add_held_by(o, s.held_by);
+    if (s.binding)
+      o["binding"] = {{"resource", name_of(resource_of(s.binding->slot))},
+                      {"window", name_of(window_of(s.binding->slot))},
+                      {"limit", s.binding->limit},
+                      {"remaining", s.binding->level}};
     if (s.tokens.last_update) o["last_headers_seconds_ago"] = seconds_of(now - *s.tokens.last_update);
     scopes.push_back(std::move(o));
   }

@@ -84,6 +84,27 @@ test('the page shows what /status says, under load', { timeout, skip: !chromium 
   assert.deepEqual(page.problems, []);
 });
 
+test('the page names the limit that binds, and promises no time while a model is paused', { timeout, skip: !chromium && 'no Chromium' }, async (t) => {
+  const { proxy } = await startBoth(t, ['--any-model', '--model', 'model-0,rpm=2,tpm=60000', '--speed', '0'],
+    { cerebras: { rpm_limit: 2, tpm_limit: 60000 } });
+  load(t, proxy.origin, { clients: 12, models: 2 });
+  const page = await openPage(t, proxy.admin);
+  const scope = (name) => page.locator('#scopes tbody tr').filter({ hasText: name });
+  const status = async () => (await fetch(`${proxy.admin}/status`)).json();
+  await eventually('all wait', async () => (await status()).queue.length === 12, 20_000);
+  await scope('model-1').getByText('0 of 2 requests/min').waitFor();
+  assert.equal(await scope('model-1').locator('.meter b').evaluate((bar) => bar.style.width), '0%');
+  assert.match(await scope('model-1').textContent(), /the requests of this minute are used up/);
+  await page.getByRole('button', { name: /^Pause model-0/ }).click();
+  await scope('model-0').getByText('paused by hand').waitFor();
+  const lanes = () => page.locator('#waiting tbody tr').evaluateAll((rows) => rows.map((r) => [r.cells[1].textContent, r.cells[6].textContent]));
+  await eventually('the paused ones are last', async () => (await lanes()).at(-1)?.[1] === 'when resumed');
+  const shown = await lanes();
+  assert.deepEqual(shown.map(([model, when]) => [model, when === 'when resumed']),
+    [...Array(shown.length / 2).fill(['model-1', false]), ...Array(shown.length / 2).fill(['model-0', true])]);
+  assert.deepEqual(page.problems, []);
+});
+
 for (const [name, options] of Object.entries({
   light: { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
   dark: { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },

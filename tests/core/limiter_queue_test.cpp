@@ -482,6 +482,32 @@ TEST_F(CerebrasLimiterQueue, APausedScopeReleasesNothingUntilItIsResumed) {
   EXPECT_FALSE(events[0].refusal);
 }
 
+TEST_F(CerebrasLimiterQueue, WhileAScopeIsPausedNoRefusalNamesATime) {
+  auto bounded = generous();
+  bounded.max_depth = 1;
+  limiter.configure(bounded, start);
+  know(60000);
+  limiter.settle(send(100), 100, 10, start);
+  limiter.pause(scope, true);
+  auto impatient = costing(100);
+  impatient.max_wait = 0s;
+  auto const at_once = std::get<refused>(limiter.submit(impatient, start));
+  EXPECT_EQ(at_once.why, reason::queue_timeout);
+  EXPECT_FALSE(at_once.retry_after) << "nobody knows when it will be resumed";
+  wait(100);
+  auto const full = std::get<refused>(limiter.submit(costing(100), start));
+  EXPECT_EQ(full.why, reason::queue_full);
+  EXPECT_FALSE(full.retry_after);
+  auto const late = limiter.poll(start + 10min);
+  ASSERT_EQ(late.size(), 1U);
+  EXPECT_EQ(late[0].refusal.value().why, reason::queue_timeout);
+  EXPECT_FALSE(late[0].refusal->retry_after);
+  limiter.pause(scope, false);
+  know(0, start + 10min);
+  impatient.max_wait = 1ms;
+  EXPECT_TRUE(std::get<refused>(limiter.submit(impatient, start + 10min)).retry_after);
+}
+
 TEST_F(CerebrasLimiterQueue, TotalsOfAScopeAddUp) {
   know(60000);
   auto const first = send(1000);

@@ -110,6 +110,48 @@ TEST(Admin, APausedModelWaitsAndGoesOnWhenResumed) {
   EXPECT_EQ(answer.field("x-ratelimit-delay-reason"), "paused");
 }
 
+TEST(Admin, WhileAModelIsPausedNothingNamesATime) {
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(ok_response(completion())); });
+  proxy p(upstream, {{"cerebras.queue.keepalive_after", "100ms"}});
+  EXPECT_EQ(p.fetch(chat()).status, 200);
+  EXPECT_EQ(post(p, "/scopes/pause", R"({"model":"m"})").status, 200);
+  tcp_client held(p.port());
+  held.send(post_request("/v1/chat/completions", chat_body("m", 10, true)));
+  EXPECT_THAT(held.read_until("queued"), ::testing::StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(held.read_until("\n\n"), HasSubstr(", position 1 (the model is paused)"));
+  auto const scope = p.status().at("scopes").at(0);
+  EXPECT_TRUE(scope.at("waiting").at(0).at("expected_in_seconds").is_null());
+  auto const refused = p.fetch(chat("Prefer: wait=0\r\n"), "POST");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.field("retry-after"), "");
+  EXPECT_EQ(refused.field("retry-after-ms"), "");
+  EXPECT_THAT(refused.body, HasSubstr("The model is paused."));
+  tcp_client other(p.port());
+  other.send(chat());
+  ASSERT_TRUE(eventually([&] { return p.queue_length() == 2; }));
+  EXPECT_EQ(post(p, "/scopes/resume", R"({"model":"m"})").status, 200);
+  auto const answer = read_response(other, "POST");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.field("x-ratelimit-delay-reason"), "paused");
+  EXPECT_EQ(answer.field("x-ratelimit-delay-forecast"), "");
+}
+
+TEST(Admin, StatusNamesTheLimitThatBinds) {
+  fake_upstream upstream(
+      [](auto const&, tcp_client& c) { return c.send(ok_response(completion(), token_headers(60000, 59000))); });
+  proxy p(upstream, {{"cerebras.rpm_limit", "1"}});
+  p.fetch(chat());
+  tcp_client held(p.port());
+  held.send(chat());
+  ASSERT_TRUE(eventually([&] { return p.queue_length() == 1; }));
+  auto const status = p.status();
+  auto const& binding = status.at("scopes").at(0).at("binding");
+  EXPECT_EQ(binding.at("resource"), "requests");
+  EXPECT_EQ(binding.at("window"), "minute");
+  EXPECT_EQ(binding.at("limit").to_number<int>(), 1);
+  EXPECT_LT(binding.at("remaining").to_number<double>(), 1);
+}
+
 TEST(Admin, ReloadSaysWhatIsWrong) {
   fake_upstream upstream(used_up());
   proxy p(upstream);

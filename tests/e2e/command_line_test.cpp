@@ -178,6 +178,29 @@ TEST_F(CommandLine, StatusShowsWhatTheProxyDoes) {
   EXPECT_THAT(shown.output, Not(HasSubstr("\x1b"))) << "no colours in a pipe, and none that a client chose";
 }
 
+TEST_F(CommandLine, StatusNamesTheLimitThatBindsAndPromisesNoTimeWhilePaused) {
+  proxy p(upstream_, {{"cerebras.rate_limits.use_headers", "false"}, {"cerebras.rpm_limit", "1"}});
+  auto const at = "http://127.0.0.1:" + std::to_string(p.admin_port());
+  auto const chat = [](const char* model) { return post_request("/v1/chat/completions", chat_body(model, 10)); };
+  std::vector<std::unique_ptr<tcp_client>> waiting;
+  for (auto const* model : {"model-a", "model-b"}) {
+    EXPECT_EQ(p.fetch(chat(model)).status, 200);
+    for (int i = 0; i < 6; ++i) {
+      waiting.push_back(std::make_unique<tcp_client>(p.port()));
+      waiting.back()->send(chat(model));
+    }
+  }
+  ASSERT_TRUE(eventually([&] { return p.queue_length() == 12; }));
+  std::string const pause = R"({"model":"model-a"})";
+  EXPECT_EQ(fetch(p.admin_port(), post_request("/scopes/pause", pause)).status, 200);
+  auto const shown = run({"status", "--admin", at}).output;
+  EXPECT_THAT(shown, HasSubstr("0 of 1 requests/min"));
+  auto const next = shown.substr(shown.find("Next to be sent"));
+  EXPECT_LT(next.rfind("model-b  ", next.find("when resumed")), next.find("model-a  ")) << shown;
+  EXPECT_GT(next.find("sent when resumed"), next.rfind("sent in ")) << "last" << shown;
+  EXPECT_THAT(next, HasSubstr("\n      and 2 more\n"));
+}
+
 TEST_F(CommandLine, StatusSendsTheTokenOfTheConfiguration) {
   proxy p(upstream_, {{"admin.token", "secret-token"}});
   auto const at = "http://127.0.0.1:" + std::to_string(p.admin_port());

@@ -53,7 +53,7 @@ struct ticket_facts {
 /// Where a waiting ticket stands, by the present plan.
 struct standing {
   std::size_t position;  // 1: next
-  time_point expected;   // when it will go
+  time_point expected;   // when it will go; while it is held by `paused`: when it could, were it resumed now
   constraint held_by;    // what keeps it from going now
 };
 
@@ -65,15 +65,15 @@ struct go {
 struct queued {
   ticket_id id;
   std::size_t position;  // 1: next
-  time_point expected;   // when it will go, by the present plan
+  time_point expected;   // when it will go, by the present plan; see standing
   constraint held_by;    // what keeps it from going now
 };
 /// There is no ticket.
 struct refused {
   reason why;
-  std::optional<duration> retry_after;
-  double cost = 0;   // what it was taken to cost, in tokens
-  double limit = 0;  // the limit that it does not fit, where there is one
+  std::optional<duration> retry_after;  // nullopt: no time is known, as while the model is paused
+  double cost = 0;                      // what it was taken to cost, in tokens
+  double limit = 0;                     // the limit that it does not fit, where there is one
 };
 using decision = std::variant<go, queued, refused>;
 
@@ -136,6 +136,7 @@ struct scope_report {
     std::optional<time_point> next_reset;
   };
   std::vector<budget_report> budgets;
+  std::optional<binding_limit> binding;  // the limit that counts for the next one waiting; nullopt: none is known
   double tokens_per_char = 0;
   double use_share = 1;  // of what is reserved, so much is used in the end
   basis decides = basis::fallback;
@@ -149,7 +150,7 @@ struct scope_report {
     std::uint8_t urgency;
     double cost;
     duration waited;
-    duration expected_in;
+    duration expected_in;  // says nothing while the scope is paused
   };
   std::vector<waiting_ticket> waiting;
 };

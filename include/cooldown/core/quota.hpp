@@ -55,6 +55,13 @@ struct readiness {
   }
 };
 
+/// The limit that a person should look at, with what is left of it.
+struct binding_limit {
+  std::size_t slot;
+  double limit;
+  double level;
+};
+
 class quota {
  public:
   /// Identifies a reservation; increasing in the order of release.
@@ -74,6 +81,10 @@ class quota {
                       double passed_tokens = 0) {
     return ready(cost, waited, now, passed_requests, passed_tokens).at;
   }
+
+  /// The limit that holds a request of `cost` back longest; where none does, the one of which the lowest share is left.
+  /// nullopt: none is known.
+  std::optional<binding_limit> binding(double cost, time_point now);
 
   /// When a request of `cost` may go after what is `ahead`, if of what is reserved `use_share` is used in the end and
   /// the rest comes back.
