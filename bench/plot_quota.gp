@@ -1,12 +1,13 @@
 # Draws what build/release/quota --csv wrote: gnuplot -e "csv='FILE'; svg='FILE'" bench/plot_quota.gp
 # Rows come in threes: ours, the seed's, direct clients; a group of bars for each workload, the first on top.
-set terminal svg size 1100,1500 font "sans-serif,12" background "#ffffff"
-set output svg
 set datafile separator comma
 set datafile columnheaders
 
 stats csv every 3::0 using 3 nooutput
 n = STATS_records
+height = 120 + 27 * n
+set terminal svg size 1300,height font "sans-serif,12" background "#ffffff"
+set output svg
 
 set multiplot
 set yrange [n - 0.5 : -0.5]
@@ -14,13 +15,13 @@ set style fill solid noborder
 set border 3 lc "#888888"
 set tics nomirror scale 0.5 textcolor "#222222"
 set grid xtics back lt 1 lw 1 lc rgb "#dddddd"
-set key at screen 0.29,0.995 right top vertical samplen 1.5
+set key at screen 0.29,1 - 8.0 / height right top vertical samplen 1.5
 bar = 0.27
 
 # Where the bar of the group's k-th row begins.
 top(k) = column(0) - 0.405 + bar * k
-set tmargin at screen 0.953
-set bmargin at screen 0.03
+set tmargin at screen 1 - 75.0 / height
+set bmargin at screen 45.0 / height
 
 set lmargin at screen 0.31
 set rmargin at screen 0.61

@@ -1,6 +1,7 @@
 // One request as an application makes it, and what a provider answers to it.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -13,6 +14,9 @@
 #include "quota/workload.hpp"
 
 namespace cooldown::bench {
+
+constexpr duration first_token = std::chrono::milliseconds{50};
+constexpr duration overhead = std::chrono::milliseconds{100};  // of an answer, beyond the time its tokens take
 
 /// Lives from the application's request to its answer, through all repetitions by its SDK.
 struct call {
@@ -43,6 +47,12 @@ struct call {
   double believed = 0;                   // to be left when it was sent; for traces
 
   double tokens() const { return static_cast<double>(facts.input_tokens + output); }
+  /// From its admission on.
+  duration generation() const { return overhead + group->time_per_token * output; }
+  int generated_by(time_point t) const {
+    auto const since = seconds_of(t - *admitted - first_token) / seconds_of(group->time_per_token);
+    return static_cast<int>(std::clamp(since, 0.0, static_cast<double>(output)));
+  }
 };
 using call_ptr = std::shared_ptr<call>;
 

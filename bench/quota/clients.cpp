@@ -29,11 +29,6 @@ double lognormal(std::mt19937_64& random, double sigma) {
   return sigma == 0 ? 1 : std::lognormal_distribution<double>(-sigma * sigma / 2, sigma)(random);
 }
 
-range in_ms(duration_range r) {
-  using std::chrono::milliseconds;
-  return {static_cast<int>(r.low / milliseconds{1}), static_cast<int>(r.high / milliseconds{1})};
-}
-
 std::mt19937_64 seeded(unsigned seed, std::size_t index, unsigned purpose) {
   std::seed_seq s{seed, static_cast<unsigned>(index), purpose};
   return std::mt19937_64(s);

@@ -1,7 +1,5 @@
 #include "quota/experiment.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <map>
 #include <random>
@@ -14,14 +12,6 @@ namespace cooldown::bench {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr auto first_token = 50ms;
-constexpr auto overhead = 100ms;          // of an answer, beyond the time its tokens take
-constexpr double notable_forecast = 0.5;  // seconds: below it a relative error says little
-
-int late_ms(duration d) {
-  return static_cast<int>(d / 1ms);
-}
 
 class experiment final : public surroundings {
  public:
@@ -41,7 +31,8 @@ class experiment final : public surroundings {
     clients_.start();
     loop_.run_until(loop_.start() + options_.length);
     for (auto const& each : open_) {
-      if (!each.second->admitted) count_wait(*each.second, loop_.now());
+      auto const& c = *each.second;
+      if (!c.admitted) result_.waited(seconds_of(loop_.now() - c.began), c.group->watched);
     }
     result_.tokens = provider_.tokens_used();
     // The seed wakes everybody at once, and direct clients have no queue: neither has a head.
@@ -111,9 +102,8 @@ class experiment final : public surroundings {
 
   /// What has been generated is used and charged.
   void stop_generating(const call_ptr& c) {
-    if (!c->held) return;
-    auto const generated = seconds_of(loop_.now() - *c->admitted - first_token) / seconds_of(c->group->time_per_token);
-    auto const output = static_cast<int>(std::clamp(generated, 0.0, static_cast<double>(c->output)));
+    if (!c->admitted) return;
+    auto const output = c->held ? c->generated_by(loop_.now()) : c->output;
     result_.clients[c->client].tokens += static_cast<double>(c->facts.input_tokens + output);
     provider_.settle(*c, output);
   }
@@ -122,25 +112,20 @@ class experiment final : public surroundings {
   void restart() {
     former_.push_back(std::move(scheduler_));
     scheduler_ = make_scheduler(options_.who, w_, *this);
-    for (auto& [serial, c] : open_) {
+    for (auto const& [serial, c] : std::map(open_)) {  // of which some are lost now
       if (!c->with_scheduler) continue;
       c->with_scheduler = false;
       ++result_.non_200;
       lateness_.gone(c, loop_.now());
       stop_generating(c);
-      c = clients_.cut_off(c);
+      auto const again = clients_.cut_off(c);
+      if (!again->over) open_[serial] = again;
     }
   }
 
   void quota_changed() {
     lateness_.quota_changed(loop_.now());
     scheduler_->quota_changed();
-  }
-
-  void count_wait(const call& c, time_point until) {
-    auto const waited = seconds_of(until - c.began);
-    result_.waits.push_back(waited);
-    if (c.group->watched) result_.watched_waits.push_back(waited);
   }
 
   void arrive(const call_ptr& c) {
@@ -162,10 +147,8 @@ class experiment final : public surroundings {
     }
     ++result_.admitted;
     c->admitted = loop_.now();
-    count_wait(*c, c->sent);
-    if (c->forecast && *c->forecast > notable_forecast) {
-      result_.forecast_errors.push_back(std::abs(seconds_of(c->sent - c->submitted) - *c->forecast) / *c->forecast);
-    }
+    result_.waited(seconds_of(c->sent - c->began), c->group->watched);
+    if (c->forecast) result_.was_forecast(*c->forecast, seconds_of(c->sent - c->submitted));
     answer(c, headers);
   }
 
@@ -175,9 +158,9 @@ class experiment final : public surroundings {
   }
 
   void answer(const call_ptr& c, const rate_headers& headers) {
-    auto const generation = overhead + c->group->time_per_token * c->output;
-    auto const delay = std::chrono::milliseconds{
-        between(late_ms(w_.provider.headers_late.low), late_ms(w_.provider.headers_late.high))};
+    auto const generation = c->generation();
+    auto const late = in_ms(w_.provider.headers_late);
+    auto const delay = std::chrono::milliseconds{between(late.low, late.high)};
     auto const head = (c->stream ? first_token : generation) + 1ms + delay;
     loop_.after(generation, [this, c] { provider_.settle(*c, c->output); });
     loop_.after(head, [this, c, headers] {

@@ -21,6 +21,8 @@ constexpr figure_text texts[figure_count] = {
     {"late p99 ms", "late_p99_ms", "late_p99_ms", 1, false},
 };
 
+constexpr double notable_forecast = 0.5;  // seconds: below it a relative error says little
+
 /// The smallest value that at least this part of all does not exceed.
 double percentile(std::vector<double> v, double p) {
   if (v.empty()) return not_applicable;
@@ -63,6 +65,15 @@ figures combine(const std::vector<figures>& runs, Choose choose) {
 }
 
 }  // namespace
+
+void outcome::waited(double seconds, bool watched) {
+  waits.push_back(seconds);
+  if (watched) watched_waits.push_back(seconds);
+}
+
+void outcome::was_forecast(double seconds, double actual) {
+  if (seconds > notable_forecast) forecast_errors.push_back(std::abs(actual - seconds) / seconds);
+}
 
 const figure_text& text_of(figure f) {
   return texts[static_cast<std::size_t>(f)];

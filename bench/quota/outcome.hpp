@@ -29,6 +29,9 @@ struct outcome {
   std::vector<double> forecast_errors;  // relative
   std::vector<double> lateness;         // seconds
   std::map<std::uint64_t, client_total> clients;
+
+  void waited(double seconds, bool watched);
+  void was_forecast(double seconds, double actual);
 };
 
 enum class figure : std::uint8_t {

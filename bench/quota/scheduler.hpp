@@ -42,6 +42,7 @@ const char* name_of(contestant c);
 
 std::unique_ptr<scheduler> make_scheduler(contestant who, const workload& w, surroundings& world);
 
+std::unique_ptr<scheduler> make_omniscient(surroundings& world);
 std::unique_ptr<scheduler> make_ours(const workload& w, surroundings& world);
 
 }  // namespace cooldown::bench

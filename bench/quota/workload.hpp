@@ -23,6 +23,11 @@ struct duration_range {
   duration high;
 };
 
+inline range in_ms(duration_range r) {
+  using std::chrono::milliseconds;
+  return {static_cast<int>(r.low / milliseconds{1}), static_cast<int>(r.high / milliseconds{1})};
+}
+
 enum class pace : std::uint8_t {
   closed,   // the next request follows the answer, after a pause
   poisson,  // requests come at random, whatever becomes of the earlier ones

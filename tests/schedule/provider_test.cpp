@@ -164,6 +164,13 @@ TEST(BenchClients, ARestartCutsTheirRequestsOffAndTheyComeBack) {
   EXPECT_GT(o.admitted, 200U);
 }
 
+TEST(BenchClients, RestartsInARowUseUpTheirRepetitions) {
+  auto const o = ours(
+      "clients: [{pause: 1s}]\nevents: [{at: 30s, restart: true}, {at: 31s, restart: true}, {at: 33s, restart: true}]");
+  EXPECT_GT(o.lost, 0U);
+  EXPECT_LE(o.lost, 24U);
+}
+
 TEST(BenchClients, BadRequestsAreLostAndFailuresRepeatedByTheProxy) {
   auto const bad = ours("provider: {errors: {400: 0.5}}");
   EXPECT_EQ(bad.non_200, bad.lost);
