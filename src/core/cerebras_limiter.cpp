@@ -9,6 +9,13 @@
 #include "limiter_parts.hpp"
 
 namespace cooldown {
+namespace {
+
+// Of an answer that ended without usage, so much more than was relayed may have been generated.
+constexpr double unseen_share = 0.25;
+constexpr double unseen_tokens = 100;
+
+}  // namespace
 
 cerebras_limiter::cerebras_limiter(const limiter_settings& settings) : settings_(settings) {}
 cerebras_limiter::~cerebras_limiter() = default;
@@ -210,14 +217,13 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
                               std::optional<std::uint64_t> prompt_tokens, time_point now, std::uint64_t cached_tokens) {
   auto const found = tickets_.find(id);
   if (found == tickets_.end() || found->second.where == ticket::state::waiting) return;
+  if (!actual) return leave(id, now);
   auto& t = found->second;
   usage used;
-  if (actual) {
-    used.total = static_cast<double>(*actual);
-    t.owner->totals.tokens_used += *used.total;
-    if (*actual > 0) t.owner->costs.observe_use(t.cost, *used.total);
-    t.owner->queue.credit(t.place, t.cost - *used.total);
-  }
+  used.total = static_cast<double>(*actual);
+  t.owner->totals.tokens_used += *used.total;
+  if (*actual > 0) t.owner->costs.observe_use(t.cost, *used.total);
+  t.owner->queue.credit(t.place, t.cost - *used.total);
   if (prompt_tokens) {
     used.input = static_cast<double>(*prompt_tokens);
     used.cached = static_cast<double>(std::min(cached_tokens, *prompt_tokens));
@@ -238,7 +244,18 @@ void cerebras_limiter::not_sent(ticket_id id, time_point now) {
   finish(id);
 }
 
-void cerebras_limiter::leave(ticket_id id, time_point now) {
+double cerebras_limiter::probable_use(const ticket& t, std::optional<std::uint64_t> relayed) {
+  auto const& costs = t.owner->costs;
+  double used = t.cost;
+  if (relayed) {
+    used = t.input + static_cast<double>(*relayed) * (1 + unseen_share) + unseen_tokens;
+  } else if (costs.use_known()) {
+    used = t.cost * costs.use_share();
+  }
+  return std::min(used, t.cost);
+}
+
+void cerebras_limiter::leave(ticket_id id, time_point now, std::optional<std::uint64_t> relayed) {
   auto const found = tickets_.find(id);
   if (found == tickets_.end()) return;
   auto& t = found->second;
@@ -246,7 +263,9 @@ void cerebras_limiter::leave(ticket_id id, time_point now) {
     t.owner->queue.erase(t.place);
     stop_waiting(id, t);
   } else {
-    t.owner->limits.settle(t.reservation, {}, now);
+    auto const used = probable_use(t, relayed);
+    t.owner->queue.credit(t.place, t.cost - used);
+    t.owner->limits.settle(t.reservation, {.total = used, .input = {}, .cached = 0}, now);
   }
   finish(id);
 }

@@ -12,6 +12,8 @@ namespace {
 // An answer has one usage, or one per event. Not to go further back bounds the work on a body made to cost some.
 constexpr unsigned most_candidates = 16;
 
+constexpr std::string_view event_start = "data: {";
+
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -106,7 +108,34 @@ std::optional<usage> read_usage(std::string_view json, std::size_t capacity) {
 
 }  // namespace
 
+/// Events are lines that begin with `data:` and an object; what is between them weighs nothing.
+void usage_reader::count(std::string_view bytes) {
+  bytes_ += bytes.size();
+  while (!bytes.empty()) {
+    auto const end = bytes.find('\n');
+    auto const part = bytes.substr(0, end);
+    if (line_start_.size() < event_start.size())
+      line_start_.append(part.substr(0, event_start.size() - line_start_.size()));
+    line_ += part.size();
+    if (end == std::string_view::npos) return;
+    if (line_start_ == event_start) {
+      shortest_event_ = events_ == 0 ? line_ : std::min(shortest_event_, line_);
+      event_bytes_ += line_;
+      ++events_;
+    }
+    line_start_.clear();
+    line_ = 0;
+    bytes.remove_prefix(end + 1);
+  }
+}
+
+std::uint64_t usage_reader::tokens_so_far() const {
+  if (events_ == 0) return bytes_ / 4;
+  return events_ + (event_bytes_ - events_ * shortest_event_) / 3;
+}
+
 void usage_reader::feed(std::string_view bytes) {
+  count(bytes);
   if (bytes.size() > tail_size) bytes = bytes.substr(bytes.size() - tail_size);
   if (tail_.size() + bytes.size() > 2 * tail_size) {
     auto const keep = tail_size - bytes.size();  // moves at most what was appended since the last time

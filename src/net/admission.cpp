@@ -63,7 +63,7 @@ task<admission::result> admission::wait(ticket_id id, time_point until, interrup
 ticket_guard::~ticket_guard() {
   if (id_ == 0) return;
   gate_->early_.erase(id_);
-  gate_->limiter_.leave(id_, steady_now());
+  gate_->limiter_.leave(id_, steady_now(), relayed_);
   gate_->update();
 }
 

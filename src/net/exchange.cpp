@@ -667,8 +667,10 @@ task<bool> exchange::relay_answer() {
   } else {
     end = co_await relay_body(c_, *upstream_, *settings_, head_.body, out, head, reader);
   }
-  // A refused request costs nothing; what a failed one cost, later headers tell.
-  auto const cost_of_failure = head_.status < 500 ? std::optional<std::uint64_t>(0) : std::nullopt;
+  // However it ended: a refused request costs nothing, and a failed one no more than its input.
+  if (ticket_ && !success && head_.status < 500) ticket_->settle(0, std::nullopt);
+  // If no usage comes, what was relayed tells.
+  if (ticket_) ticket_->relayed(usage ? usage->tokens_so_far() : 0);
   switch (end) {
     case relay_end::complete:
       break;
@@ -682,7 +684,6 @@ task<bool> exchange::relay_answer() {
       record_.complete = false;
       a_.log.warn(fmt::format("request {}: the provider's answer {}", r_.id,
                               end == relay_end::upstream_cut ? "broke off" : "is larger than one event may be"));
-      if (ticket_ && !success) ticket_->settle(cost_of_failure, std::nullopt);
       // Without a length or a last chunk to miss, only a reset tells the client.
       c_.abort();
       co_return false;
@@ -697,12 +698,9 @@ task<bool> exchange::relay_answer() {
       a_.stats.completion_tokens += used->completion_tokens;
       a_.stats.cached_tokens += used->cached_tokens;
       ticket_->settle(total, used->prompt_tokens, used->cached_tokens);
-    } else {
-      ticket_->settle(std::nullopt, std::nullopt);
     }
-  } else if (ticket_) {
-    ticket_->settle(cost_of_failure, std::nullopt);
   }
+  ticket_.reset();
   if (head_.keep_alive && !upstream_->broken) a_.pool.give_back(std::move(upstream_));
   co_return keep;
 }

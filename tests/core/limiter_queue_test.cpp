@@ -368,6 +368,56 @@ TEST_F(CerebrasLimiterQueue, AMissingUsageKeepsTheReservationUntilTheNextHeader)
   EXPECT_EQ(limiter.status(scope, start + 1s).remaining_tokens, 9500);
 }
 
+TEST_F(CerebrasLimiterQueue, AStoppedStreamKeepsWhatWasRelayedOfItAndALittleMore) {
+  know(60'000);
+  auto const id = send(50'000);
+  plain_headers const h(10'000);
+  limiter.observe(id, {.status = 200, .headers = h.view(), .error = {}}, start, wall);
+  auto const next = wait(32'000);
+  limiter.leave(id, start + 1s, 2'000);
+  auto const left = limiter.status(scope, start + 1s).remaining_tokens;  // a thousand have come in
+  EXPECT_LE(left, 61'000 - 2'000);
+  EXPECT_GE(left, 61'000 - 3'000);
+  EXPECT_EQ(released(start + 1s), (std::vector<ticket_id>{next}));
+}
+
+TEST_F(CerebrasLimiterQueue, WhatWasStoppedOrHadNoUsageIsTakenForWhatItsLikeUse) {
+  know(60'000);
+  for (int i = 0; i < 5; ++i) limiter.settle(send(1'000), 250, std::nullopt, start);
+  for (auto const now : {start + 1min, start + 2min}) {
+    auto const id = send(40'000, now);
+    if (now == start + 1min) {
+      limiter.leave(id, now);  // before any answer
+    } else {
+      limiter.settle(id, std::nullopt, std::nullopt, now);
+    }
+    EXPECT_NEAR(limiter.status(scope, now).remaining_tokens, 50'000, 100);
+  }
+}
+
+TEST_F(CerebrasLimiterQueue, MoreThanWasReservedIsNotTakenForWhatAStoppedStreamUsed) {
+  know(60'000);
+  limiter.leave(send(1'000), start, 1'000'000'000);
+  EXPECT_EQ(limiter.status(scope, start).remaining_tokens, 59'000);
+}
+
+TEST_F(CerebrasLimiterQueue, StoppedStreamsDoNotUseUpADay) {
+  auto settings = generous();
+  settings.quota.replenishment.reset();
+  limiter.configure(settings, start);
+  header_field const fields[] = {{"x-ratelimit-limit-tokens-day", "1000000"},
+                                 {"x-ratelimit-remaining-tokens-day", "99000"},
+                                 {"x-ratelimit-reset-tokens-day", "43200"},
+                                 {"x-ratelimit-limit-tokens-minute", "1000000"},
+                                 {"x-ratelimit-remaining-tokens-minute", "1000000"}};
+  limiter.update_from_headers(scope, fields, start, wall);
+  for (int i = 0; i < 30; ++i) {
+    auto const d = limiter.submit(costing(16'000), start + i * 1s);
+    ASSERT_TRUE(std::holds_alternative<go>(d)) << i;
+    limiter.leave(std::get<go>(d).id, start + i * 1s + 900ms, 400);
+  }
+}
+
 TEST_F(CerebrasLimiterQueue, AHeaderDescribesThePast) {
   know(60'000);
   auto const first = send(10'000);

@@ -300,6 +300,35 @@ TEST_F(LimiterSchedule, WhoReservesMuchAndUsesLittleGetsItsShareOfWhatIsUsed) {
   EXPECT_NEAR(used[1] / used[2], 1, 0.1);
 }
 
+TEST_F(LimiterSchedule, WhoStopsItsStreamsPaysForWhatWasRelayed) {
+  know({});
+  std::map<ticket_id, int> whose;
+  std::map<int, int> went;
+  auto const another = [&](int client, time_point now) {
+    whose[submit(costing(client == 1 ? 5000 : 500, static_cast<std::uint64_t>(client)), now)] = client;
+  };
+  for (int i = 0; i < 20; ++i) {
+    another(1, start);
+    another(2, start);
+  }
+  auto now = start;
+  for (int i = 0; i < 600; ++i) {
+    now += 500ms;
+    for (auto const id : released(now)) {
+      auto const client = whose.at(id);
+      ++went[client];
+      if (client == 1) {
+        limiter.leave(id, now, 314);  // 500, with what may not have been relayed
+      } else {
+        limiter.settle(id, 500, std::nullopt, now);
+      }
+      another(client, now);
+    }
+  }
+  EXPECT_GT(went[2], 100);
+  EXPECT_NEAR(static_cast<double>(went[1]) / went[2], 1, 0.1);
+}
+
 TEST_F(LimiterSchedule, ARefusedTicketIsNextAmongClients) {
   know({.remaining = 2100});
   auto const mine = submit(costing(1000, 1));

@@ -380,7 +380,8 @@ TEST_F(RequestQueue, OrderIsTheSequenceOfReleases) {
     EXPECT_EQ(foretold.size(), queue.size());
     auto const first = queue.order(10, start, 0s);
     EXPECT_EQ(first, ids(foretold.begin(), foretold.begin() + 10));
-    for (std::size_t i = 0; i < foretold.size(); ++i) ASSERT_EQ(go(start, 0s), foretold[i]) << "round " << round << " at " << i;
+    for (std::size_t i = 0; i < foretold.size(); ++i)
+      ASSERT_EQ(go(start, 0s), foretold[i]) << "round " << round << " at " << i;
   }
 }
 

@@ -27,6 +27,34 @@ std::optional<usage> read(std::string_view body, const std::vector<std::size_t>&
   return reader.finish();
 }
 
+TEST(usage_reader, counts_tokens_of_bodies_without_usage_rather_too_high) {
+  auto const event = [](const std::string& text) {
+    return "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"delta\":{\"content\":\"" + text + "\"}}]}\n\n";
+  };
+  std::string one_by_one, eight_by_eight;
+  for (int i = 0; i < 400; ++i) one_by_one += ": comment\n\n" + event(i % 3 == 0 ? " a" : " word");
+  for (int i = 0; i < 50; ++i) eight_by_eight += event(i == 0 ? "a" : " the quota is full so it waits on");
+  std::string const json = "{\"choices\":[{\"message\":{\"content\":\"" + std::string(1'600, 'x') + "\"}}]}";
+  std::string const broken_off = one_by_one.substr(0, one_by_one.size() - 20);
+  struct {
+    std::string_view body;
+    std::uint64_t least, most;
+  } const cases[] = {{"", 0, 0},
+                     {"data: [DONE]\n\n", 0, 5},
+                     {one_by_one, 400, 900},
+                     {broken_off, 399, 900},
+                     {eight_by_eight, 400, 700},
+                     {json, 400, 500}};
+  for (auto const& c : cases) {
+    for (std::size_t const piece : {std::size_t{1}, std::size_t{7}, std::size_t{100'000}}) {
+      usage_reader reader;
+      for (std::size_t at = 0; at < c.body.size(); at += piece) reader.feed(c.body.substr(at, piece));
+      EXPECT_GE(reader.tokens_so_far(), c.least) << c.body.substr(0, 80);
+      EXPECT_LE(reader.tokens_so_far(), c.most) << c.body.substr(0, 80);
+    }
+  }
+}
+
 TEST(usage_reader, finds_the_last_intact_usage) {
   std::string const good = R"({"prompt_tokens":1,"completion_tokens":2,"total_tokens":3})";
   constexpr usage as_good{1, 2, 3, 0};

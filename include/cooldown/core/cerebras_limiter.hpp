@@ -187,17 +187,18 @@ class cerebras_limiter {
   /// The upstream answered a released ticket. After queue_again it waits as before its release.
   observation observe(ticket_id id, const answer& a, time_point now, wall_time wall);
 
-  /// The answer is over and cost `actual` tokens (nullopt: unknown); `prompt_tokens` as the provider counted them, of
-  /// which `cached_tokens` were in its cache.
+  /// The answer is over and cost `actual` tokens (nullopt: unknown, as of leave()); `prompt_tokens` as the provider
+  /// counted them, of which `cached_tokens` were in its cache.
   void settle(ticket_id id, std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
               time_point now, std::uint64_t cached_tokens = 0);
 
   /// The request of a released ticket never reached the provider: nothing was charged. Ends the ticket.
   void not_sent(ticket_id id, time_point now);
 
-  /// The ticket ends, whatever its state: its client left, or its exchange failed. A reservation stays until headers
-  /// correct it, because the provider may have charged for it. Unknown ids are ignored.
-  void leave(ticket_id id, time_point now);
+  /// The ticket ends, whatever its state: its client left, or its exchange failed. What a released one has used is
+  /// guessed, on the high side: its input and the tokens of the answer that were `relayed`; without an answer (nullopt)
+  /// what its like use, and all of it while that is not known. Unknown ids are ignored.
+  void leave(ticket_id id, time_point now, std::optional<std::uint64_t> relayed = std::nullopt);
 
   /// Rate-limit fields that belong to no ticket.
   std::optional<std::string> update_from_headers(const scope_name& scope, header_view headers, time_point now,
@@ -239,6 +240,7 @@ class cerebras_limiter {
   void enqueue(ticket_id id, ticket& t);
   void stop_waiting(ticket_id id, const ticket& t);
   void release(ticket& t, time_point now);
+  static double probable_use(const ticket& t, std::optional<std::uint64_t> relayed);
   void finish(ticket_id id);
   bool may_go(std::size_t in_flight) const {
     return settings_.max_in_flight == 0 || in_flight < settings_.max_in_flight;

@@ -43,10 +43,22 @@ class usage_reader {
   /// The last `usage` object seen, at the end of the body. nullopt when none was there, or it was not intact.
   std::optional<usage> finish() const;
 
+  /// Tokens in what has gone by, for a body that ends without usage: rather too many. An event has one at least, and
+  /// one for every three bytes that it has more than the shortest; other bodies have one for every four bytes.
+  std::uint64_t tokens_so_far() const;
+
   static constexpr std::size_t tail_size = 16 * 1024;
 
  private:
+  void count(std::string_view bytes);
+
   std::string tail_;  // at most twice tail_size
+  std::uint64_t bytes_ = 0;
+  std::string line_start_;  // enough to tell what the line is that is going by
+  std::uint64_t line_ = 0;  // bytes of it so far
+  std::uint64_t events_ = 0;
+  std::uint64_t event_bytes_ = 0;
+  std::uint64_t shortest_event_ = 0;
 };
 
 }  // namespace cooldown::http

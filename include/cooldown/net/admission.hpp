@@ -46,7 +46,8 @@ class admission {
 class ticket_guard {
  public:
   ticket_guard(admission& gate, ticket_id id) : gate_(&gate), id_(id) {}
-  ticket_guard(ticket_guard&& other) noexcept : gate_(other.gate_), id_(std::exchange(other.id_, 0)) {}
+  ticket_guard(ticket_guard&& other) noexcept
+      : gate_(other.gate_), id_(std::exchange(other.id_, 0)), relayed_(other.relayed_) {}
   ticket_guard& operator=(ticket_guard&&) = delete;
   ~ticket_guard();
 
@@ -55,12 +56,15 @@ class ticket_guard {
   /// The answer is over. `actual` tokens, if known.
   void settle(std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
               std::uint64_t cached_tokens = 0);
+  /// An answer came, and `tokens` of it went on to the client: what to go by if it ends without settle().
+  void relayed(std::uint64_t tokens) { relayed_ = tokens; }
   /// Nothing of the request reached the provider: it leaves the queue, or what was reserved is given back.
   void not_sent();
 
  private:
   admission* gate_;
   ticket_id id_;  // 0: ended
+  std::optional<std::uint64_t> relayed_;
 };
 
 }  // namespace cooldown::net
