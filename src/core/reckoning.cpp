@@ -7,6 +7,11 @@ namespace cooldown {
 
 reckoning::mark reckoning::take(double n, time_point now) {
   level_ -= n;
+  if (pending_.size() == most_pending) {
+    pending_sum_ -= pending_.front().n;
+    forgotten_ = pending_.front().sequence;
+    pending_.pop_front();
+  }
   pending_.push_back({next_, now, n});
   pending_sum_ += n;
   return {.sequence = next_++, .income = income_, .refunds = refunds_, .level = level_ - corrections_};
@@ -46,7 +51,8 @@ void reckoning::untake(const mark& m, double n) {
   auto const before = pending_sum_;
   answered(m.sequence);
   // Where it counted as included in what was seen, it is not taken off any more.
-  if (pending_sum_ != before) level_ += n;
+  bool const unseen = count_ == 0 && m.sequence <= forgotten_ && m.sequence != 0;
+  if (pending_sum_ != before || unseen) level_ += n;
 }
 
 void reckoning::cap(double capacity) {
@@ -100,6 +106,7 @@ void reckoning::restart(double level) {
   corrections_ = 0;
   pending_.clear();
   pending_sum_ = 0;
+  forgotten_ = 0;
   count_ = 0;
   latest_sent_ = {};
 }

@@ -5,7 +5,11 @@
 namespace cooldown {
 namespace {
 
-constexpr std::size_t most_entries = 512;
+constexpr std::size_t most_entries = 8192;
+
+// Merged entries span at most this part of the window, so at least half of the room is free after a merge: of any two
+// neighbours that are left, both together span more.
+constexpr int finest_part = 2048;
 
 }  // namespace
 
@@ -73,9 +77,14 @@ time_point spending_log::when_left(double n, time_point now) const {
 
 void spending_log::merge() {
   std::deque<entry> merged;
-  for (std::size_t i = 0; i + 1 < entries_.size(); i += 2)
-    merged.push_back({entries_[i].first, entries_[i + 1].last, entries_[i].amount + entries_[i + 1].amount});
-  if (entries_.size() % 2 == 1) merged.push_back(entries_.back());
+  for (auto const& e : entries_) {
+    if (!merged.empty() && e.last - merged.back().first <= window_ / finest_part) {
+      merged.back().last = e.last;
+      merged.back().amount += e.amount;
+    } else {
+      merged.push_back(e);
+    }
+  }
   entries_ = std::move(merged);
 }
 

@@ -359,5 +359,21 @@ TEST_F(Reckoning, NobodyAccumulatesRoundingErrorsInFlight) {
   EXPECT_NEAR(known.level(), 10'000, 1e-3);
 }
 
+TEST(ReckoningMemory, IsBoundedWhereNoHeaderEverComes) {
+  reckoning r(1e9);
+  auto now = start;
+  for (int i = 0; i < 1'000'000; ++i) r.take(1, now += 10ms);
+  EXPECT_LE(r.pending_requests(), 1024U);
+  EXPECT_EQ(r.level(), 1e9 - 1e6);
+}
+
+TEST(ReckoningMemory, WhatIsRefusedComesBackHoweverManyWentSince) {
+  reckoning r(1e6);
+  auto const refused = r.take(100, start);
+  for (int i = 0; i < 5000; ++i) r.take(1, start + 1s);
+  r.untake(refused, 100);
+  EXPECT_EQ(r.level(), 1e6 - 5000);
+}
+
 }  // namespace
 }  // namespace cooldown

@@ -72,6 +72,25 @@ TEST(SpendingLog, IsBoundedAndNeverEarly) {
   EXPECT_EQ(left, 5000);
 }
 
+TEST(SpendingLog, ForgetsWhatHasLeftAtAnyRate) {
+  for (auto const window : {duration{60s}, duration{24h}}) {
+    for (int const in_window : {1000, 10'000, 100'000}) {
+      spending_log log(window, 25ms);
+      auto const apart = window / in_window;
+      auto now = start;
+      std::size_t most = 0;
+      for (int i = 0; i < 5 * in_window; ++i) {
+        now += apart;
+        log.leave(now);
+        log.add(1, now);
+        most = std::max(most, log.size());
+      }
+      EXPECT_NEAR(log.sum(), in_window, 1 + in_window / 1000.0) << window.count();
+      EXPECT_LE(most, 2 * 8192U);
+    }
+  }
+}
+
 TEST(SpendingLog, ScalesWhatIsLeft) {
   spending_log log(60s);
   log.add(10, start);

@@ -30,6 +30,8 @@ class reckoning {
   explicit reckoning(double level) : level_(level) {}
 
   double level() const { return level_; }
+  /// How many requests it keeps; bounded.
+  std::size_t pending_requests() const { return pending_.size(); }
   /// The mark of a request sent before anything was known.
   mark unknown() const {
     return {.sequence = 0, .income = income_, .refunds = refunds_, .level = level_ - corrections_};
@@ -79,8 +81,12 @@ class reckoning {
   double corrections_ = 0;  // sum of all changes by observations
   std::uint64_t next_ = 1;
 
-  std::deque<pending> pending_;  // not known to be included in the lowest remaining, in the order of sending
+  // Not known to be included in the lowest remaining, in the order of sending. Of more than this many, the oldest are
+  // taken for included: where no header ever comes, nothing else would end them.
+  static constexpr std::size_t most_pending = 1024;
+  std::deque<pending> pending_;
   double pending_sum_ = 0;
+  std::uint64_t forgotten_ = 0;  // the latest that had to go
 
   struct refunded {
     time_point at;

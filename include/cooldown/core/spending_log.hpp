@@ -7,7 +7,8 @@
 
 namespace cooldown {
 
-/// Exact up to 512 entries; beyond, neighbours are merged and leave together, the earlier one late: never too early.
+/// Exact up to 8,192 entries; beyond, those taken within 1/2,048 of the window are merged and leave together, the
+/// earlier ones late by that much at most: never too early.
 /// Times given to add() and leave() must not run backwards.
 class spending_log {
  public:
@@ -29,6 +30,8 @@ class spending_log {
 
   double sum() const { return sum_; }
   bool empty() const { return entries_.empty(); }
+  /// How many entries it keeps; bounded.
+  std::size_t size() const { return entries_.size() + fresh_.size(); }
 
   /// When the oldest part was taken; only when not empty.
   time_point oldest() const { return entries_.front().first; }
