@@ -75,6 +75,11 @@ void budget::set_limit(double limit) {
   limit_ = limit;
   configured_ = limit;
   learned_at_.reset();
+  empty_at_.reset();
+  step_ = first_step;
+  raised_ = false;
+  in_vain_ = false;
+  failed_steps_ = 0;
 }
 
 time_point budget::boundary_after(time_point t) const {
@@ -96,6 +101,7 @@ void budget::adopt(refill model, bool confirmed) {
   if (model_ == model) return;
   model_ = model;
   reset_at_.reset();
+  empty_at_.reset();
   window_start_ = at_;
   drift_ = 0;
   evidence_.clear();
@@ -116,6 +122,7 @@ void budget::roll(time_point now) {
   assumed_ = true;
   probed_at_.reset();
   spent_at_reset_ = spent_;
+  empty_at_.reset();
   evidence_.clear();
   evidence_since_ = now;
   ++epoch_;
@@ -152,6 +159,7 @@ void budget::advance(time_point now) {
     levels_.cap(capacity());
     evidence_.clear();
     evidence_since_ = now;
+    empty_at_.reset();
   }
   at_ = now;
 }
@@ -164,6 +172,10 @@ double budget::level(time_point now) {
 double budget::used(time_point now) {
   advance(now);
   return log_.sum();
+}
+
+bool budget::forbids(double n, time_point now) {
+  return !reported_ && used(now) + n > configured_;
 }
 
 double budget::spare(double n) const {
@@ -237,7 +249,7 @@ time_point budget::certain_at(double n, time_point now) const {
 
 budget::mark budget::take(double n, time_point now) {
   advance(now);
-  if (learned_at_) raise_learned_limit(now);
+  if (learned_at_) raise_learned_limit(n, now);
   auto const level = levels_.take(n, now);
   spent_ += n;
   log_.add(n, now);
@@ -270,8 +282,10 @@ void budget::untake(const mark& m, double n, time_point taken, time_point now) {
 }
 
 double budget::observe(const mark& m, double n, const limit_snapshot& s, time_point sent, time_point now,
-                       unsigned overlap, bool charged) {
+                       unsigned overlap, fate became) {
   advance(now);
+  bool const charged = became == fate::charged;
+  if (s.limit || s.remaining) told_at_ = now;
   if (s.limit) limit_ = static_cast<double>(*s.limit);
   if (s.remaining) highest_ = static_cast<double>(*s.remaining);
   // A header from before the last reset says nothing about what came after it.
@@ -285,7 +299,7 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
     auto const then = m.epoch == 0 ? levels_.unknown() : m.level;
     residual = after - levels_.level_after(then);
     // Refused although it should have fitted: less is there than headers and clocks make us think.
-    if (!charged && m.epoch != 0 && levels_.level_after(then) >= 0) widen_margin(n);
+    if (became == fate::refused && m.epoch != 0 && levels_.level_after(then) >= 0) widen_margin(n);
     double const change = levels_.observe(then, after, sent, now);
     levels_.cap(capacity());
     if (model_ == refill::sliding && log_.sum() > 0)

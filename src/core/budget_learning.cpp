@@ -19,10 +19,17 @@ constexpr double most_drift = 0.8;
 constexpr double most_margin = 0.25;
 constexpr double first_margin = 0.25;  // of the cost that was refused; half as much again each time
 
-// A limit learned from refusals is tried a little higher after so long without one.
-constexpr duration raise_interval = std::chrono::seconds{30};
-constexpr double raise_step = 1.01;
+// A limit learned from refusals is tried higher after a stretch of use without one: a minute, or this part of a longer
+// window. A try that is refused makes the next one wait twice as long, so often.
+constexpr int stretch_part = 30;
+constexpr duration shortest_stretch = std::chrono::minutes{1};
+constexpr unsigned most_failed_steps = 2;
+// A sliding one is lowered by this.
 constexpr double lower_step = 0.97;
+// So many requests between two refusals tell the refill well enough to begin anew.
+constexpr double telling_requests = 8;
+// Asked in vain for this part of the window, a bucket is taken for a window.
+constexpr int patient_part = 8;
 
 // A window that has not ended when the clock says so is asked again so much later.
 constexpr duration late_step = std::chrono::milliseconds{500};
@@ -62,8 +69,10 @@ void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point 
   if (model_ != refill::window) return;
   // The fields were made between sending and now, so the reset lies within [sent + reset, now + reset]: of several
   // headers about one reset the lowest upper end is nearest to it.
-  auto const latest = now + *s.reset;
-  auto const earliest = sent + *s.reset;
+  // No limit takes longer than its window: beyond, the unit is another one, or the header is broken.
+  auto const reset = std::min(*s.reset, window_);
+  auto const latest = now + reset;
+  auto const earliest = sent + reset;
   bool const same = reset_at_ && *reset_at_ + std::chrono::seconds{1} >= earliest;
   reset_at_ = same ? std::min(*reset_at_, latest) : latest;
 }
@@ -126,8 +135,12 @@ void budget::suspect_window(std::optional<duration> retry_after, time_point now)
 }
 
 void budget::admitted(time_point sent, time_point now) {
-  if (!learned_at_ || sent <= *learned_at_ || confirmed_) return;
+  if (!learned_at_ || sent <= *learned_at_) return;
   advance(now);
+  // Refused once more than the refill explains: what it brought meanwhile is not relied on.
+  if (in_vain_ && now - *learned_at_ < window_ / patient_part) levels_.lower(std::max(0.0, levels_.level()));
+  in_vain_ = false;
+  if (confirmed_) return;
   if (model_ == refill::window && suspected_at_ && sent < boundary_after(*suspected_at_)) {
     adopt(refill::continuous, true);  // before any window's end there was some again
     levels_.restart(0);
@@ -138,6 +151,18 @@ void budget::admitted(time_point sent, time_point now) {
   confirmed_ = true;  // it was used up, and there is some again
 }
 
+/// A window has ended, then; of the other kinds there was at least as much.
+void budget::disproved(const mark& m, time_point now) {
+  advance(now);
+  double const then = levels_.level_after(m.level);
+  if (m.epoch != epoch_ || then >= 0) return;
+  if (model_ == refill::window) {
+    roll(now);
+  } else {
+    levels_.lower(then);
+  }
+}
+
 void budget::refused(const mark& m, double n, unsigned attempt, std::optional<duration> retry_after, double undecided,
                      time_point sent, time_point now) {
   advance(now);
@@ -146,9 +171,10 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
   double const then = levels_.level_after(m.level);
   bool const explained = m.epoch != epoch_ || (!probe && then < -epsilon) || (learned_at_ && sent <= *learned_at_);
   untake(m, n, sent, now);
+  if (empty_at_ && learned_at_ && sent <= *learned_at_) spent_at_empty_ -= n;  // it was taken for admitted before
   if (explained) return;
-  if (!shown_ && !learned_at_) {
-    learn_limit(undecided, now);
+  if (!shown_ && (!learned_at_ || model_ == refill::continuous)) {
+    met(n, undecided, retry_after, sent, now);
   } else if (model_ == refill::window) {
     refused_in_window(probe, retry_after, now);
   } else if (model_ == refill::continuous && !confirmed_ && !plausible_bucket() && (attempt > 1 || !few_in_limit(n))) {
@@ -190,21 +216,52 @@ void budget::refused_in_window(bool probe, std::optional<duration> retry_after, 
   }
 }
 
-/// A refusal where the configuration saw room: what was admitted within the last window is about what the limit is.
-void budget::learn_limit(double undecided, time_point now) {
-  double const used = std::max(1.0, log_.sum() - undecided);
-  double const since = log_.empty() ? 0 : std::min(1.0, seconds_of(now - log_.oldest()) / seconds_of(window_));
-  if (!reported_) limit_ = std::min(std::max(used / (1 + since), 1.0), configured_);
-  levels_.lower(levels_.level() + undecided);
+/// A refusal where our own count saw room: the limit was used up when the request was sent, whoever has used it. What
+/// its value is, that alone does not say: an earlier process or somebody else may have been there.
+void budget::met(double n, double undecided, std::optional<duration> retry_after, time_point sent, time_point now) {
+  if (!settings_.pinned && model_ == refill::sliding) adopt(refill::continuous, false);
+  double const inflow = spent_ - undecided - spent_at_empty_;
+  bool const asked_in_vain = empty_at_ && inflow < n;
+  if (empty_at_ && !asked_in_vain) lower_learned_limit(inflow, sent - *empty_at_, undecided, now);
+  levels_.lower(levels_.level() + undecided - rate() * seconds_of(now - sent));
   learned_at_ = now;
-  raised_at_ = now;
-  if (!settings_.pinned) adopt(refill::continuous, false);
+  tried_at_ = now;
+  in_vain_ = asked_in_vain;
+  bool const long_in_vain = asked_in_vain && sent - *empty_at_ > window_ / patient_part;
+  if (!empty_at_ || inflow >= telling_requests * n) {
+    empty_at_ = sent;
+    spent_at_empty_ = spent_;
+  }
+  if (long_in_vain && !confirmed_ && model_ == refill::continuous) suspect_window(retry_after, now);
 }
 
-void budget::raise_learned_limit(time_point now) {
-  if (reported_ || now - raised_at_ < raise_interval) return;
-  raised_at_ = now;
-  limit_ = std::min(configured_, limit_ * raise_step);
+/// `inflow` has come in between two moments at which the limit was used up: that is its refill, or what others leave of
+/// it. And of what we were admitted within a window, a bucket that was full at its start explains half.
+void budget::lower_learned_limit(double inflow, duration over, double undecided, time_point now) {
+  if (reported_) return;
+  if (raised_) failed_steps_ = std::min(failed_steps_ + 1, most_failed_steps);
+  raised_ = false;
+  step_ = first_step;
+  double const since = log_.empty() ? 1 : std::min(1.0, seconds_of(now - log_.oldest()) / seconds_of(window_));
+  double const least = std::max(1.0, (log_.sum() - undecided) / (1 + since));
+  limit_ = std::min(limit_, std::max(least, inflow * seconds_of(window_) / seconds_of(over)));
+}
+
+/// Used up for a stretch without a refusal: there may be more. Each step is larger than the one before.
+void budget::raise_learned_limit(double n, time_point now) {
+  auto const due = stretch() * (raised_ ? 1 : 2 << failed_steps_);
+  if (reported_ || limit_ >= configured_ || now - tried_at_ < due) return;
+  if (levels_.level() > std::max(2 * n, limit_ / 10)) return;  // nobody waits for it
+  if (raised_) failed_steps_ = 0;
+  raised_ = true;
+  tried_at_ = now;
+  limit_ = std::min(configured_, limit_ * (1 + step_));
+  step_ = std::min(1.0, 2 * step_);
+}
+
+/// How long a limit is used without a refusal before it is tried higher.
+duration budget::stretch() const {
+  return std::min(window_, std::max(shortest_stretch, window_ / stretch_part));
 }
 
 }  // namespace cooldown

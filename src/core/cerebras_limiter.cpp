@@ -104,7 +104,7 @@ bool cerebras_limiter::estimate(ticket& t, time_point now) {
   auto& s = *t.owner;
   t.input = s.costs.input_tokens(t.size);
   t.cost = s.costs.estimate(t.size, careful(s, now));
-  auto const limit = s.limits.known_token_limit();
+  auto const limit = s.limits.known_token_limit(now);
   if (!limit || fit(t, *limit)) return true;
   t.cost = *limit;
   t.too_large = ticket::doubt::input;
@@ -138,7 +138,9 @@ const rate_limit_snapshot* cerebras_limiter::parse(header_view headers, bool exp
     ++counters_.header_parsing_failures;
     problem = std::move(error.message);
   }
-  return nullptr;
+  into = error.rest;
+  bool const any = std::any_of(into.limits.begin(), into.limits.end(), [](auto const& l) { return l.any(); });
+  return any ? &into : nullptr;
 }
 
 observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point now, wall_time wall) {
@@ -165,7 +167,7 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
     return after;
   }
   bool const first = success && !s.limits.answered();
-  auto const charge = s.limits.observe(t.reservation, parsed, success, now);
+  auto const charge = s.limits.observe(t.reservation, parsed, success ? fate::charged : fate::unknown, now);
   if (success) {
     bool changed = false;
     if (charge) {
@@ -182,7 +184,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
                                               const rate_limit_snapshot* snapshot, time_point now, wall_time wall) {
   auto& s = *t.owner;
   auto const why = classify_refusal(a.error, a.headers, wall);
-  s.limits.observe(t.reservation, snapshot, false, now);
+  s.limits.observe(t.reservation, snapshot, why.what == refusal::kind::quota ? fate::refused : fate::unknown, now);
   bool again = why.what != refusal::kind::incurable;
   if (why.what == refusal::kind::load && ++t.load_refusals > settings_.load_retries) again = false;
   if (!again) {
@@ -196,13 +198,13 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
     refused const too_large{.why = reason::request_too_large_for_limit,
                             .retry_after = std::nullopt,
                             .cost = s.costs.estimate(t.size, true),
-                            .limit = s.limits.known_token_limit().value_or(0)};
+                            .limit = s.limits.known_token_limit(now).value_or(0)};
     s.limits.cancel(t.reservation, now);
     t.reservation = 0;
     return {.what = verdict::refuse, .refusal = too_large, .header_problem = {}};
   }
   if (of_tokens && !snapshot) s.costs.observe_refusal(t.size);
-  s.limits.refused(t.reservation, why, snapshot != nullptr, now);
+  s.limits.refused(t.reservation, why, snapshot, now);
   t.reservation = 0;
   if (s.limits.forecast(t.cost, {}, 1, now) > t.deadline) return {};
   ++counters_.upstream_refusals;

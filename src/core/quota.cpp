@@ -92,15 +92,24 @@ readiness quota::static_ready(double cost, duration waited, time_point now, doub
   return probe.at < fits.at ? probe : fits;
 }
 
-/// A long window that is known to be used up still is, however old the snapshot. A limit whose remaining is never shown
+/// A long window that is known to be used up still is, however old the snapshot, and what a header said lately holds
+/// even where others were missing. A limit whose remaining is never shown
 /// holds nothing back before a refusal has spoken of it: what is shown under its name may be all there is.
-bool quota::counts(std::size_t slot, bool dynamic) const {
+bool quota::counts(std::size_t slot, bool dynamic, time_point now) const {
   auto const& b = budgets_[slot];
   if (!b || (b->reported() && !b->shown() && !b->learned())) return false;
   if (dynamic) return true;
   // Two have static windows, which a refusal has not taught anything.
   if (!b->reported()) return b->learned() || (slot != rpm_slot && slot != tpm_slot);
-  return window_of(slot) != window::minute && b->next_reset();
+  return now - b->told_at() <= snapshot_lifetime || window_of(slot) != window::minute;
+}
+
+/// Whatever we believe, it can only be refuted by a request: after a long silence one goes to ask, and the next after
+/// twice as long while the provider refuses.
+time_point quota::probe_at() const {
+  auto const since = std::max({last_release_, last_refusal_, last_update_.value_or(time_point{})});
+  auto const silence = snapshot_lifetime * (1U << std::min(refusals_, 8U));
+  return since + std::min<duration>(silence, length_of(window::day));
 }
 
 /// Not too many into the dark at once: before the first answer of all, when the quota may be spent already, and where a
@@ -128,31 +137,36 @@ readiness quota::ready(double cost, duration waited, time_point now, double pass
       cautious_ = true;
     }
   }
+  r.wait_for(backed_off_until_, constraint::recovery);
   bool const passed = passed_requests > 0;
   auto const last = passed ? now : last_release_;
   if (cautious_ && (passed || unanswered_ > 0)) r.wait_for(last + probe_spacing, constraint::recovery);
   if (spacing_ > duration::zero()) r.wait_for(last + spacing_, constraint::spacing);
   bool const dynamic = decides(now) == basis::headers;
+  bool forbidden = false;
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
-    if (!counts(slot, dynamic)) continue;
+    if (!counts(slot, dynamic, now)) continue;
+    double const n = amount(slot, cost);
     double const taken = resource_of(slot) == resource::requests ? passed_requests : passed_tokens;
-    r.wait_for(budgets_[slot]->ready_at(amount(slot, cost), now, taken), constraint_of(slot));
+    r.wait_for(budgets_[slot]->ready_at(n, now, taken), constraint_of(slot));
+    forbidden = forbidden || budgets_[slot]->forbids(n, now);
   }
   if (!dynamic) {
     auto const fixed = static_ready(cost, waited, now, passed_requests, passed_tokens);
     r.wait_for(fixed.at, fixed.by);
   }
   r.wait_for(unproven_ready_at(now), constraint::first_answers);
+  if (!passed && !forbidden) r.at = std::min(r.at, std::max(now, probe_at()));
   return r;
 }
 
 time_point quota::forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now) {
-  auto at = hold_until_ ? std::max(now, *hold_until_) : now;
+  auto at = std::max({now, backed_off_until_, hold_until_.value_or(now)});
   // Before the first answer the configured limits are a guess, and refuse nobody; the provider's own word is none.
   if (settings_.use_headers && !answered_) return at;
   bool const dynamic = decides(now) == basis::headers;
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
-    if (!counts(slot, dynamic)) continue;
+    if (!counts(slot, dynamic, now)) continue;
     if (resource_of(slot) == resource::requests) {
       at = std::max(at, budgets_[slot]->forecast(1, ahead.requests, 1, 0, now));
     } else {
@@ -167,10 +181,11 @@ time_point quota::forecast(double cost, const request_queue::backlog& ahead, dou
   return std::max({at, windows(requests_, 1 + ahead.requests), windows(tokens_, cost + ahead.tokens * use_share)});
 }
 
-std::optional<double> quota::known_token_limit() const {
+std::optional<double> quota::known_token_limit(time_point now) const {
   std::optional<double> lowest;
   for (std::size_t slot = tpm_slot; slot < slot_count; ++slot)
-    if (auto const& b = budgets_[slot]; b && b->reported() && counts(slot, true))
+    if (auto const& b = budgets_[slot];
+        b && b->reported() && now - b->told_at() <= snapshot_lifetime && counts(slot, true, now))
       lowest = std::min(lowest.value_or(b->capacity()), b->capacity());
   return lowest;
 }
@@ -182,7 +197,7 @@ const budget* quota::find(resource r, window w) const {
 
 double quota::level(resource r, window w, time_point now) {
   auto slot = slot_of(r, w);
-  if (r == resource::tokens && !counts(slot, true)) slot = slot_of(resource::total_tokens, w);
+  if (r == resource::tokens && !counts(slot, true, now)) slot = slot_of(resource::total_tokens, w);
   auto& b = budgets_[slot];
   return b ? b->level(now) : 0;
 }
@@ -202,6 +217,7 @@ quota::reservation_id quota::reserve(double cost, double input, time_point now) 
                 .crowd = static_cast<unsigned>(std::min(64.0, crowd_.used(now))),
                 .answered = false,
                 .measurable = measurable(now),
+                .probe = now >= probe_at(),
                 .marks = {}};
   for (std::size_t slot = 0; slot < slot_count; ++slot)
     if (auto& b = budgets_[slot]) r.marks[slot] = b->take(amount(slot, cost), now);
@@ -268,10 +284,6 @@ void quota::end(entry e) {
   reserved_ -= e->second.cost;
   reservations_.erase(e);
   if (reservations_.empty()) reserved_ = 0;  // rounding errors do not outlive them
-}
-
-void quota::hold(time_point until) {
-  hold_until_ = std::max(hold_until_.value_or(until), until);
 }
 
 }  // namespace cooldown

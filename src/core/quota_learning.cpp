@@ -13,6 +13,9 @@ constexpr unsigned trusted_attempts = 4;
 // Total tokens are this many times the uncached ones (API documentation, "Rate limits"), where nothing else tells.
 constexpr double default_total_factor = 3;
 
+// More than this share of a limit is plenty: it was not the one that refused.
+constexpr double plenty_left = 0.25;
+
 // How long inputs are taken for uncharged at admission after a refusal that the model cannot explain.
 constexpr duration careful_time = std::chrono::minutes{1};
 
@@ -74,7 +77,26 @@ rate_limit_snapshot quota::split_buckets(rate_limit_snapshot s) {
   return s;
 }
 
-std::optional<double> quota::observe(reservation_id id, const rate_limit_snapshot* snapshot, bool charged,
+/// The provider admitted it: the pause that a refusal has brought is over.
+void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, time_point now) {
+  answered_ = true;
+  if (r.taken >= last_refusal_) {
+    refusals_ = 0;
+    cautious_ = false;
+  }
+  // Of a provider that is busy every answer says that it no longer is; of a quota those sent since.
+  if (hold_for_load_ || r.taken >= hold_set_) hold_until_.reset();
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    auto& b = budgets_[slot];
+    if (!b) continue;
+    if (r.probe && !(snapshot && snapshot->limits[slot].remaining)) b->disproved(r.marks[slot], now);
+    if (!b->shown()) b->admitted(r.taken, now);
+  }
+  if (auto& rpm = budgets_[rpm_slot])
+    proven_requests_ = std::max(proven_requests_, rpm->used(now) - static_cast<double>(unanswered_));
+}
+
+std::optional<double> quota::observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became,
                                      time_point now) {
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return std::nullopt;
@@ -83,19 +105,11 @@ std::optional<double> quota::observe(reservation_id id, const rate_limit_snapsho
     r.answered = true;
     --unanswered_;
   }
-  if (charged) {
-    answered_ = true;
-    cautious_ = false;
-    if (r.taken >= last_refusal_) refusals_ = 0;
-    for (auto& b : budgets_)
-      if (b && !b->shown()) b->admitted(r.taken, now);
-    if (auto& rpm = budgets_[rpm_slot])
-      proven_requests_ = std::max(proven_requests_, rpm->used(now) - static_cast<double>(unanswered_));
-  }
+  if (became == fate::charged) admitted(r, snapshot, now);
   if (!snapshot || !settings_.use_headers) return std::nullopt;
   // Now there is something better than the word of a refusal that came before anything was known.
   if (!last_update_) hold_until_.reset();
-  last_update_ = now;
+  if (auto const& main = snapshot->limits[tpm_slot]; main.limit && (main.remaining || main.reset)) last_update_ = now;
   std::optional<double> charge;
   auto const overlap = overlap_of(e);
   auto const split = split_buckets(*snapshot);
@@ -108,8 +122,8 @@ std::optional<double> quota::observe(reservation_id id, const rate_limit_snapsho
       create(slot, e, s);
     }
     double const residual =
-        budgets_[slot]->observe(r.marks[slot], amount(slot, r.cost), s, r.taken, now, overlap, charged);
-    if (slot != tpm_slot || !charged || !s.remaining) continue;
+        budgets_[slot]->observe(r.marks[slot], amount(slot, r.cost), s, r.taken, now, overlap, became);
+    if (slot != tpm_slot || became != fate::charged || !s.remaining) continue;
     // The first header of all is about a bucket that was full, and mostly about the first request to be met.
     if (created || (r.measurable && id + 1 == next_id_)) charge = r.cost - residual;
   }
@@ -118,7 +132,7 @@ std::optional<double> quota::observe(reservation_id id, const rate_limit_snapsho
 
 void quota::update(const rate_limit_snapshot& snapshot, time_point now) {
   if (!settings_.use_headers) return;
-  last_update_ = now;
+  if (auto const& main = snapshot.limits[tpm_slot]; main.limit && (main.remaining || main.reset)) last_update_ = now;
   answered_ = true;
   auto const split = split_buckets(snapshot);
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
@@ -126,7 +140,7 @@ void quota::update(const rate_limit_snapshot& snapshot, time_point now) {
     if (!s.any() || (!budgets_[slot] && !s.limit)) continue;
     if (!budgets_[slot])
       make_budget(slot, static_cast<double>(*s.limit), s.reset ? refill::window : refill::continuous, now);
-    budgets_[slot]->observe({}, 0, s, now, now, 0, true);
+    budgets_[slot]->observe({}, 0, s, now, now, 0, fate::charged);
   }
 }
 
@@ -147,54 +161,116 @@ void quota::space_out(const reservation& r, time_point now) {
   spacing_ = std::min<duration>(std::max<duration>(spacing_ * 5 / 4, allowed * 21 / 20), std::chrono::seconds{1});
 }
 
-/// A refusal names total tokens, of which no header has spoken.
-void quota::create_total(window over, double used, time_point now) {
-  auto const& main = budgets_[slot_of(resource::tokens, over)];
-  if (!main || !main->reported()) return;
-  auto& b =
-      make_budget(slot_of(resource::total_tokens, over), default_total_factor * main->limit(), refill::continuous, now);
-  b.take(std::min(used, b.limit()), now);
+/// What a limit may be that nobody has told of, by the one that it is related to.
+std::optional<double> quota::likely_limit(std::size_t slot) const {
+  auto const minutes = static_cast<double>(length_of(window_of(slot)) / length_of(window::minute));
+  auto const of = [&](resource counts, window over) -> std::optional<double> {
+    auto const& b = budgets_[slot_of(counts, over)];
+    return b ? std::optional{b->limit()} : std::nullopt;
+  };
+  switch (resource_of(slot)) {
+    case resource::requests:
+      return minutes * of(resource::requests, window::minute).value_or(requests_.limit());
+    case resource::tokens:
+      return minutes * of(resource::tokens, window::minute).value_or(tokens_.limit());
+    case resource::total_tokens:
+      if (auto const main = of(resource::tokens, window_of(slot))) return default_total_factor * *main;
+  }
+  return std::nullopt;
 }
 
-void quota::refused(reservation_id id, const refusal& why, bool informed, time_point now) {
+/// A refusal names a limit of which nobody has spoken. Those in flight are taken out of it, too.
+void quota::create_hidden(std::size_t slot, reservation& refused) {
+  auto const limit = likely_limit(slot);
+  if (!limit) return;
+  auto& b = make_budget(slot, *limit, refill::continuous, refused.taken);
+  refused.marks[slot] = b.take(amount(slot, refused.cost), refused.taken);
+  for (auto& [id, r] : reservations_)
+    if (r.taken + reordering >= refused.taken)
+      r.marks[slot] = b.take(amount(slot, r.cost), std::max(refused.taken, r.taken));
+}
+
+/// Does it fit by all that headers show? Then they do not explain why it was refused.
+bool quota::fits_what_is_shown(double cost, time_point now) {
+  for (std::size_t slot = 0; slot < slot_count; ++slot)
+    if (auto& b = budgets_[slot]; b && b->shown() && b->ready_at(amount(slot, cost), now) > now) return false;
+  return true;
+}
+
+/// The limit that a refusal is about: the one that it names; else tokens a minute, unless headers show that there is
+/// plenty of them: then requests a minute, if those are not shown. nullopt: nobody knows, or its headers have told.
+std::optional<std::size_t> quota::culprit_of(reservation& r, const refusal& why, bool informed, time_point now) {
+  if (why.counts) {
+    auto const slot = slot_of(*why.counts, why.over.value_or(window::minute));
+    if (!budgets_[slot]) create_hidden(slot, r);
+    return budgets_[slot] ? std::optional{slot} : std::nullopt;
+  }
+  auto const slot = slot_of(resource::tokens, why.over.value_or(window::minute));
+  auto& tokens = budgets_[slot];
+  auto const& rpm = budgets_[rpm_slot];
+  bool const plenty = tokens && tokens->shown() && tokens->level(now) > plenty_left * tokens->limit();
+  if (rpm && !rpm->shown() && plenty && (!informed || fits_what_is_shown(r.cost, now))) return rpm_slot;
+  return tokens && tokens->reported() && !informed ? std::optional{slot} : std::nullopt;
+}
+
+void quota::refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now) {
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return;
-  auto const r = e->second;
+  auto r = e->second;
   end(e);
-  // Requests sent together are refused together: that is one refusal, not a row of them.
-  if (r.taken >= last_refusal_) ++refusals_;
-  last_refusal_ = now;
+  // Requests sent together are refused together: that is one round, not a row of them.
+  if (r.taken >= last_refusal_) {
+    ++refusals_;
+    last_refusal_ = now;
+  }
   auto const attempt = refusals_;
   if (why.what == refusal::kind::load) {
     untake(r, now);
-    hold(now + std::max(why.retry_after.value_or(duration::zero()), jittered(backoff(attempt), id)));
+    back_off(jittered(backoff(attempt), id), now);
+    hold(why.retry_after.value_or(duration::zero()), why, now);
     return;
   }
   if (why.burst) {
     untake(r, now);
     space_out(r, now);
-    if (attempt > trusted_attempts) hold(now + why.retry_after.value_or(std::chrono::seconds{1}));
+    if (attempt > trusted_attempts) hold(why.retry_after.value_or(std::chrono::seconds{1}), why, now);
+    back_off(jittered(backoff(attempt - 1), id), now);
     return;
   }
   cautious_ = true;
-  auto const over = why.over.value_or(window::minute);
-  auto const slot = slot_of(why.counts.value_or(resource::tokens), over);
-  if (!budgets_[slot] && why.counts == resource::total_tokens) create_total(over, tokens_.used(now), now);
-  auto* const culprit = budgets_[slot] ? &*budgets_[slot] : nullptr;
-  bool const trusted = culprit && (culprit->reported() || why.counts) && attempt <= trusted_attempts;
-  if (trusted && !informed) {
-    culprit->refused(r.marks[slot], amount(slot, r.cost), attempt, why.retry_after, undecided(slot, now), r.taken, now);
-    // What the model said is wrong by an unknown amount. Where it is not refill, it may be that inputs cost nothing at
-    // admission, as has been measured on live accounts, so that what they cost shows only when they are settled.
-    if (why.counts.value_or(resource::tokens) != resource::requests && culprit->model() == refill::continuous)
-      careful_until_ = now + careful_time;
-    untake(r, now, slot);
-    return;
+  bool const explained = refused_by_quota(r, why, snapshot, attempt, now);
+  if (!explained || attempt > trusted_attempts) hold(why.retry_after.value_or(backoff(attempt)), why, now);
+  back_off(jittered(backoff(attempt - 1), id), now);
+}
+
+/// Returns whether the model now knows better than the refusal when to come again.
+bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
+                             time_point now) {
+  auto const slot = culprit_of(r, why, snapshot != nullptr, now);
+  if (!slot || (snapshot && split_buckets(*snapshot).limits[*slot].remaining)) {
+    untake(r, now);
+    return snapshot && ready_at(r.cost, duration::zero(), now) > now;
   }
-  untake(r, now);
-  bool const explained = informed && ready_at(r.cost, duration::zero(), now) > now;
-  if (explained && attempt <= trusted_attempts) return;
-  hold(now + why.retry_after.value_or(backoff(attempt)));
+  auto& culprit = *budgets_[*slot];
+  culprit.refused(r.marks[*slot], amount(*slot, r.cost), attempt, why.retry_after, undecided(*slot, now), r.taken, now);
+  // What the model said is wrong by an unknown amount. Where it is not refill, it may be that inputs cost nothing at
+  // admission, as has been measured on live accounts, so that what they cost shows only when they are settled.
+  if (resource_of(*slot) != resource::requests && culprit.model() == refill::continuous)
+    careful_until_ = now + careful_time;
+  untake(r, now, *slot);
+  return true;
+}
+
+void quota::back_off(duration least, time_point now) {
+  backed_off_until_ = std::max(backed_off_until_, now + least);
+}
+
+/// The provider asked for a pause: no longer than the window that it is about, where that is known, and than a day.
+void quota::hold(duration told, const refusal& why, time_point now) {
+  auto const until = now + std::min(told, length_of(why.over.value_or(window::day)));
+  hold_for_load_ = why.what == refusal::kind::load && (!hold_until_ || hold_for_load_);
+  hold_set_ = now;
+  hold_until_ = std::max(hold_until_.value_or(until), until);
 }
 
 }  // namespace cooldown

@@ -58,21 +58,6 @@ constexpr dialect_field table[] = {
     {"anthropic-ratelimit-requests-reset", reset, requests, minute},
 };
 
-/// The value of `key` among the ;-separated parameters of one list member of the IETF draft.
-std::optional<std::uint64_t> parameter(std::string_view member, std::string_view key) {
-  std::string_view token;
-  while (next_token(member, ';', token)) {
-    auto const eq = token.find('=');
-    if (eq != std::string_view::npos && token.substr(0, eq) == key) return parse_u64(token.substr(eq + 1));
-  }
-  return std::nullopt;
-}
-
-template <class T, class Better>
-void keep(std::optional<T>& slot, std::optional<T> value, Better better) {
-  if (value && (!slot || better(*value, *slot))) slot = value;
-}
-
 /// Beyond 2^53 doubles lose whole tokens, and nobody sells that many.
 std::optional<std::uint64_t> exact(std::optional<std::uint64_t> n) {
   return n && *n > (1ULL << 53) ? std::nullopt : n;
@@ -87,6 +72,30 @@ std::optional<std::uint64_t> count(std::string_view text) {
     if (fraction.empty() || fraction.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
   }
   return exact(parse_u64(text.substr(0, dot)));
+}
+
+/// "-20", and what gateways make of it.
+bool is_negative(std::string_view text) {
+  text = trim(text);
+  return text.size() > 1 && text.front() == '-' && count(text.substr(1));
+}
+
+/// The value of `key` among the ;-separated parameters of one list member of the IETF draft.
+std::optional<std::uint64_t> parameter(std::string_view member, std::string_view key) {
+  std::string_view token;
+  while (next_token(member, ';', token)) {
+    auto const eq = token.find('=');
+    if (eq == std::string_view::npos || token.substr(0, eq) != key) continue;
+    auto const value = token.substr(eq + 1);
+    if (key == "r" && is_negative(value)) return 0;
+    return parse_u64(value);
+  }
+  return std::nullopt;
+}
+
+template <class T, class Better>
+void keep(std::optional<T>& slot, std::optional<T> value, Better better) {
+  if (value && (!slot || better(*value, *slot))) slot = value;
 }
 
 /// RateLimit: "default";r=50;t=30 with RateLimit-Policy: "default";q=100;w=60. Its quota units are taken as tokens when
@@ -135,6 +144,8 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
                                                                                     wall_time now) {
   rate_limit_snapshot out;
   bool any = false;
+  std::array<bool, slot_count> overdrawn{};
+  std::array<bool, slot_count> unlimited{};
   for (auto const& field : headers) {
     if (!istarts_with(field.name, "x-ratelimit-") && !istarts_with(field.name, "anthropic-ratelimit-")) {
       any = any || iequals(field.name, "ratelimit");
@@ -145,6 +156,8 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
     if (known == std::end(table)) continue;
     any = true;
     auto& slot = out.at(known->counts, known->over);
+    if (known->what != reset && is_negative(field.value))
+      (known->what == limit ? unlimited : overdrawn)[slot_of(known->counts, known->over)] = true;
     switch (known->what) {
       case limit:
         if (auto const n = count(field.value); n && *n > 0) keep(slot.limit, n, std::less<>{});
@@ -157,6 +170,8 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
         break;
     }
   }
+  for (std::size_t i = 0; i < slot_count; ++i)
+    if (overdrawn[i] && !unlimited[i]) out.limits[i].remaining = 0;
   if (any) ietf(headers, out);
   auto const& main = out.at(tokens, minute);
   std::string missing;
@@ -166,7 +181,8 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
     missing += "x-ratelimit-remaining-tokens-minute or x-ratelimit-reset-tokens-minute";
   }
   if (!missing.empty())
-    return rate_limit_header_error{.absent = !any, .message = "missing required rate limit headers: " + missing};
+    return rate_limit_header_error{
+        .absent = !any, .message = "missing required rate limit headers: " + missing, .rest = out};
   return out;
 }
 

@@ -136,11 +136,43 @@ TEST(RateLimitHeaders, InvalidValuesCountAsAbsent) {
                            {"x-ratelimit-reset-tokens-minute", bad},
                            {"x-ratelimit-remaining-requests-day", bad}});
     EXPECT_FALSE(tokens_minute(s).reset) << bad;
-    EXPECT_FALSE(s.at(resource::requests, window::day).any()) << bad;
+    auto const& day = s.at(resource::requests, window::day);
+    EXPECT_EQ(day.remaining.value_or(0), 0U) << bad;  // below zero is nothing left; the rest is absent
   }
   // A limit of nothing is no limit.
   EXPECT_FALSE(
       refused({{"x-ratelimit-limit-tokens-minute", "0"}, {"x-ratelimit-remaining-tokens-minute", "0"}}).absent);
+}
+
+TEST(RateLimitHeaders, ARemainingBelowZeroIsNothingLeft) {
+  for (auto const* const less : {"-1", "-20", "-0", "-20.0", " -15000 "}) {
+    auto const s = parsed({{"x-ratelimit-limit-tokens-minute", "1000"}, {"x-ratelimit-remaining-tokens-minute", less}});
+    EXPECT_EQ(tokens_minute(s).remaining, 0U) << less;
+    EXPECT_EQ(tokens_minute(parsed({{"RateLimit-Policy", "a;q=5"}, {"RateLimit", "a;r=-3;t=1"}})).remaining, 0U);
+  }
+  for (auto const* const rubbish : {"-", "--1", "-a", "-1e3"}) {
+    auto const s = parsed({{"x-ratelimit-limit-tokens-minute", "1000"},
+                           {"x-ratelimit-remaining-tokens-minute", rubbish},
+                           {"x-ratelimit-reset-tokens-minute", "3"}});
+    EXPECT_FALSE(tokens_minute(s).remaining) << rubbish;
+  }
+}
+
+TEST(RateLimitHeaders, WhereTheLimitIsNegativeTooThereIsNone) {
+  auto const s = parsed({{"x-ratelimit-limit-requests-day", "-1"},
+                         {"x-ratelimit-remaining-requests-day", "-1"},
+                         {"x-ratelimit-limit-tokens-minute", "10"},
+                         {"x-ratelimit-remaining-tokens-minute", "5"}});
+  EXPECT_FALSE(s.at(resource::requests, window::day).any());
+}
+
+TEST(RateLimitHeaders, OneUnusableHeaderTakesNothingFromTheRest) {
+  auto const error = refused({{"x-ratelimit-limit-tokens-minute", "30000"},
+                              {"x-ratelimit-remaining-tokens-minute", "rubbish"},
+                              {"x-ratelimit-limit-requests-day", "100"},
+                              {"x-ratelimit-remaining-requests-day", "0"}});
+  EXPECT_EQ(error.rest.at(resource::requests, window::day).remaining, 0U);
+  EXPECT_EQ(error.rest.at(resource::tokens, window::minute).limit, 30'000U);
 }
 
 TEST(RateLimitHeaders, OfRepeatedFieldsTheMostCarefulValueHolds) {

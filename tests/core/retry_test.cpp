@@ -93,5 +93,19 @@ TEST(Retry, RetryAfterIsObeyedIfShort) {
   EXPECT_FALSE(retry_pause(f));
 }
 
+TEST(Retry, ARetryAfterOfNothingIsNotFasterThanOurOwnPauses) {
+  auto f = metered();
+  f.status = 503;
+  for (unsigned repeat = 0; repeat < f.allowed; ++repeat) {
+    f.repeats = repeat;
+    f.retry_after.reset();
+    auto const own = retry_pause(f);
+    for (auto const told : {duration::zero(), duration{1ms}}) {
+      f.retry_after = told;
+      EXPECT_EQ(retry_pause(f), own);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace cooldown

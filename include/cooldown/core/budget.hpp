@@ -21,6 +21,13 @@ enum class refill : std::uint8_t {
 
 const char* name_of(refill r);
 
+/// What became of a request whose answer shows a remaining.
+enum class fate : std::uint8_t {
+  charged,  // admitted: its cost is in the remaining
+  refused,  // for the quota: it is not
+  unknown,  // it failed otherwise, before or after it was charged: taken for not, as the careful reading
+};
+
 struct budget_settings {
   duration reset_buffer = std::chrono::milliseconds{100};  // added to every announced reset
   duration header_timeout = std::chrono::seconds{5};       // how long probes after a reset wait for a fresh header
@@ -63,6 +70,8 @@ class budget {
   bool reported() const { return reported_; }
   /// True once a header has shown what remains; until then the level is our own count.
   bool shown() const { return shown_; }
+  /// When a header last spoke of it; nothing that old is known any more is told to anybody.
+  time_point told_at() const { return told_at_; }
   /// True when refusals have shown when this limit was used up, which no header does.
   bool learned() const { return learned_at_.has_value(); }
 
@@ -71,6 +80,9 @@ class budget {
 
   /// Units taken within the last window, as far as they were not given back.
   double used(time_point now);
+
+  /// What the configuration allows and no header speaks of is used up by our own count: that is no belief.
+  bool forbids(double n, time_point now);
 
   /// When everything is there again, if that is announced or inferred.
   std::optional<time_point> next_reset() const { return reset_at_; }
@@ -96,14 +108,17 @@ class budget {
   void untake(const mark& m, double n, time_point taken, time_point now);
 
   /// A response to a request that took `m` at `sent` says `s`. `overlap` is how many other requests the provider may
-  /// have met in another order than we sent them; `charged` is false on a refusal, which leaves the remaining as it
-  /// was; `n` is what was taken. Returns by how much the remaining differs from what the model said: positive, more is
-  /// there.
+  /// have met in another order than we sent them; `n` is what was taken. Returns by how much the remaining differs from
+  /// what the model said: positive, more is there.
   double observe(const mark& m, double n, const limit_snapshot& s, time_point sent, time_point now, unsigned overlap,
-                 bool charged);
+                 fate became);
 
   /// A request sent at `sent` was admitted, and no header tells of this budget.
   void admitted(time_point sent, time_point now);
+
+  /// A request that took `m` was admitted, sent although there was nothing left by our count, and its answer did not
+  /// tell of this budget.
+  void disproved(const mark& m, time_point now);
 
   /// A request that took `m` of `n` at `sent` was refused without a word of what is left: it was less than `n`. The
   /// `attempt`th refusal in a row (1, 2, …) assumes half, then all of `n` missing. `retry_after` is used where no
@@ -119,8 +134,10 @@ class budget {
   void advance(time_point now);
   void roll(time_point now);
   void learn_from_headers(time_point now);
-  void learn_limit(double undecided, time_point now);
-  void raise_learned_limit(time_point now);
+  void met(double n, double undecided, std::optional<duration> retry_after, time_point sent, time_point now);
+  void lower_learned_limit(double inflow, duration over, double undecided, time_point now);
+  void raise_learned_limit(double n, time_point now);
+  duration stretch() const;
   void observe_reset(const limit_snapshot& s, time_point sent, time_point now);
   void vote(const limit_snapshot& s);
   void judge_reset(const mark& m, double after, time_point sent);
@@ -138,6 +155,7 @@ class budget {
   double spare(double n) const;
   double taken_since_reset() const { return spent_ - spent_at_reset_; }
 
+  static constexpr double first_step = 0.25;
   static constexpr int evidence_part = 4;  // of the window: evidence of a minute's limit is weighed over 15 seconds
 
   budget_settings settings_;
@@ -177,10 +195,18 @@ class budget {
   duration wall_offset_{};
   duration phase_{};  // how much later than the wall clock's boundaries windows have been seen to end
 
-  // a limit that no header reports, learned from refusals
+  // A limit that no header reports, learned from refusals. What was admitted between two moments at which it was used
+  // up is what came in between; for that long it must not have been full.
   double configured_;
   std::optional<time_point> learned_at_;
-  time_point raised_at_{};
+  std::optional<time_point> empty_at_;  // used up then, and not full since
+  double spent_at_empty_ = 0;
+  time_point tried_at_{};      // when it was raised or refused last
+  double step_ = first_step;   // by how much it is raised next
+  bool raised_ = false;        // and not refused since
+  bool in_vain_ = false;       // refused again before anything was admitted
+  unsigned failed_steps_ = 0;  // raises in a row that were refused
+  time_point told_at_{};
 };
 
 }  // namespace cooldown

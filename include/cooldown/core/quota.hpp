@@ -90,32 +90,28 @@ class quota {
   /// the rest comes back.
   time_point forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now);
 
-  /// The real token limit if a header told it: a cost above it can never be admitted.
-  std::optional<double> known_token_limit() const;
+  /// The real token limit if a header told it lately: a cost above it can never be admitted.
+  std::optional<double> known_token_limit(time_point now) const;
 
   /// Takes one request of `cost` tokens, of which `input` are what the input is taken for, out of every budget, and out
   /// of the sliding windows.
   reservation_id reserve(double cost, double input, time_point now);
 
-  /// The response head of a reservation: its snapshot, if it had one. `charged` is false for a refusal. Returns the
-  /// tokens that the provider charged for it, where nothing else can explain the drop of the remaining.
-  std::optional<double> observe(reservation_id id, const rate_limit_snapshot* snapshot, bool charged, time_point now);
+  /// The response head of a reservation: its snapshot, if it had one, whole or not. Returns the tokens that the
+  /// provider charged for it, where nothing else can explain the drop of the remaining.
+  std::optional<double> observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became, time_point now);
 
   /// A snapshot without a reservation of ours.
   void update(const rate_limit_snapshot& snapshot, time_point now);
 
-  /// The provider refused the reservation, which ends here. `informed`: the refusal carried a snapshot, already
-  /// observed.
-  void refused(reservation_id id, const refusal& why, bool informed, time_point now);
+  /// The provider refused the reservation, which ends here. `snapshot`: what the refusal carried, already observed.
+  void refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now);
 
   /// The reservation ends with what was really used; what is not known of it stands until headers correct it.
   void settle(reservation_id id, const usage& used, time_point now);
 
   /// The reservation ends; the request never reached the provider.
   void cancel(reservation_id id, time_point now);
-
-  /// Nothing goes before `until`, but for one probe at a time after it.
-  void hold(time_point until);
 
   /// The provider has answered a request of this scope.
   bool answered() const { return answered_; }
@@ -134,19 +130,29 @@ class quota {
     unsigned crowd = 0;  // others released within `reordering` before it
     bool answered = false;
     bool measurable = false;  // its header will show its charge
+    bool probe = false;       // sent after a long silence, whatever we believed
     std::array<budget::mark, slot_count> marks{};
   };
 
   double amount(std::size_t slot, double cost) const { return resource_of(slot) == resource::requests ? 1 : cost; }
   using entry = std::map<reservation_id, reservation>::iterator;
   readiness static_ready(double cost, duration waited, time_point now, double passed_requests, double passed_tokens);
-  bool counts(std::size_t slot, bool dynamic) const;
+  bool counts(std::size_t slot, bool dynamic, time_point now) const;
+  time_point probe_at() const;
   time_point unproven_ready_at(time_point now);
   rate_limit_snapshot split_buckets(rate_limit_snapshot s);
   budget& make_budget(std::size_t slot, double limit, refill model, time_point now);
   void create(std::size_t slot, entry answered, const limit_snapshot& s);
   void create_configured(time_point now);
-  void create_total(window over, double used, time_point now);
+  void create_hidden(std::size_t slot, reservation& refused);
+  std::optional<double> likely_limit(std::size_t slot) const;
+  std::optional<std::size_t> culprit_of(reservation& r, const refusal& why, bool informed, time_point now);
+  bool fits_what_is_shown(double cost, time_point now);
+  void admitted(const reservation& r, const rate_limit_snapshot* snapshot, time_point now);
+  bool refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
+                        time_point now);
+  void back_off(duration least, time_point now);
+  void hold(duration told, const refusal& why, time_point now);
   double undecided(std::size_t slot, time_point now) const;
   void space_out(const reservation& r, time_point now);
   bool measurable(time_point now);
@@ -172,11 +178,14 @@ class quota {
   std::size_t unanswered_ = 0;
   double reserved_ = 0;  // tokens of all reservations
   std::optional<time_point> last_update_;
-  bool answered_ = false;  // the provider has admitted something: the start is over
-  std::optional<time_point> hold_until_;
-  bool cautious_ = false;  // after a refusal: one at a time until one is admitted
-  unsigned refusals_ = 0;  // rounds of refusals since one was admitted
-  time_point last_refusal_{};
+  bool answered_ = false;                 // the provider has admitted something: the start is over
+  std::optional<time_point> hold_until_;  // the provider's word
+  time_point hold_set_{};
+  bool hold_for_load_ = false;
+  time_point backed_off_until_{};  // our own, which no word of the provider's makes shorter
+  bool cautious_ = false;          // after a refusal: one at a time until one is admitted
+  unsigned refusals_ = 0;          // rounds of refusals since one was admitted
+  time_point last_refusal_{};      // the first of its round
   time_point last_release_{};
   time_point last_probe_{};  // at a cold start: the last release beyond the static limits
 };
