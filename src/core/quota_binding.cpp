@@ -18,7 +18,7 @@ std::optional<binding_limit> quota::binding(double cost, time_point now) {
   };
   bool const dynamic = decides(now) == basis::headers;
   for (std::size_t slot = 0; slot < slot_count; ++slot)
-    if (counts(slot, dynamic)) {
+    if (counts(slot, dynamic, now)) {
       auto& b = *budgets_[slot];
       consider(slot, b.limit(), b.level(now), b.ready_at(amount(slot, cost), now));
     }

@@ -67,8 +67,9 @@ bool is_for_another_provider(const request& r, const config::settings& settings)
   auto const& then = r.read_under->cerebras.base_url;
   auto const& now = settings.cerebras.base_url;
   if (then.tls == now.tls && then.host == now.host && then.port == now.port) return false;
-  return !is_own_key(r, settings) && std::any_of(r.head.fields.begin(), r.head.fields.end(),
-                                                 [](const header_field& f) { return http::carries_credential(f.name); });
+  return !is_own_key(r, settings) && std::any_of(r.head.fields.begin(), r.head.fields.end(), [](const header_field& f) {
+    return http::carries_credential(f.name);
+  });
 }
 
 }  // namespace cooldown::net
