@@ -272,6 +272,15 @@ void budget::give_back(const mark& m, double n, time_point taken, time_point now
   spent_ -= n;
 }
 
+void budget::correct(const mark& m, double by, time_point taken, time_point now) {
+  if (m.epoch != epoch_) return give_back(m, by, taken, now);
+  advance(now);
+  log_.give_back(by, taken);
+  levels_.correct(m.level, by);
+  levels_.cap(capacity());
+  spent_ -= by;
+}
+
 void budget::untake(const mark& m, double n, time_point taken, time_point now) {
   if (m.epoch != epoch_) return give_back(m, n, taken, now);
   advance(now);

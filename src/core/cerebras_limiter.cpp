@@ -120,6 +120,32 @@ void cerebras_limiter::estimate_again(scope& s, time_point now) {
   });
 }
 
+/// What a released ticket takes is known better than when it went.
+void cerebras_limiter::revise(ticket& t, double cost, double input, time_point now) {
+  auto& s = *t.owner;
+  s.limits.revise(t.reservation, cost, input, now);
+  s.queue.credit(t.place, t.cost - cost);
+  t.cost = cost;
+}
+
+/// A header has shown what the ticket was charged: what waits and what is in flight will be charged like it.
+void cerebras_limiter::observe_charge(ticket& t, double charge, time_point now) {
+  auto& s = *t.owner;
+  bool const changed = s.costs.observe_charge(t.size, charge);
+  // By how much its input was charged less than we thought, is in it.
+  if (charge > 0 && charge < t.cost) revise(t, charge, 0, now);
+  if (!changed) return;
+  estimate_again(s, now);
+  for (auto& [id, other] : tickets_) {
+    if (other.owner != &s || &other == &t || other.where != ticket::state::released) continue;
+    auto better = other;
+    estimate(better, now);
+    if (better.cost >= other.cost) continue;
+    revise(other, better.cost, better.input, now);
+    other.input = better.input;
+  }
+}
+
 const rate_limit_snapshot* cerebras_limiter::parse(header_view headers, bool expected, wall_time wall,
                                                    rate_limit_snapshot& into, std::string& problem) {
   if (!settings_.quota.use_headers) return nullptr;
@@ -169,13 +195,13 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
   bool const first = success && !s.limits.answered();
   auto const charge = s.limits.observe(t.reservation, parsed, success ? fate::charged : fate::unknown, now);
   if (success) {
-    bool changed = false;
+    s.costs.observe_admission(t.size);
     if (charge) {
-      changed = s.costs.observe_charge(t.size, *charge);
+      observe_charge(t, *charge, now);
     } else if (t.too_large == ticket::doubt::maximum) {
-      changed = s.costs.observe_charge(t.size, t.cost);
+      observe_charge(t, t.cost, now);
     }
-    if (changed || first) estimate_again(s, now);
+    if (first) estimate_again(s, now);
   }
   return result;
 }
@@ -203,7 +229,9 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
     t.reservation = 0;
     return {.what = verdict::refuse, .refusal = too_large, .header_problem = {}};
   }
-  if (of_tokens && !snapshot) s.costs.observe_refusal(t.size);
+  // Of those that were sent together one tells as much as all.
+  if (of_tokens && !snapshot && t.released >= s.last_refusal) s.costs.observe_refusal(t.size);
+  if (of_tokens) s.last_refusal = now;
   s.limits.refused(t.reservation, why, snapshot, now);
   t.reservation = 0;
   if (s.limits.forecast(t.cost, {}, 1, now) > t.deadline) return {};

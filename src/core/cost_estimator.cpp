@@ -15,6 +15,7 @@ constexpr double learning_rate = 0.05;      // of the ratio, per observation
 constexpr double least_input = 0.6;         // of our guess of an input, at least so much is charged if any of it is
 constexpr double clearly_less = 0.9;        // a charge below this share of the maximum asked for: there is a cap
 constexpr double least_telling = 1'024;     // what is charged for a smaller maximum tells nothing of larger ones
+constexpr double kept_of_raise = 0.98;      // of a guess that a refusal has doubled, per admission
 constexpr double same_cap = 0.1;            // two charges this near to each other, as a share, show one cap
 constexpr std::uint64_t enough_chars = 64;  // below, the overhead drowns the ratio
 
@@ -68,7 +69,7 @@ bool cost_estimator::observe_charge(const request_size& size, double charge) {
   auto const cap_before = output_cap_;
   auto const default_before = default_output_;
   if (!size.max_output_tokens) {
-    default_output_ = most;
+    default_output_ = default_seen_ = most;
   } else if (auto const maximum = static_cast<double>(*size.max_output_tokens); charge < clearly_less * maximum) {
     observe_cap(maximum, charge, most);
   } else if (output_cap_ && charge - input > *output_cap_ + overhead_tokens) {
@@ -85,6 +86,11 @@ void cost_estimator::observe_cap(double maximum, double charge, double most) {
   // Below what accounts have been seen to charge, it may have been something else, once.
   if (charge >= highest_default || agrees) output_cap_ = most;
   suspected_cap_ = most;
+}
+
+void cost_estimator::observe_admission(const request_size& size) {
+  if (!size.max_output_tokens && default_output_)
+    default_output_ = std::max(default_seen_, *default_output_ * kept_of_raise);
 }
 
 void cost_estimator::observe_refusal(const request_size& size) {

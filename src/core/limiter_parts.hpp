@@ -24,6 +24,7 @@ struct cerebras_limiter::scope {
   bool paused = false;
   scope_totals totals;
   time_point last_used;
+  time_point last_refusal{};     // for tokens
   bool charges_maximum = false;  // a request whose maximum was in doubt was refused: the documented rule holds
 };
 
@@ -35,6 +36,7 @@ struct cerebras_limiter::ticket {
   std::size_t bytes = 0;
   time_point submitted;
   time_point deadline;
+  time_point released;
   queue_place place;
   enum class state { waiting, released } where = state::waiting;
   bool waited = false;  // at any time

@@ -95,6 +95,7 @@ void cerebras_limiter::release(ticket& t, time_point now) {
   ++t.owner->totals.released;
   t.owner->totals.tokens_released += t.cost;
   t.where = ticket::state::released;
+  t.released = now;
   t.reservation = t.owner->limits.reserve(t.cost, t.input, now);
   ++in_flight_;
 }

@@ -272,6 +272,24 @@ void quota::settle(reservation_id id, const usage& used, time_point now) {
   end(e);
 }
 
+void quota::revise(reservation_id id, double cost, double input, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  auto& r = e->second;
+  double const less = r.cost - cost;
+  tokens_.give_back(less, r.taken, now);
+  for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
+    auto& b = budgets_[slot];
+    // Its own header has corrected the levels that it showed.
+    if (!b || (r.answered && b->shown())) continue;
+    b->correct(r.marks[slot], less, r.taken, now);
+    for (auto i = e; i != reservations_.end(); ++i) i->second.marks[slot].spent -= less;
+  }
+  reserved_ -= less;
+  r.cost = cost;
+  r.input = input;
+}
+
 void quota::cancel(reservation_id id, time_point now) {
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return;

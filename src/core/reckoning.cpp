@@ -55,6 +55,15 @@ void reckoning::untake(const mark& m, double n) {
   if (pending_sum_ != before || unseen) level_ += n;
 }
 
+void reckoning::correct(const mark& m, double by) {
+  auto const found = std::lower_bound(pending_.begin(), pending_.end(), m.sequence,
+                                      [](auto const& p, auto wanted) { return p.sequence < wanted; });
+  if (found == pending_.end() || found->sequence != m.sequence || found->n <= by) return;
+  found->n -= by;
+  pending_sum_ -= by;
+  level_ += by;
+}
+
 void reckoning::cap(double capacity) {
   if (level_ <= capacity) return;
   income_ -= level_ - capacity;

@@ -69,6 +69,18 @@ TEST(CostEstimator, LearnsTheRealChargeOfAMissingMaximum) {
   EXPECT_GT(e.estimate(size(100, {}), true), 9000);
 }
 
+TEST(CostEstimator, WhatARefusalRaisedComesDownWithAdmissions) {
+  cost_estimator e;
+  e.observe_charge(size(100, {}), 3'000);
+  auto const seen = e.estimate(size(100, {}), true);
+  e.observe_refusal(size(100, {}));
+  e.observe_refusal(size(100, {}));
+  for (int i = 0; i < 10; ++i) e.observe_admission(size(100, {}));
+  EXPECT_GT(e.estimate(size(100, {}), true), 2 * seen) << "slowly";
+  for (int i = 0; i < 100; ++i) e.observe_admission(size(100, {}));
+  EXPECT_EQ(e.estimate(size(100, {}), true), seen) << "and no further";
+}
+
 TEST(CostEstimator, LearnsThatALargeMaximumIsCharged16384) {
   cost_estimator e;
   EXPECT_TRUE(e.observe_charge(size(40, 60'000), 16'384));

@@ -418,6 +418,59 @@ TEST_F(CerebrasLimiterQueue, StoppedStreamsDoNotUseUpADay) {
   }
 }
 
+/// An account of 12,000 tokens a minute that reserves 3,000 for a request without a maximum.
+class ColdStart : public CerebrasLimiterQueue {
+ protected:
+  ticket_id submit(time_point now = start) {
+    ticket_facts t;
+    t.scope = scope;
+    auto const d = limiter.submit(t, now);
+    auto const* const yes = std::get_if<go>(&d);
+    return yes ? yes->id : std::get<queued>(d).id;
+  }
+  void answer(ticket_id id, int remaining, time_point now) {
+    auto const left = std::to_string(remaining);
+    header_field const fields[] = {{"x-ratelimit-limit-tokens-minute", "12000"},
+                                   {"x-ratelimit-remaining-tokens-minute", left}};
+    limiter.observe(id, {.status = 200, .headers = fields, .error = {}}, now, wall);
+  }
+  double left(time_point now) { return limiter.status(scope, now).remaining_tokens; }
+};
+
+TEST_F(ColdStart, WhatAHeaderHasShownOfAChargeIsNotGivenBackAgain) {
+  auto const id = submit();
+  answer(id, 9'000, start + 1ms);
+  EXPECT_EQ(limiter.cost_of(id), 3'000);
+  limiter.settle(id, 1'000, std::nullopt, start + 2ms);
+  EXPECT_NEAR(left(start + 2ms), 11'000, 10);
+}
+
+TEST_F(ColdStart, WhatIsInFlightIsTakenForWhatTheFirstHeaderShows) {
+  std::vector<ticket_id> ids;
+  for (int i = 0; i < 4; ++i) ids.push_back(submit());
+  auto now = start + 1ms;
+  answer(ids[0], 9'000, now);
+  for (auto const id : ids) EXPECT_NEAR(limiter.cost_of(id), 3'010, 10);
+  EXPECT_NEAR(left(now), 0, 30);
+  int remaining = 9'000;
+  for (std::size_t i = 1; i < ids.size(); ++i) answer(ids[i], remaining -= 3'000, now);
+  EXPECT_NEAR(left(now), 0, 30);
+  now = start + 300ms;  // refunds of requests that went together count once
+  for (auto const id : ids) limiter.settle(id, 1'000, std::nullopt, now);
+  EXPECT_NEAR(left(now), 8'060, 60);
+}
+
+TEST_F(ColdStart, ABurstThatIsRefusedRaisesTheGuessOnce) {
+  auto const first = submit();
+  answer(first, 9'000, start);
+  limiter.settle(first, 200, std::nullopt, start);
+  std::vector<ticket_id> burst;
+  for (int i = 0; i < 3; ++i) burst.push_back(submit(start + 1s));
+  for (auto const id : burst)
+    EXPECT_EQ(refuse(id, start + 1050ms, "token_quota_exceeded", {}).what, verdict::queue_again);
+  EXPECT_NEAR(limiter.cost_of(burst[2]), 6'010, 20);
+}
+
 TEST_F(CerebrasLimiterQueue, AHeaderDescribesThePast) {
   know(60'000);
   auto const first = send(10'000);

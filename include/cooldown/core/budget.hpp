@@ -104,6 +104,9 @@ class budget {
   /// taken from is over.
   void give_back(const mark& m, double n, time_point taken, time_point now);
 
+  /// What `m` took at `taken` turns out to be `by` less, before the header that answers it.
+  void correct(const mark& m, double by, time_point taken, time_point now);
+
   /// The provider never charged the `n` that `m` took at `taken`.
   void untake(const mark& m, double n, time_point taken, time_point now);
 

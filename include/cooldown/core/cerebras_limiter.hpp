@@ -236,6 +236,8 @@ class cerebras_limiter {
   bool careful(const scope& s, time_point now) const;
   bool estimate(ticket& t, time_point now);
   void estimate_again(scope& s, time_point now);
+  void revise(ticket& t, double cost, double input, time_point now);
+  void observe_charge(ticket& t, double charge, time_point now);
   quota_settings quota_of(std::string_view model) const;
   void enqueue(ticket_id id, ticket& t);
   void stop_waiting(ticket_id id, const ticket& t);

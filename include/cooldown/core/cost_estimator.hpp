@@ -36,6 +36,9 @@ class cost_estimator {
   /// The charge of one request as it showed in the headers. True: estimates have changed.
   bool observe_charge(const request_size& size, double charge);
 
+  /// A request was admitted: a guess that refusals have raised comes down again, slowly, to what was seen.
+  void observe_admission(const request_size& size);
+
   /// A request was refused though its estimate fitted: the charge must have been higher.
   void observe_refusal(const request_size& size);
 
@@ -56,6 +59,7 @@ class cost_estimator {
   double tokens_per_char_ = 0.3;          // between English prose (0.25) and code (0.35)
   double least_per_char_ = 0.1;           // of any believable text, or the lowest seen
   std::optional<double> default_output_;  // charged for a missing maximum
+  double default_seen_ = 0;               // the same, before refusals raised it
   std::optional<double> output_cap_;      // the provider charges no more than this for any maximum
   std::optional<double> suspected_cap_;   // the last charge that looked like one
   double use_share_ = 1;

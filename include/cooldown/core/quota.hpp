@@ -107,6 +107,9 @@ class quota {
   /// The provider refused the reservation, which ends here. `snapshot`: what the refusal carried, already observed.
   void refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now);
 
+  /// What a reservation takes is known better: `cost` tokens, of which `input` for the input.
+  void revise(reservation_id id, double cost, double input, time_point now);
+
   /// The reservation ends with what was really used; what is not known of it stands until headers correct it.
   void settle(reservation_id id, const usage& used, time_point now);
 

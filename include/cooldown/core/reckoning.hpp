@@ -48,6 +48,9 @@ class reckoning {
   /// The provider never charged what `m` took; ends it.
   void untake(const mark& m, double n);
 
+  /// What `m` took turns out to be `by` less; where it counts as included in what was seen, that has told already.
+  void correct(const mark& m, double by);
+
   /// A bucket that is full takes no more.
   void cap(double capacity);
 
