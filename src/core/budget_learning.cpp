@@ -169,7 +169,8 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
   // Headers since, or a refusal since, have told already that it could not fit.
   bool const probe = model_ == refill::window && assumed_;  // sent although the model knew of nothing left
   double const then = levels_.level_after(m.level);
-  bool const explained = m.epoch != epoch_ || (!probe && then < -epsilon) || (learned_at_ && sent <= *learned_at_);
+  bool const could_not_fit = binds() && !probe && then < -epsilon;
+  bool const explained = m.epoch != epoch_ || could_not_fit || (learned_at_ && sent <= *learned_at_);
   untake(m, n, sent, now);
   if (empty_at_ && learned_at_ && sent <= *learned_at_) spent_at_empty_ -= n;  // it was taken for admitted before
   if (explained) return;

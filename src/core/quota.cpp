@@ -93,11 +93,10 @@ readiness quota::static_ready(double cost, duration waited, time_point now, doub
 }
 
 /// A long window that is known to be used up still is, however old the snapshot, and what a header said lately holds
-/// even where others were missing. A limit whose remaining is never shown
-/// holds nothing back before a refusal has spoken of it: what is shown under its name may be all there is.
+/// even where others were missing.
 bool quota::counts(std::size_t slot, bool dynamic, time_point now) const {
   auto const& b = budgets_[slot];
-  if (!b || (b->reported() && !b->shown() && !b->learned())) return false;
+  if (!b || !b->binds()) return false;
   if (dynamic) return true;
   // Two have static windows, which a refusal has not taught anything.
   if (!b->reported()) return b->learned() || (slot != rpm_slot && slot != tpm_slot);

@@ -153,6 +153,24 @@ TEST_F(LimiterRefusal, ALimitThatNobodyHasConfiguredIsLearnedByItsName) {
   EXPECT_LE(t.refused, 0.05 * t.admitted);
 }
 
+TEST_F(LimiterRefusal, ALimitWithoutRemainingHoldsOnceARefusalHasNamedIt) {
+  auto told = tokens_left;
+  told.push_back({"x-ratelimit-limit-tokens-hour", "3600"});
+  // By our own count it is overdrawn, which holds nothing back: what is shown under its name may not be all.
+  for (int i = 0; i < 50; ++i) {
+    auto const id = send();
+    answer(id, 200, told);
+    limiter->settle(id, 108, std::nullopt, now);
+    now += 100ms;
+  }
+  auto const refused_at = now;
+  auto const id = send();
+  answer(id, 429, {}, {"Tokens per hour limit exceeded", "too_many_tokens_error", "token_quota_exceeded"});
+  ASSERT_TRUE(next(now + 1h));
+  EXPECT_GT(now - refused_at, 100s) << "its 108 tokens come in at one a second";
+  EXPECT_LT(now - refused_at, 120s);
+}
+
 TEST_F(LimiterRefusal, OthersUseIsFollowedAndGivenBack) {
   configure(30);
   saturate(0.5, 0, 30, 120s, {{"retry-after", "60"}}, rpm_refused);

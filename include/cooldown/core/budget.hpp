@@ -74,6 +74,9 @@ class budget {
   time_point told_at() const { return told_at_; }
   /// True when refusals have shown when this limit was used up, which no header does.
   bool learned() const { return learned_at_.has_value(); }
+  /// True when its level may hold requests back. A limit whose remaining is never shown may not be all there is: it
+  /// holds nothing back before a refusal has named it.
+  bool binds() const { return !reported_ || shown_ || learned_at_; }
 
   /// Units left as far as we know, reservations in flight deducted; may be negative after a correction.
   double level(time_point now);
