@@ -199,12 +199,8 @@ bool quota::fits_what_is_shown(double cost, time_point now) {
 
 /// The limit that a refusal is about: the one that it names; else tokens a minute, unless headers show that there is
 /// plenty of them: then requests a minute, if those are not shown. nullopt: nobody knows, or its headers have told.
-std::optional<std::size_t> quota::culprit_of(reservation& r, const refusal& why, bool informed, time_point now) {
-  if (why.counts) {
-    auto const slot = slot_of(*why.counts, why.over.value_or(window::minute));
-    if (!budgets_[slot]) create_hidden(slot, r);
-    return budgets_[slot] ? std::optional{slot} : std::nullopt;
-  }
+std::optional<std::size_t> quota::culprit_of(const reservation& r, const refusal& why, bool informed, time_point now) {
+  if (why.counts) return slot_of(*why.counts, why.over.value_or(window::minute));
   auto const slot = slot_of(resource::tokens, why.over.value_or(window::minute));
   auto& tokens = budgets_[slot];
   auto const& rpm = budgets_[rpm_slot];
@@ -247,7 +243,9 @@ void quota::refused(reservation_id id, const refusal& why, const rate_limit_snap
 bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
                              time_point now) {
   auto const slot = culprit_of(r, why, snapshot != nullptr, now);
-  if (!slot || (snapshot && split_buckets(*snapshot).limits[*slot].remaining)) {
+  bool const unheard_of = slot && !budgets_[*slot];
+  if (unheard_of) create_hidden(*slot, r);
+  if (!slot || !budgets_[*slot] || (snapshot && split_buckets(*snapshot).limits[*slot].remaining)) {
     untake(r, now);
     return snapshot && ready_at(r.cost, duration::zero(), now) > now;
   }
@@ -258,7 +256,8 @@ bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limi
   if (resource_of(*slot) != resource::requests && culprit.model() == refill::continuous)
     careful_until_ = now + careful_time;
   untake(r, now, *slot);
-  return true;
+  // Before the first header its size is a guess: the provider's word is better.
+  return !unheard_of || last_update_;
 }
 
 void quota::back_off(duration least, time_point now) {

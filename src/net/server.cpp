@@ -147,9 +147,9 @@ server::server(app& shared, reload_function reload, const server_options& option
 void server::say_how_many() const {
   auto const wanted = shared_.settings()->server.max_connections;
   if (wanted <= clients_within_descriptors_) return;
-  shared_.log.warn(fmt::format(
+  shared_.log.info(fmt::format(
       "at most {} clients are served at once, not {} (server.max_connections), so that descriptors are left "
-      "for the provider: raise the limit of open files (ulimit -n, LimitNOFILE=)",
+      "for the provider; for more, raise the limit of open files (ulimit -n, LimitNOFILE=)",
       clients_within_descriptors_, wanted));
 }
 

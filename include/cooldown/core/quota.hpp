@@ -149,7 +149,7 @@ class quota {
   void create_configured(time_point now);
   void create_hidden(std::size_t slot, reservation& refused);
   std::optional<double> likely_limit(std::size_t slot) const;
-  std::optional<std::size_t> culprit_of(reservation& r, const refusal& why, bool informed, time_point now);
+  std::optional<std::size_t> culprit_of(const reservation& r, const refusal& why, bool informed, time_point now);
   bool fits_what_is_shown(double cost, time_point now);
   void admitted(const reservation& r, const rate_limit_snapshot* snapshot, time_point now);
   bool refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
