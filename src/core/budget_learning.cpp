@@ -24,6 +24,8 @@ constexpr double first_margin = 0.25;  // of the cost that was refused; half as 
 constexpr int stretch_part = 30;
 constexpr duration shortest_stretch = std::chrono::minutes{1};
 constexpr unsigned most_failed_steps = 2;
+// How soon half of what we were admitted once is forgotten, in windows.
+constexpr double proof_half_life = 10;
 // A sliding one is lowered by this.
 constexpr double lower_step = 0.97;
 // So many requests between two refusals tell the refill well enough to begin anew.
@@ -204,7 +206,11 @@ void budget::refused_in_window(bool probe, std::optional<duration> retry_after, 
   assumed_ = false;
   if (!reset_at_) reset_at_ = announced_ ? now + retry_after.value_or(window_ / 12) : boundary_after(now);
   if (!probe || announced_) return;
-  if (confirmed_) {
+  if (confirmed_ && !shown_ && !settings_.pinned) {
+    // What looked like the end of a window was the end of somebody else's use.
+    adopt(refill::continuous, false);
+    levels_.restart(0);
+  } else if (confirmed_) {
     // It ends a little later than we think: clocks differ.
     phase_ += late_step;
     reset_at_ = now + late_step;
@@ -225,8 +231,8 @@ void budget::met(double n, double undecided, std::optional<duration> retry_after
   bool const asked_in_vain = empty_at_ && inflow < n;
   if (empty_at_ && !asked_in_vain) lower_learned_limit(inflow, sent - *empty_at_, undecided, now);
   levels_.lower(levels_.level() + undecided - rate() * seconds_of(now - sent));
+  if (!learned_at_) tried_at_ = now;
   learned_at_ = now;
-  tried_at_ = now;
   in_vain_ = asked_in_vain;
   bool const long_in_vain = asked_in_vain && sent - *empty_at_ > window_ / patient_part;
   if (!empty_at_ || inflow >= telling_requests * n) {
@@ -244,7 +250,12 @@ void budget::lower_learned_limit(double inflow, duration over, double undecided,
   raised_ = false;
   step_ = first_step;
   double const since = log_.empty() ? 1 : std::min(1.0, seconds_of(now - log_.oldest()) / seconds_of(window_));
-  double const least = std::max(1.0, (log_.sum() - undecided) / (1 + since));
+  double const used = log_.sum() - undecided;
+  // Lately there was so much more: others may be here for a moment only.
+  proven_ =
+      std::max(used, proven_ * std::exp2(-seconds_of(now - proven_at_) / (proof_half_life * seconds_of(window_))));
+  proven_at_ = now;
+  double const least = std::max({1.0, used / (1 + since), proven_ / 2});
   limit_ = std::min(limit_, std::max(least, inflow * seconds_of(window_) / seconds_of(over)));
 }
 

@@ -230,13 +230,13 @@ void quota::refused(reservation_id id, const refusal& why, const rate_limit_snap
     untake(r, now);
     space_out(r, now);
     if (attempt > trusted_attempts) hold(why.retry_after.value_or(std::chrono::seconds{1}), why, now);
-    back_off(jittered(backoff(attempt - 1), id), now);
+    back_off(jittered(backoff(attempt > 0 ? attempt - 1 : 0), id), now);
     return;
   }
   cautious_ = true;
   bool const explained = refused_by_quota(r, why, snapshot, attempt, now);
   if (!explained || attempt > trusted_attempts) hold(why.retry_after.value_or(backoff(attempt)), why, now);
-  back_off(jittered(backoff(attempt - 1), id), now);
+  back_off(jittered(backoff(attempt > 0 ? attempt - 1 : 0), id), now);
 }
 
 /// Returns whether the model now knows better than the refusal when to come again.

@@ -180,6 +180,46 @@ TEST_F(LimiterRefusal, OthersUseIsFollowedAndGivenBack) {
   EXPECT_GE(t.admitted, 0.85 * 300);
 }
 
+TEST_F(LimiterRefusal, SomebodyWhoComesAndGoesDoesNotTakeTheLimitForGood) {
+  fields const bare{{"retry-after", "60"}};
+  error_fields const error{"Requests per minute limit exceeded", "too_many_requests_error", "request_quota_exceeded"};
+  for (auto const free : {60s, 240s}) {
+    forget();
+    configure(200);
+    tally sum;
+    for (int cycle = 0; cycle < 60; ++cycle) {
+      auto const begin = now;
+      auto const crowded = saturate(0, 0, 200, 60s, bare, error);
+      now = begin + 60s;
+      auto const alone = saturate(200.0 / 60, 0, 200, free, bare, error);
+      now = begin + 60s + free;
+      sum.admitted += alone.admitted;
+      sum.refused += crowded.refused + alone.refused;
+    }
+    EXPECT_GT(sum.admitted, 0.6 * 60 * 200 * seconds_of(free) / 60) << free.count();
+    EXPECT_LT(sum.refused, 0.2 * sum.admitted) << free.count();
+  }
+}
+
+TEST_F(LimiterRefusal, ALateRefusalOfAnOldRoundStopsNobody) {
+  succeed(send());
+  now += 1s;
+  auto const first = send();
+  now += 300ms;
+  auto const second = send();
+  error_fields const error{"Rate limit per second exceeded", "too_many_requests_error", "request_quota_exceeded"};
+  now += 300ms;
+  answer(second, 429, {}, error);
+  auto const again = next(now + 10s);
+  ASSERT_TRUE(again);
+  succeed(*again);
+  now += 100ms;
+  answer(first, 429, {}, error);
+  auto const refused_at = now;
+  ASSERT_TRUE(next(now + 1h));
+  EXPECT_LT(now - refused_at, 2s);
+}
+
 TEST_F(LimiterRefusal, ABucketOfTotalTokensIsNotCutToWhatHasBeenSent) {
   succeed(send());
   auto id = send(500);

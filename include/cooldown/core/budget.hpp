@@ -207,7 +207,9 @@ class budget {
   std::optional<time_point> learned_at_;
   std::optional<time_point> empty_at_;  // used up then, and not full since
   double spent_at_empty_ = 0;
-  time_point tried_at_{};      // when it was raised or refused last
+  time_point tried_at_{};  // when it was raised last
+  double proven_ = 0;      // the most that was admitted within a window, fading
+  time_point proven_at_{};
   double step_ = first_step;   // by how much it is raised next
   bool raised_ = false;        // and not refused since
   bool in_vain_ = false;       // refused again before anything was admitted
