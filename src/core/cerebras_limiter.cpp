@@ -219,7 +219,8 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
     return {};
   }
   bool const of_tokens = why.what == refusal::kind::quota && why.counts.value_or(resource::tokens) == resource::tokens;
-  if (t.too_large != ticket::doubt::none && of_tokens) {
+  bool const may_be_size = of_tokens && !why.burst && why.over.value_or(window::minute) == window::minute;
+  if (t.too_large != ticket::doubt::none && may_be_size) {
     if (t.too_large == ticket::doubt::maximum) s.charges_maximum = true;
     refused const too_large{.why = reason::request_too_large_for_limit,
                             .retry_after = std::nullopt,

@@ -160,7 +160,9 @@ readiness quota::ready(double cost, duration waited, time_point now, double pass
 }
 
 time_point quota::forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now) {
-  auto at = std::max({now, backed_off_until_, hold_until_.value_or(now)});
+  // A long pause is asked about before it ends.
+  auto const pause = hold_until_ ? std::min(*hold_until_, probe_at()) : now;
+  auto at = std::max({now, backed_off_until_, pause});
   // Before the first answer the configured limits are a guess, and refuse nobody; the provider's own word is none.
   if (settings_.use_headers && !answered_) return at;
   bool const dynamic = decides(now) == basis::headers;

@@ -14,13 +14,17 @@ bool contains(std::string_view text, std::string_view word) {
   return std::search(text.begin(), text.end(), word.begin(), word.end(), same) != text.end();
 }
 
-// In codes, types and texts. Texts advise to pay in many refusals that a wait cures, so that they come last.
-constexpr std::string_view incurable_words[] = {"insufficient_quota", "billing", "payment", "spend", "credit"};
+// In codes and types.
+constexpr std::string_view incurable_names[] = {"insufficient_quota", "billing", "payment", "spend", "credit"};
+// In texts, which advise to pay in many refusals that a wait cures, so that they come last. An address is "suspended".
+constexpr std::string_view incurable_words[] = {"insufficient_quota", "billing", "payment",
+                                                "spending",           " spend",  "credit"};
 // In codes and types; "too_many_requests" says no more than the status.
 constexpr std::string_view load_names[] = {"queue_exceeded", "overload", "capacity"};
 constexpr std::string_view quota_names[] = {"quota", "rate_limit", "token"};
 // In texts.
 constexpr std::string_view load_words[] = {"queue_exceeded", "high traffic", "overloaded", "at capacity"};
+constexpr std::string_view time_words[] = {"try again in", "retry in", "retry after"};
 
 bool contains_any(std::string_view text, std::span<const std::string_view> words) {
   return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return contains(text, w); });
@@ -29,7 +33,7 @@ bool contains_any(std::string_view text, std::span<const std::string_view> words
 /// What a code or a type says; nullopt: nothing of use.
 std::optional<refusal::kind> kind_of(std::string_view name) {
   using kind = refusal::kind;
-  if (contains_any(name, incurable_words)) return kind::incurable;
+  if (contains_any(name, incurable_names)) return kind::incurable;
   if (contains_any(name, load_names)) return kind::load;
   if (contains_any(name, quota_names) || iequals(name, "requests")) return kind::quota;
   return std::nullopt;
@@ -56,7 +60,7 @@ void read_limit(const error_fields& body, refusal& r) {
     r.counts = resource::requests;
   }
   r.burst = contains(body.message, "per second");
-  if (contains(body.message, "per min")) r.over = window::minute;
+  if (contains(body.message, "per min") || contains(body.message, "per-min")) r.over = window::minute;
   if (contains(body.message, "per hour")) r.over = window::hour;
   if (contains(body.message, "per day")) r.over = window::day;
 }
@@ -85,7 +89,7 @@ refusal classify_refusal(const error_fields& body, header_view headers, wall_tim
   if (!said) said = kind_of(body.type);
   if (!said && (r.counts || r.over || r.burst || contains(body.message, "rate limit"))) said = kind::quota;
   if (!said && contains_any(body.message, load_words)) said = kind::load;
-  if (!said && (r.retry_after || shows_exhausted(headers) || contains(body.message, "try again in")))
+  if (!said && (r.retry_after || shows_exhausted(headers) || contains_any(body.message, time_words)))
     said = kind::quota;
   if (!said && contains_any(body.message, incurable_words)) said = kind::incurable;
   r.what = said.value_or(kind::load);

@@ -86,9 +86,10 @@ bool is_own_name(std::string_view authority, std::string_view listening_host) {
 }
 
 /// Names that no public name server answers for, so that no stranger can make them point here: those without a dot
-/// (containers, the local network), .localhost (RFC 6761) and .internal (reserved for private use by ICANN).
+/// (containers, the local network), .localhost (RFC 6761), .home.arpa (RFC 8375), .internal (reserved for private use
+/// by ICANN), and services of a Kubernetes cluster.
 bool is_private_name(std::string_view host) {
-  constexpr std::string_view suffixes[] = {".localhost", ".internal"};
+  constexpr std::string_view suffixes[] = {".localhost", ".internal", ".home.arpa", ".svc", ".svc.cluster.local"};
   return host.find('.') == std::string_view::npos ||
          std::any_of(std::begin(suffixes), std::end(suffixes), [&](std::string_view suffix) {
            return host.size() > suffix.size() && iequals(host.substr(host.size() - suffix.size()), suffix);
@@ -124,7 +125,10 @@ bool is_listed(std::string_view text, const std::vector<std::string>& allowed) {
 /// read every answer: of that, only the Host tells.
 std::optional<denial> denied_to_page(const http::request_head& head, const config::server_settings& settings) {
   auto const host = host_of(head.authority);
-  if (!is_own_name(head.authority, settings.host) && !is_private_name(host) && !is_listed(host, settings.allowed_hosts))
+  // Where /health alone needs no token, it tells a page nothing; and no browser takes our certificate for its name.
+  bool const host_matters = settings.auth_tokens.empty() && settings.tls.certificate_file.empty();
+  if (host_matters && !is_own_name(head.authority, settings.host) && !is_private_name(host) &&
+      !is_listed(host, settings.allowed_hosts))
     return denial{reason::wrong_host, "Use localhost or an IP address, or add the name to server.allowed_hosts."};
   auto const& pages = settings.allowed_origins;
   if (auto const origin = head.find("origin")) {

@@ -32,6 +32,13 @@ circuit_breaker opened() {
   return b;
 }
 
+TEST(CircuitBreaker, SwitchedOffItCloses) {
+  auto b = opened();
+  b.configure({.failure_threshold = 0, .open_for = 60s, .half_open_requests = 2});
+  EXPECT_EQ(b.current(start), state::closed);
+  EXPECT_TRUE(b.allow(start));
+}
+
 TEST(CircuitBreaker, OpensAfterFailuresInARow) {
   circuit_breaker b({.failure_threshold = 3, .open_for = 60s, .half_open_requests = 2});
   fail(b, start);

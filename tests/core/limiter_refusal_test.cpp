@@ -311,6 +311,25 @@ TEST_F(LimiterRefusal, APauseOfADayIsProbedAndEndsWithTheProbesSuccess) {
   EXPECT_TRUE(sends());
 }
 
+TEST_F(LimiterRefusal, ALongPauseRejectsNobodyWhoCanWaitForTheProbe) {
+  succeed(send());
+  answer(send(), 429, {{"retry-after", "3600"}}, busy);
+  EXPECT_TRUE(std::holds_alternative<queued>(submit(100, 10min)));
+  EXPECT_TRUE(std::holds_alternative<refused>(submit(100, 1min)));
+}
+
+TEST_F(LimiterRefusal, OnlyARefusalThatMayBeAboutSizeMakesARequestTooLarge) {
+  for (auto const* message : {"Tokens per day limit exceeded", "Rate limit of tokens per second exceeded"}) {
+    forget();
+    configure(1e6);
+    succeed(send());
+    now += 2min;
+    auto const doubtful = send(100'000);
+    auto const seen = answer(doubtful, 429, {}, {message, "too_many_tokens_error", "token_quota_exceeded"});
+    EXPECT_EQ(seen.what, verdict::queue_again) << message;
+  }
+}
+
 TEST_F(LimiterRefusal, WhoeverRefusesIsAskedLessAndLessOften) {
   succeed(send());
   auto id = send();

@@ -65,6 +65,16 @@ TEST(Refusal, Classes) {
   }
 }
 
+TEST(Refusal, ATimeToRetryInTheTextMakesItQuota) {
+  error_fields const advice{
+      "You exceeded your current quota, please check your plan and billing. Please retry in 36.9s.", "", ""};
+  EXPECT_EQ(classify_refusal(advice, {}, {}).what, refusal::kind::quota);
+  error_fields const suspended{"Requests from this address are temporarily suspended.", "", ""};
+  EXPECT_EQ(classify_refusal(suspended, {}, {}).what, refusal::kind::load);
+  error_fields const spent{"Your monthly spend limit is reached.", "", ""};
+  EXPECT_EQ(classify_refusal(spent, {}, {}).what, refusal::kind::incurable);
+}
+
 TEST(Refusal, AdviceToPayMakesNoQuotaIncurable) {
   struct row {
     error_fields body;
@@ -106,7 +116,7 @@ TEST(Refusal, AdviceToPayMakesNoQuotaIncurable) {
        {},
        kind::quota,
        std::nullopt,
-       std::nullopt},
+       window::minute},
       // The code or the type says that no wait helps, whatever else is there.
       {{"Tokens per minute limit exceeded", "", "insufficient_quota"},
        {{"retry-after", "1"}},

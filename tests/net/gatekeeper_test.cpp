@@ -142,10 +142,28 @@ TEST(Host, PublicNamesAreRefused) {
 
 TEST(Host, NamesThatNoStrangerCanHavePass) {
   config::settings s;
-  for (auto const* good :
-       {"127.0.0.1", "127.0.0.1:8080", "10.1.2.3", "[::1]", "[::1]:8080", "[2001:db8::1]", "localhost", "LocalHost:1",
-        "localhost.", "app.localhost", "a.b.LOCALHOST.:8080", "cooldown-proxy", "cooldown-proxy:8080", "x", "x.", "h_1",
-        "host.docker.internal", "host.containers.internal:8080", "127.0.0.1."}) {
+  for (auto const* good : {"127.0.0.1",
+                           "127.0.0.1:8080",
+                           "10.1.2.3",
+                           "[::1]",
+                           "[::1]:8080",
+                           "[2001:db8::1]",
+                           "localhost",
+                           "LocalHost:1",
+                           "localhost.",
+                           "app.localhost",
+                           "a.b.LOCALHOST.:8080",
+                           "cooldown-proxy",
+                           "cooldown-proxy:8080",
+                           "x",
+                           "x.",
+                           "h_1",
+                           "host.docker.internal",
+                           "host.containers.internal:8080",
+                           "proxy.ai.svc",
+                           "proxy.ai.svc.cluster.local",
+                           "nas.home.arpa",
+                           "127.0.0.1."}) {
     EXPECT_FALSE(at_proxy(s, good)) << good;
     EXPECT_FALSE(at_proxy(s, good, "", "/health")) << good;
   }
@@ -153,6 +171,18 @@ TEST(Host, NamesThatNoStrangerCanHavePass) {
   EXPECT_FALSE(at_proxy(s, "Proxy.example:99"));
   EXPECT_FALSE(at_proxy(s, "proxy.example."));
   EXPECT_EQ(at_proxy(s, "a.proxy.example"), reason::wrong_host);
+}
+
+TEST(Host, IsNotAskedWhereAPageGetsNothingByIt) {
+  config::settings s;
+  s.server.auth_tokens = {"secret"};
+  EXPECT_FALSE(at_proxy(s, "llm.example", "", "/health"));
+  EXPECT_EQ(at_proxy(s, "llm.example", "Sec-Fetch-Site: cross-site\r\n", "/health"), reason::cross_site);
+  EXPECT_EQ(at_proxy(s, "llm.example"), reason::unauthorized);
+  s.server.auth_tokens.clear();
+  s.server.tls = {.certificate_file = "c.pem", .key_file = "k.pem"};
+  EXPECT_FALSE(at_proxy(s, "llm.example"));
+  EXPECT_EQ(at_proxy(s, "llm.example", "Origin: https://other.example\r\n"), reason::cross_site);
 }
 
 TEST(Host, ListedNamesPass) {
@@ -188,8 +218,7 @@ TEST(Host, ATokenMakesTheNameUnimportant) {
   EXPECT_FALSE(at_proxy(s, "llm.example", "Proxy-Authorization: Bearer token\r\n"));
   EXPECT_FALSE(at_proxy(s, "llm.example", "Proxy-Authorization: Bearer token\r\n", "/health"));
   EXPECT_EQ(at_proxy(s, "llm.example"), reason::unauthorized);
-  EXPECT_EQ(at_proxy(s, "llm.example", "", "/health"), reason::wrong_host) << "this path asks for none";
-  EXPECT_FALSE(at_proxy(s, "10.0.0.1:8080", "", "/health"));
+  EXPECT_FALSE(at_proxy(s, "llm.example", "", "/health")) << "load balancers have no token";
 }
 
 TEST(FetchMetadata, PagesOfOtherSitesMayNotAsk) {

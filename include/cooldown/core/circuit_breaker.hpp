@@ -20,7 +20,11 @@ class circuit_breaker {
 
   explicit circuit_breaker(const breaker_policy& policy) : policy_(policy) {}
 
-  void configure(const breaker_policy& policy) { policy_ = policy; }
+  /// Switched off (a threshold of 0), it closes.
+  void configure(const breaker_policy& policy) {
+    policy_ = policy;
+    if (policy.failure_threshold == 0 && state_ != state::closed) enter(state::closed);
+  }
 
   /// For one attempt. Its end counts only if the breaker has not changed its state since: how an attempt ends that
   /// began before says nothing about the provider of now.
