@@ -1,9 +1,12 @@
 #include "cooldown/net/service_manager.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <stdexcept>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -40,13 +43,29 @@ void service_manager::feed_watchdog() {
   });
 }
 
-passed_sockets take_passed_sockets() {
-  passed_sockets found;
+namespace {
+
+/// The names of the sockets that were passed, in their order.
+std::vector<std::string> passed_names() {
   char** names = nullptr;
   int const n = sd_listen_fds_with_names(1, &names);
-  for (int i = 0; i < n; ++i) {
-    int const fd = SD_LISTEN_FDS_START + i;
-    std::string_view const name = names && names[i] ? names[i] : "";
+  std::vector<std::string> copies(static_cast<std::size_t>(std::max(0, n)));
+  if (!names) return copies;
+  for (std::size_t i = 0; names[i]; ++i) {
+    if (i < copies.size()) copies[i] = names[i];
+    std::free(names[i]);
+  }
+  std::free(static_cast<void*>(names));
+  return copies;
+}
+
+}  // namespace
+
+passed_sockets take_passed_sockets() {
+  passed_sockets found;
+  int fd = SD_LISTEN_FDS_START - 1;
+  for (auto const& name : passed_names()) {
+    ++fd;
     if (sd_is_socket_inet(fd, AF_UNSPEC, SOCK_STREAM, 1, 0) <= 0)
       throw std::runtime_error(
           fmt::format("socket activation: descriptor {} ('{}') is no listening TCP socket", fd, name));
@@ -54,10 +73,6 @@ passed_sockets take_passed_sockets() {
     if (slot >= 0)
       throw std::runtime_error("socket activation: expected one socket for clients and at most one named 'admin'");
     slot = fd;
-  }
-  if (names) {
-    for (char** name = names; *name; ++name) std::free(*name);
-    std::free(static_cast<void*>(names));
   }
   return found;
 }

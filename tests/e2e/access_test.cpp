@@ -87,12 +87,14 @@ TEST(Access, OurOwnKeyIsTheOnlyCredentialThatGoesOn) {
   fake_upstream upstream(fine());
   proxy p(upstream, {{"cerebras.api_key", "provider-key"}});
   std::string const fields =
-      "Authorization: Bearer c1\r\nx-api-key: c2\r\napi-key: c3\r\nX-Goog-Api-Key: c4\r\nX-Auth-Token: c5\r\n"
-      "Cookie: c6=c6\r\nIdempotency-Key: kept\r\n";
+      "Authorization: Bearer key-1\r\nx-api-key: key-2\r\napi-key: key-3\r\nX-Goog-Api-Key: key-4\r\nX-Auth-Token: "
+      "key-5\r\n"
+      "Cookie: c6=key-6\r\nIdempotency-Key: kept\r\n";
   EXPECT_EQ(p.fetch(chat(fields)).status, 200);
   EXPECT_EQ(p.fetch(get_request("/v1/models", fields)).status, 200);
   for (auto const& seen : upstream.seen()) {
-    for (auto const* key : {"c1", "c2", "c3", "c4", "c5", "c6"}) EXPECT_THAT(seen.head, Not(HasSubstr(key)));
+    for (auto const* key : {"key-1", "key-2", "key-3", "key-4", "key-5", "key-6"})
+      EXPECT_THAT(seen.head, Not(HasSubstr(key)));
     EXPECT_THAT(seen.head, HasSubstr("Authorization: Bearer provider-key\r\n"));
     EXPECT_THAT(seen.head, HasSubstr("Idempotency-Key: kept\r\n"));
   }
