@@ -25,8 +25,7 @@ constexpr outcome_text table[] = {
      "This path does not take that method.", false},
     {reason::loop_detected, side::upstream, 508, "invalid_request_error", "loop_detected",
      "This request has already passed through this proxy: cerebras.base_url leads back to it. It must be the "
-     "provider's "
-     "address.",
+     "provider's address.",
      false},
     {reason::request_too_large_for_limit, side::client, 429, "too_many_tokens_error", "request_too_large_for_limit",
      "This request costs more tokens than the provider's whole limit, so no wait can admit it. Lower "

@@ -31,11 +31,10 @@ struct queue_place {
 };
 
 /// Classes by urgency, strictly; but a class that has waited for `ageing` without a release gets one out of turn, and
-/// the least urgent that waits a twentieth of the tokens, so that nothing starves. Never two of those in a row: what is
-/// urgent waits for one at the most. Within a class
-/// start-time fair queueing by tokens between clients (Goyal, Vin, Cheng 1996); within a client, order of arrival. Tags
-/// belong to clients, not to tickets: who cancels pays nothing, and a cost that was misjudged can be made up for. O(log
-/// n) per operation.
+/// the least urgent that waits gets a twentieth of the tokens, so that nothing starves. Never two of those in a row:
+/// what is urgent waits for one at the most. Within a class, start-time fair queueing by tokens between clients (Goyal,
+/// Vin, Cheng 1996); within a client, order of arrival. Tags belong to clients, not to tickets: who cancels pays
+/// nothing, and a cost that was misjudged can be made up for. O(log n) per operation.
 class request_queue {
  public:
   struct waiting {
