@@ -5,10 +5,10 @@
 
 #include <benchmark/benchmark.h>
 
-#include "cooldown/core/cerebras_limiter.hpp"
 #include "cooldown/http/body_facts.hpp"
 #include "cooldown/http/head.hpp"
 #include "cooldown/net/server.hpp"
+#include "cooldown/schedule/cerebras_limiter.hpp"
 
 #include "support/tcp.hpp"
 

@@ -10,7 +10,7 @@
 
 #include <malloc.h>
 
-#include "cooldown/core/cerebras_limiter.hpp"
+#include "cooldown/schedule/cerebras_limiter.hpp"
 
 namespace {
 

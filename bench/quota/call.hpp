@@ -6,10 +6,10 @@
 #include <optional>
 #include <vector>
 
-#include "cooldown/core/cerebras_limiter.hpp"
-#include "cooldown/core/header_view.hpp"
+#include "cooldown/schedule/cerebras_limiter.hpp"
 #include "cooldown/sim/model_quota.hpp"
 #include "cooldown/sim/rate_headers.hpp"
+#include "cooldown/text/header_view.hpp"
 
 #include "quota/workload.hpp"
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "cooldown/core/time.hpp"
+#include "cooldown/time.hpp"
 
 namespace cooldown::bench {
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "cooldown/core/time.hpp"
+#include "cooldown/time.hpp"
 
 #include "config/yaml_tree.hpp"
 #include "quota/workload.hpp"

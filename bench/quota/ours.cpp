@@ -2,7 +2,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "cooldown/core/retry.hpp"
+#include "cooldown/exchange/retry.hpp"
 
 #include "quota/scheduler.hpp"
 

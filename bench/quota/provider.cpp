@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cooldown/core/refusal.hpp"
+#include "cooldown/dialect/refusal.hpp"
 
 namespace cooldown::bench {
 namespace {

@@ -4,7 +4,7 @@
 #include <array>
 #include <map>
 
-#include "cooldown/core/rate_limit_headers.hpp"
+#include "cooldown/dialect/rate_limit_headers.hpp"
 
 #include "quota/scheduler.hpp"
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "cooldown/core/cerebras_limiter.hpp"
-#include "cooldown/core/time.hpp"
+#include "cooldown/schedule/cerebras_limiter.hpp"
 #include "cooldown/sim/rate_headers.hpp"
+#include "cooldown/time.hpp"
 
 namespace cooldown::bench {
 

@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 
 #include "cooldown/config/address_range.hpp"
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::config {
 namespace {

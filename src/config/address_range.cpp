@@ -4,7 +4,7 @@
 
 #include <arpa/inet.h>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::config {
 namespace {

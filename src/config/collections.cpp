@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "address.hpp"
 #include "suggest.hpp"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::config {
 namespace {

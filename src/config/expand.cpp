@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "scalars.hpp"
 

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <optional>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::config {
 namespace {

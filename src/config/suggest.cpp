@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::config {
 namespace {

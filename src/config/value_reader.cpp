@@ -4,7 +4,7 @@
 #include <tuple>
 #include <utility>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "expand.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::http {
 namespace {

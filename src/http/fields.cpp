@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::http {
 namespace {

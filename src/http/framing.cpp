@@ -1,6 +1,6 @@
 #include "framing.hpp"
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "syntax.hpp"
 

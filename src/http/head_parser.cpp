@@ -2,7 +2,7 @@
 
 #include <boost/beast/http/error.hpp>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::http {
 

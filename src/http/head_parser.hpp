@@ -9,8 +9,8 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 
-#include "cooldown/core/header_view.hpp"
 #include "cooldown/http/head.hpp"
+#include "cooldown/text/header_view.hpp"
 
 namespace cooldown::http {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::http {
 namespace {

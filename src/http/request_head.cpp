@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "cooldown/core/ascii.hpp"
 #include "cooldown/http/head.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "framing.hpp"
 #include "head_parser.hpp"

@@ -5,9 +5,9 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
-#include "cooldown/core/ascii.hpp"
 #include "cooldown/http/fields.hpp"
 #include "cooldown/net/live_page.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::net {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::net {
 

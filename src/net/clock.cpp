@@ -1,7 +1,7 @@
 // Alone in its file, so that a test's own definition takes its place.
 #include <ctime>
 
-#include "cooldown/core/time.hpp"
+#include "cooldown/time.hpp"
 
 namespace cooldown {
 

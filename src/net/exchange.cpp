@@ -6,9 +6,7 @@
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
-#include "cooldown/core/ascii.hpp"
-#include "cooldown/core/delay_text.hpp"
-#include "cooldown/core/retry.hpp"
+#include "cooldown/exchange/retry.hpp"
 #include "cooldown/http/chunked.hpp"
 #include "cooldown/http/error_body.hpp"
 #include "cooldown/http/error_fields.hpp"
@@ -16,6 +14,8 @@
 #include "cooldown/net/relay.hpp"
 #include "cooldown/net/reply.hpp"
 #include "cooldown/net/upstream_head.hpp"
+#include "cooldown/text/ascii.hpp"
+#include "cooldown/text/delay_text.hpp"
 
 namespace cooldown::net {
 namespace {

@@ -6,10 +6,10 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "cooldown/core/ascii.hpp"
 #include "cooldown/http/fields.hpp"
 #include "cooldown/net/asio.hpp"
 #include "cooldown/net/live_page.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::net {
 namespace {

@@ -4,14 +4,14 @@
 
 #include <fmt/format.h>
 
-#include "cooldown/core/ascii.hpp"
-#include "cooldown/core/body_pace.hpp"
+#include "cooldown/exchange/body_pace.hpp"
 #include "cooldown/http/chunked.hpp"
 #include "cooldown/http/error_body.hpp"
 #include "cooldown/http/fields.hpp"
 #include "cooldown/http/patience.hpp"
 #include "cooldown/http/priority.hpp"
 #include "cooldown/net/gatekeeper.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::net {
 namespace {

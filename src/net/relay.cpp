@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "cooldown/core/body_pace.hpp"
+#include "cooldown/exchange/body_pace.hpp"
 #include "cooldown/http/chunked.hpp"
 
 namespace cooldown::net {

@@ -7,9 +7,9 @@
 #include <boost/beast/http/status.hpp>
 #include <fmt/format.h>
 
-#include "cooldown/core/delay_text.hpp"
 #include "cooldown/http/error_body.hpp"
 #include "cooldown/http/fields.hpp"
+#include "cooldown/text/delay_text.hpp"
 
 namespace cooldown::net {
 namespace {

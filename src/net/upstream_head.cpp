@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "cooldown/core/ascii.hpp"
 #include "cooldown/http/fields.hpp"
 #include "cooldown/net/gatekeeper.hpp"
+#include "cooldown/text/ascii.hpp"
 
 namespace cooldown::net {
 namespace {

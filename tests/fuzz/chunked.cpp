@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "cooldown/core/ascii.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "head_checks.hpp"
 

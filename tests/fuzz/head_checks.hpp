@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "cooldown/core/ascii.hpp"
 #include "cooldown/http/head.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "fuzz.hpp"
 

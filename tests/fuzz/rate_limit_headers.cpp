@@ -1,12 +1,12 @@
 // Field lines, one a line; after an empty line the body of a 429.
-#include "cooldown/core/rate_limit_headers.hpp"
+#include "cooldown/dialect/rate_limit_headers.hpp"
 
 #include <string>
 #include <vector>
 
-#include "cooldown/core/delay_text.hpp"
-#include "cooldown/core/refusal.hpp"
+#include "cooldown/dialect/refusal.hpp"
 #include "cooldown/http/error_fields.hpp"
+#include "cooldown/text/delay_text.hpp"
 
 #include "fuzz.hpp"
 

@@ -1,8 +1,8 @@
 // The bytes of a request's head: scanner, parser and gate.
 #include <string>
 
-#include "cooldown/core/ascii.hpp"
 #include "cooldown/http/fields.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "head_checks.hpp"
 

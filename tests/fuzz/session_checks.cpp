@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "cooldown/core/ascii.hpp"
 #include "cooldown/http/chunked.hpp"
 #include "cooldown/http/fields.hpp"
 #include "cooldown/http/head.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "fuzz.hpp"
 

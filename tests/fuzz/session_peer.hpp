@@ -15,7 +15,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "cooldown/core/time.hpp"
+#include "cooldown/time.hpp"
 
 #include "session_script.hpp"
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cerrno>
 
-#include "cooldown/core/time.hpp"
+#include "cooldown/time.hpp"
 
 namespace cooldown::fuzz {
 namespace {

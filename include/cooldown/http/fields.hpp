@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cooldown/core/header_view.hpp"
+#include "cooldown/text/header_view.hpp"
 
 namespace cooldown::http {
 

@@ -3,8 +3,8 @@
 
 #include <optional>
 
-#include "cooldown/core/header_view.hpp"
-#include "cooldown/core/time.hpp"
+#include "cooldown/text/header_view.hpp"
+#include "cooldown/time.hpp"
 
 namespace cooldown::http {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "cooldown/core/header_view.hpp"
+#include "cooldown/text/header_view.hpp"
 
 namespace cooldown::http {
 

@@ -3,8 +3,8 @@
 
 #include <unordered_map>
 
-#include "cooldown/core/cerebras_limiter.hpp"
 #include "cooldown/net/interrupt.hpp"
+#include "cooldown/schedule/cerebras_limiter.hpp"
 
 namespace cooldown::net {
 

@@ -8,9 +8,8 @@
 #include <string>
 
 #include "cooldown/config/config.hpp"
-#include "cooldown/core/body_room.hpp"
-#include "cooldown/core/cerebras_limiter.hpp"
-#include "cooldown/core/circuit_breaker.hpp"
+#include "cooldown/exchange/body_room.hpp"
+#include "cooldown/exchange/circuit_breaker.hpp"
 #include "cooldown/net/admission.hpp"
 #include "cooldown/net/breaker_gate.hpp"
 #include "cooldown/net/client_rules.hpp"
@@ -21,6 +20,7 @@
 #include "cooldown/observe/log.hpp"
 #include "cooldown/observe/report.hpp"
 #include "cooldown/observe/stats.hpp"
+#include "cooldown/schedule/cerebras_limiter.hpp"
 
 namespace cooldown::net {
 

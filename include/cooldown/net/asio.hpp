@@ -13,7 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
-#include "cooldown/core/time.hpp"
+#include "cooldown/time.hpp"
 
 namespace cooldown::net {
 

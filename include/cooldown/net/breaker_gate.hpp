@@ -4,7 +4,7 @@
 #include <functional>
 #include <list>
 
-#include "cooldown/core/circuit_breaker.hpp"
+#include "cooldown/exchange/circuit_breaker.hpp"
 #include "cooldown/net/interrupt.hpp"
 
 namespace cooldown::net {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cooldown/config/config.hpp"
-#include "cooldown/core/outcome.hpp"
+#include "cooldown/exchange/outcome.hpp"
 #include "cooldown/http/head.hpp"
 
 namespace cooldown::net {

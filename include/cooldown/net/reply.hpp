@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "cooldown/core/outcome.hpp"
+#include "cooldown/exchange/outcome.hpp"
 #include "cooldown/net/client_connection.hpp"
 #include "cooldown/net/request.hpp"
 

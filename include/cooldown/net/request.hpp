@@ -7,9 +7,9 @@
 #include <string_view>
 #include <utility>
 
-#include "cooldown/core/body_room.hpp"
-#include "cooldown/core/time.hpp"
+#include "cooldown/exchange/body_room.hpp"
 #include "cooldown/http/head.hpp"
+#include "cooldown/time.hpp"
 
 namespace cooldown::config {
 struct settings;

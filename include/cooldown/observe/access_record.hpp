@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "cooldown/core/constraint.hpp"
+#include "cooldown/schedule/constraint.hpp"
 
 namespace cooldown::observe {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cooldown/core/cerebras_limiter.hpp"
 #include "cooldown/observe/access_record.hpp"
+#include "cooldown/schedule/cerebras_limiter.hpp"
 
 namespace cooldown::observe {
 

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "cooldown/core/cerebras_limiter.hpp"
-#include "cooldown/core/circuit_breaker.hpp"
+#include "cooldown/exchange/circuit_breaker.hpp"
 #include "cooldown/observe/history.hpp"
 #include "cooldown/observe/stats.hpp"
+#include "cooldown/schedule/cerebras_limiter.hpp"
 
 namespace cooldown::observe {
 

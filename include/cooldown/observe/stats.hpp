@@ -10,8 +10,8 @@
 #include <string_view>
 #include <utility>
 
-#include "cooldown/core/constraint.hpp"
 #include "cooldown/observe/access_record.hpp"
+#include "cooldown/schedule/constraint.hpp"
 
 namespace cooldown::observe {
 

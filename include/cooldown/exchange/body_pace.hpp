@@ -1,0 +1,19 @@
+// How long a body that is read whole may take to come.
+#pragma once
+
+#include <cstddef>
+
+#include "cooldown/time.hpp"
+
+namespace cooldown {
+
+/// Bytes a second. Whoever sends slower uses up the silence that a body is allowed, so that a trickle ends as soon as
+/// silence does. Slower than any line that carries a prompt: a telephone modem of 56 kbit/s does 7 KiB/s.
+constexpr std::size_t slowest_body = 4 * 1024;
+
+/// What a body earns of time by these bytes of it.
+constexpr duration time_for(std::size_t bytes) {
+  return std::chrono::duration_cast<duration>(std::chrono::microseconds{bytes * 1'000'000 / slowest_body});
+}
+
+}  // namespace cooldown

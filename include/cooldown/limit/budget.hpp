@@ -1,0 +1,220 @@
+// One limit of a scope, as far as it can be known from outside: how much is left now, and when n will fit.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "cooldown/limit/rate_limit_snapshot.hpp"
+#include "cooldown/limit/reckoning.hpp"
+#include "cooldown/limit/refill_evidence.hpp"
+#include "cooldown/limit/spending_log.hpp"
+#include "cooldown/time.hpp"
+
+namespace cooldown {
+
+/// How a limit refills.
+enum class refill : std::uint8_t {
+  continuous,  // limit / window, all the time, up to the limit
+  window,      // everything at once, at the end of each window
+  sliding,     // what was taken comes back one window later
+};
+
+const char* name_of(refill r);
+
+/// What became of a request whose answer shows a remaining.
+enum class fate : std::uint8_t {
+  charged,  // admitted: its cost is in the remaining
+  refused,  // for the quota: it is not
+  unknown,  // it failed otherwise, before or after it was charged: taken for not, as the careful reading
+};
+
+struct budget_settings {
+  duration reset_buffer = std::chrono::milliseconds{100};  // added to every announced reset
+  duration header_timeout = std::chrono::seconds{5};       // how long probes after a reset wait for a fresh header
+  std::optional<refill> pinned;                            // how limits refill; nullopt: learned from evidence
+};
+
+/// A model of one provider-side limit. Its level is dead-reckoned: reservations taken, refunds given, refill added. A
+/// header is about the past: it tells of the level right after the request that it answers (`mark`), and everything
+/// released, refunded or refilled since is accounted for by itself, in whatever order responses arrive (reckoning).
+///
+/// How it refills is learned (docs/decisions/008-learned-refill.md): continuous until headers or refusals speak against
+/// it, or a window where resets are announced. The three models differ only in how the level moves with time.
+class budget {
+ public:
+  /// What a reservation keeps of this budget, to read the header that will answer it.
+  struct mark {
+    reckoning::mark level;
+    double spent = 0;         // the sum of all that was taken and not given back, right after taking
+    std::uint32_t epoch = 0;  // 0: taken before the budget was known
+  };
+
+  /// Full at `now`; refills as `model` until evidence speaks against it. A window is one that is announced: the header
+  /// that does so is to be observed.
+  budget(double limit, duration window, refill model, time_point now, const budget_settings& settings);
+
+  void configure(const budget_settings& settings);
+
+  /// The wall clock minus the steady one: windows without announced resets end at whole minutes, hours and days of it.
+  void align(duration wall_offset) { wall_offset_ = wall_offset; }
+
+  double limit() const { return limit_; }
+  /// What goes missing of a continuous refill, in units per second: other users of the quota.
+  double drift() const { return drift_; }
+  /// The most that can be there at once: the limit, or a remaining beyond it.
+  double capacity() const { return limit_ > highest_ ? limit_ : highest_; }
+  refill model() const { return model_; }
+  /// True once evidence, an announced reset or the configuration stands behind the model.
+  bool confirmed() const { return confirmed_; }
+  /// True once a header has spoken of this budget; until then it is what the configuration says.
+  bool reported() const { return reported_; }
+  /// True once a header has shown what remains; until then the level is our own count.
+  bool shown() const { return shown_; }
+  /// When a header last spoke of it; nothing that old is known any more is told to anybody.
+  time_point told_at() const { return told_at_; }
+  /// True when refusals have shown when this limit was used up, which no header does.
+  bool learned() const { return learned_at_.has_value(); }
+  /// True when its level may hold requests back. A limit whose remaining is never shown may not be all there is: it
+  /// holds nothing back before a refusal has named it.
+  bool binds() const { return !reported_ || shown_ || learned_at_; }
+
+  /// Units left as far as we know, reservations in flight deducted; may be negative after a correction.
+  double level(time_point now);
+
+  /// Units taken within the last window, as far as they were not given back.
+  double used(time_point now);
+
+  /// What the configuration allows and no header speaks of is used up by our own count: that is no belief.
+  bool forbids(double n, time_point now);
+
+  /// When everything is there again, if that is announced or inferred.
+  std::optional<time_point> next_reset() const { return reset_at_; }
+
+  /// Earliest time at which `n` fit if nobody else takes any; an `n` above the limit fits when all of it is there.
+  /// `passed`: as if so much more had just been taken.
+  time_point ready_at(double n, time_point now, double passed = 0);
+
+  /// When `n` will fit after `ahead` have gone, if of everything reserved `use_share` is used in the end; `in_flight`
+  /// is what is reserved and not settled.
+  time_point forecast(double n, double ahead, double use_share, double in_flight, time_point now);
+
+  mark take(double n, time_point now);
+
+  /// The mark of a request that went out long before one that has told of this budget, and so is included in that.
+  mark mark_before() const { return {.level = levels_.unknown(), .spent = spent_, .epoch = epoch_}; }
+
+  /// Returns `n` of what `m` took at `taken`. The level stays when a reset has passed since: the window that it was
+  /// taken from is over.
+  void give_back(const mark& m, double n, time_point taken, time_point now);
+
+  /// What `m` took at `taken` turns out to be `by` less, before the header that answers it.
+  void correct(const mark& m, double by, time_point taken, time_point now);
+
+  /// The provider never charged the `n` that `m` took at `taken`.
+  void untake(const mark& m, double n, time_point taken, time_point now);
+
+  /// A response to a request that took `m` at `sent` says `s`. `overlap` is how many other requests the provider may
+  /// have met in another order than we sent them; `n` is what was taken. Returns by how much the remaining differs from
+  /// what the model said: positive, more is there.
+  double observe(const mark& m, double n, const limit_snapshot& s, time_point sent, time_point now, unsigned overlap,
+                 fate became);
+
+  /// A request sent at `sent` was admitted, and no header tells of this budget.
+  void admitted(time_point sent, time_point now);
+
+  /// A request that took `m` was admitted, sent although there was nothing left by our count, and its answer did not
+  /// tell of this budget.
+  void disproved(const mark& m, time_point now);
+
+  /// A request that took `m` of `n` at `sent` was refused without a word of what is left: it was less than `n`. The
+  /// `attempt`th refusal in a row (1, 2, …) assumes half, then all of `n` missing. `retry_after` is used where no
+  /// better plan exists; `undecided` is what others took so lately that they may be refused too. The reservation is
+  /// given back.
+  void refused(const mark& m, double n, unsigned attempt, std::optional<duration> retry_after, double undecided,
+               time_point sent, time_point now);
+
+  /// The configured limit changed.
+  void set_limit(double limit);
+
+ private:
+  void advance(time_point now);
+  void roll(time_point now);
+  void learn_from_headers(time_point now);
+  void met(double n, double undecided, std::optional<duration> retry_after, time_point sent, time_point now);
+  void lower_learned_limit(double inflow, duration over, double undecided, time_point now);
+  void raise_learned_limit(double n, time_point now);
+  duration stretch() const;
+  void observe_reset(const limit_snapshot& s, time_point sent, time_point now);
+  void vote(const limit_snapshot& s);
+  void judge_reset(const mark& m, double after, time_point sent);
+  void widen_margin(double n);
+  bool plausible_bucket() const;
+  bool few_in_limit(double n) const;
+  void suspect_window(std::optional<duration> retry_after, time_point now);
+  void refused_in_window(bool probe, std::optional<duration> retry_after, time_point now);
+  void adopt(refill model, bool confirmed);
+  time_point boundary_after(time_point t) const;
+  std::optional<time_point> window_end() const;
+  double certain_level(time_point now) const;
+  time_point certain_at(double n, time_point now) const;
+  double rate() const { return limit_ / seconds_of(window_); }  // units per second
+  double spare(double n) const;
+  double taken_since_reset() const { return spent_ - spent_at_reset_; }
+
+  static constexpr double first_step = 0.25;
+  static constexpr int evidence_part = 4;  // of the window: evidence of a minute's limit is weighed over 15 seconds
+
+  budget_settings settings_;
+  double limit_;
+  duration window_;
+  time_point at_;  // the moment levels_ is of
+  reckoning levels_;
+  double spent_ = 0;
+  double highest_ = 0;  // a remaining above the limit: two buckets behind one name
+  bool reported_ = false;
+  bool shown_ = false;
+  refill model_;
+  bool confirmed_;
+  spending_log log_;
+  refill_evidence evidence_;
+  time_point shown_at_;  // when the request of the latest header was sent
+  time_point taken_at_{};
+  unsigned gaps_ = 0;          // left between releases to see whether it refills
+  time_point evidence_since_;  // requests sent before it are no evidence: the level has jumped or was full
+
+  double drift_ = 0;
+  double margin_ = 0;        // kept unspent after refusals that the model cannot explain
+  std::uint32_t epoch_ = 1;  // counts resets: a header from before one says nothing about after it
+
+  // window model
+  std::optional<time_point> reset_at_;      // announced or inferred, not yet passed
+  time_point window_start_;                 // at the latest: where no reset is known, the window's end counts from it
+  bool announced_ = false;                  // resets are sent
+  bool assumed_ = false;                    // after a reset, until a fresh header: a tenth of the limit is assumed
+  std::optional<time_point> probed_at_;     // first release after the reset
+  std::optional<time_point> suspected_at_;  // when the model became a mere suspicion
+  double suspected_level_ = 0;
+  double suspected_spent_ = 0;
+  double spent_at_reset_ = 0;
+  unsigned undecided_ = 0;         // suspicions that a window's end has not decided
+  unsigned continuous_votes_ = 0;  // 0 to 3: how firmly resets equal the time to full
+  duration wall_offset_{};
+  duration phase_{};  // how much later than the wall clock's boundaries windows have been seen to end
+
+  // A limit that no header reports, learned from refusals. What was admitted between two moments at which it was used
+  // up is what came in between; for that long it must not have been full.
+  double configured_;
+  std::optional<time_point> learned_at_;
+  std::optional<time_point> empty_at_;  // used up then, and not full since
+  double spent_at_empty_ = 0;
+  time_point tried_at_{};  // when it was raised last
+  double proven_ = 0;      // the most that was admitted within a window, fading
+  time_point proven_at_{};
+  double step_ = first_step;   // by how much it is raised next
+  bool raised_ = false;        // and not refused since
+  bool in_vain_ = false;       // refused again before anything was admitted
+  unsigned failed_steps_ = 0;  // raises in a row that were refused
+  time_point told_at_{};
+};
+
+}  // namespace cooldown

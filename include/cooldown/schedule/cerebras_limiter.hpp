@@ -1,0 +1,281 @@
+// The limiter: every metered request is a ticket here from its submission to the end of its answer. It decides who goes
+// when; whoever performs that does so elsewhere. No I/O, no clock, no callbacks: time and facts come in, decisions go
+// out.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "cooldown/exchange/outcome.hpp"
+#include "cooldown/schedule/cost_estimator.hpp"
+#include "cooldown/schedule/quota.hpp"
+#include "cooldown/schedule/request_queue.hpp"
+#include "cooldown/text/header_view.hpp"
+
+namespace cooldown {
+
+struct limiter_settings {
+  quota_settings quota;
+  std::size_t max_depth = 1'000;                 // tickets waiting
+  std::size_t max_bytes = 256ULL * 1024 * 1024;  // of their bodies
+  std::size_t max_in_flight = 0;                 // released and not yet settled; 0: no bound
+  unsigned load_retries = 2;                     // how often a refusal for load goes back to the queue
+  std::size_t max_scopes = 1'024;                // beyond, the longest unused is forgotten
+  duration ageing = std::chrono::seconds{30};    // after so long a class gets a release out of turn; 0: never
+  /// Limits of single models, in place of quota.limits.
+  std::map<std::string, configured_limits, std::less<>> models;
+};
+
+/// What shares a quota: the credential towards the provider, as a salted hash, and the model.
+struct scope_name {
+  std::uint64_t credential = 0;
+  std::string_view model;
+};
+
+struct ticket_facts {
+  scope_name scope;
+  request_size size;
+  std::size_t body_bytes = 0;
+  duration max_wait = std::chrono::minutes{10};
+  std::uint64_t client = 0;  // whose fair share it counts against: a hash
+  double weight = 1;         // of that client's share
+  std::uint8_t urgency = 3;  // RFC 9218: 0 goes first, 7 last
+};
+
+/// Where a waiting ticket stands, by the present plan.
+struct standing {
+  std::size_t position;  // 1: next
+  time_point expected;   // when it will go; while it is held by `paused`: when it could, were it resumed now
+  constraint held_by;    // what keeps it from going now
+};
+
+/// The ticket may go now.
+struct go {
+  ticket_id id;
+};
+/// The ticket waits; poll() will name it.
+struct queued {
+  ticket_id id;
+  std::size_t position;  // 1: next
+  time_point expected;   // when it will go, by the present plan; see standing
+  constraint held_by;    // what keeps it from going now
+};
+/// There is no ticket.
+struct refused {
+  reason why;
+  std::optional<duration> retry_after;  // nullopt: no time is known, as while the model is paused
+  double cost = 0;                      // what it was taken to cost, in tokens
+  double limit = 0;                     // the limit that it does not fit, where there is one
+};
+using decision = std::variant<go, queued, refused>;
+
+/// What poll() decided of a waiting ticket.
+struct ticket_event {
+  ticket_id id;
+  std::optional<refused> refusal;  // nullopt: it may go
+};
+
+/// A response head.
+struct answer {
+  unsigned status = 0;
+  header_view headers;
+  error_fields error;  // of a 429's body
+};
+
+enum class verdict : std::uint8_t {
+  pass,         // give the answer to the client
+  queue_again,  // keep it from the client: the ticket waits again
+  refuse,       // keep it from the client, who gets `refusal` instead; the ticket still has to be settled
+};
+
+struct observation {
+  verdict what = verdict::pass;
+  std::optional<refused> refusal;
+  std::string header_problem;  // why the rate-limit fields could not be used; empty: nothing to say
+};
+
+/// What the client is told about the scope's quota (docs/api.md).
+struct scope_status {
+  double current_token_limit = 0;  // tokens a minute, from headers; 0: none seen
+  double remaining_tokens = 0;     // now, what is in flight deducted
+  std::optional<time_point> next_reset;
+  std::optional<time_point> last_update;
+};
+
+/// What a scope has come to since it was first heard of.
+struct scope_totals {
+  std::uint64_t released = 0;  // requests
+  double tokens_released = 0;  // reserved for them
+  double tokens_used = 0;      // by those whose answers told
+  std::uint64_t refused = 0;   // 429s of the provider
+};
+
+/// For people and programs that look on: one scope.
+struct scope_report {
+  std::string model;
+  std::uint64_t credential = 0;
+  std::size_t queued = 0;
+  std::size_t in_flight = 0;
+  scope_status tokens;
+  struct budget_report {
+    resource counts;
+    window over;
+    double limit;
+    double level;
+    refill model;
+    bool confirmed;
+    bool reported;
+    std::optional<time_point> next_reset;
+  };
+  std::vector<budget_report> budgets;
+  std::optional<binding_limit> binding;  // the limit that counts for the next one waiting; nullopt: none is known
+  double tokens_per_char = 0;
+  double use_share = 1;  // of what is reserved, so much is used in the end
+  basis decides = basis::fallback;
+  bool paused = false;
+  constraint held_by = constraint::none;  // what keeps the next one waiting from going; none: nobody waits
+  scope_totals totals;
+  /// In the order in which they would go if no others came.
+  struct waiting_ticket {
+    ticket_id id;
+    std::uint64_t client;
+    std::uint8_t urgency;
+    double cost;
+    duration waited;
+    duration expected_in;  // says nothing while the scope is paused
+  };
+  std::vector<waiting_ticket> waiting;
+};
+
+struct limiter_counters {
+  std::uint64_t header_parsing_success = 0;
+  std::uint64_t header_parsing_failures = 0;
+  std::uint64_t dynamic_timings_used = 0;   // releases decided by headers
+  std::uint64_t fallback_timings_used = 0;  // releases decided by the configured limits
+  std::uint64_t released = 0;
+  std::uint64_t waited = 0;             // of these, after waiting
+  std::uint64_t upstream_refusals = 0;  // 429s that went back to the queue
+};
+
+/// Not thread-safe: one thread owns it. Time must not run backwards between calls.
+class cerebras_limiter {
+ public:
+  explicit cerebras_limiter(const limiter_settings& settings);
+  ~cerebras_limiter();
+  cerebras_limiter(const cerebras_limiter&) = delete;
+  cerebras_limiter& operator=(const cerebras_limiter&) = delete;
+
+  void configure(const limiter_settings& settings, time_point now);
+
+  /// A request asks to go. What it costs is reserved when it goes, in every budget at once.
+  decision submit(const ticket_facts& facts, time_point now);
+
+  /// The tickets that may go now, and those whose time is over.
+  std::vector<ticket_event> poll(time_point now);
+
+  /// When poll() has something to say next, if nothing else happens. nullopt: nobody waits.
+  std::optional<time_point> next_deadline(time_point now);
+
+  /// The upstream answered a released ticket. After queue_again it waits as before its release.
+  observation observe(ticket_id id, const answer& a, time_point now, wall_time wall);
+
+  /// The answer is over and cost `actual` tokens (nullopt: unknown, as of leave()); `prompt_tokens` as the provider
+  /// counted them, of which `cached_tokens` were in its cache.
+  void settle(ticket_id id, std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
+              time_point now, std::uint64_t cached_tokens = 0);
+
+  /// The request of a released ticket never reached the provider: nothing was charged. Ends the ticket.
+  void not_sent(ticket_id id, time_point now);
+
+  /// The ticket ends, whatever its state: its client left, or its exchange failed. What a released one has used is
+  /// guessed, on the high side: its input and the tokens of the answer that were `relayed`; without an answer (nullopt)
+  /// what its like use, and all of it while that is not known. Unknown ids are ignored.
+  void leave(ticket_id id, time_point now, std::optional<std::uint64_t> relayed = std::nullopt);
+
+  /// Rate-limit fields that belong to no ticket.
+  std::optional<std::string> update_from_headers(const scope_name& scope, header_view headers, time_point now,
+                                                 wall_time wall);
+
+  scope_status status(const scope_name& scope, time_point now);
+  /// Of the scope that was last heard of: for answers that belong to none.
+  scope_status latest_status(time_point now);
+
+  /// Nothing of the scope goes until it is resumed. False: there is no such scope.
+  bool pause(const scope_name& scope, bool paused);
+
+  /// All scopes; of those that wait, the first `most_waiting` of each.
+  std::vector<scope_report> report(time_point now, std::size_t most_waiting = 1'000);
+  std::size_t queue_length() const { return queued_; }
+  std::size_t in_flight() const { return in_flight_; }
+  std::size_t queued_bytes() const { return queued_bytes_; }
+  const limiter_counters& counters() const { return counters_; }
+
+  /// nullopt: it does not wait.
+  std::optional<standing> standing_of(ticket_id id, time_point now) const;
+
+  /// Tokens reserved for a ticket; 0 when unknown.
+  double cost_of(ticket_id id) const;
+
+ private:
+  struct scope;
+  struct ticket;
+
+  static bool fit(ticket& t, double limit);
+  scope& scope_of(const scope_name& name, time_point now);
+  scope* find(const scope_name& name) const;
+  scope_status status_of(scope& s, time_point now);
+  void evict_one();
+  bool careful(const scope& s, time_point now) const;
+  bool estimate(ticket& t, time_point now);
+  void estimate_again(scope& s, time_point now);
+  void revise(ticket& t, double cost, double input, time_point now);
+  void observe_charge(ticket& t, double charge, time_point now);
+  quota_settings quota_of(std::string_view model) const;
+  void enqueue(ticket_id id, ticket& t);
+  void stop_waiting(ticket_id id, const ticket& t);
+  void release(ticket& t, time_point now);
+  static double probable_use(const ticket& t, std::optional<std::uint64_t> relayed);
+  void finish(ticket_id id);
+  bool may_go(std::size_t in_flight) const {
+    return settings_.max_in_flight == 0 || in_flight < settings_.max_in_flight;
+  }
+  struct turn {
+    const request_queue::head* goes;  // nullptr: none may go now
+    time_point next;                  // when one may
+  };
+  turn turn_of(scope& s, time_point now);
+  standing plan_of(const ticket& t, time_point now) const;
+  constraint held_by(const ticket& t, time_point now) const;
+  std::vector<scope_report::waiting_ticket> waiting_of(scope& s, std::size_t most, time_point now) const;
+  const request_queue::head* next_of_all(time_point now);
+  void release_ready(time_point now, std::vector<ticket_event>& events);
+  bool refuse_overdue(time_point now, std::vector<ticket_event>& events);
+  const rate_limit_snapshot* parse(header_view headers, bool expected, wall_time wall, rate_limit_snapshot& into,
+                                   std::string& problem);
+  observation observe_refusal(ticket_id id, ticket& t, const answer& a, const rate_limit_snapshot* snapshot,
+                              time_point now, wall_time wall);
+
+  limiter_settings settings_;
+  std::unordered_map<std::string, std::unique_ptr<scope>> scopes_;
+  std::set<scope*> waiting_;  // scopes with a queue
+  std::unordered_map<ticket_id, ticket> tickets_;
+  std::set<std::pair<time_point, ticket_id>> deadlines_;  // of the tickets that wait
+  scope* latest_ = nullptr;
+  ticket_id next_ticket_ = 1;
+  std::uint64_t next_arrival_ = 1;
+  std::size_t queued_ = 0;
+  std::size_t queued_bytes_ = 0;
+  std::size_t in_flight_ = 0;
+  bool out_of_turn_ = false;  // the last that went passed a more urgent one of another scope
+  limiter_counters counters_;
+};
+
+}  // namespace cooldown

@@ -1,0 +1,196 @@
+// All that is known about the quota of one scope (credential and model): six budgets where headers tell, static sliding
+// windows where they don't, and a hold where the provider asked for one.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "cooldown/dialect/refusal.hpp"
+#include "cooldown/limit/budget.hpp"
+#include "cooldown/limit/sliding_window.hpp"
+#include "cooldown/schedule/constraint.hpp"
+#include "cooldown/schedule/request_queue.hpp"
+
+namespace cooldown {
+
+/// Limits that the configuration knows of, per slot; absent: none, or not known.
+struct configured_limits {
+  std::array<std::optional<double>, slot_count> limit;
+};
+
+struct quota_settings {
+  bool use_headers = true;
+  bool header_fallback = true;  // without headers: true: static windows; false: nothing
+  duration header_timeout = std::chrono::seconds{5};
+  duration reset_buffer = std::chrono::milliseconds{100};
+  double rpm_limit = 30;                // requests a minute: static, and what no header reports
+  double tpm_limit = 60'000;            // tokens a minute: static
+  configured_limits limits;             // beyond these two
+  std::optional<refill> replenishment;  // how limits refill; nullopt: learned
+};
+
+/// Snapshots older than this decide nothing any more.
+constexpr duration snapshot_lifetime = std::chrono::minutes{5};
+
+/// What a request has used, in tokens, as far as its answer told.
+struct usage {
+  std::optional<double> total;
+  std::optional<double> input;
+  double cached = 0;  // of the input: no uncached tokens
+};
+
+/// What decided a release: the provider's headers, or the configured limits.
+enum class basis : std::uint8_t { headers, fallback };
+
+/// When something may go, and what holds it back until then.
+struct readiness {
+  time_point at;
+  constraint by = constraint::none;  // none: it may go now
+  void wait_for(time_point until, constraint what) {
+    if (until <= at) return;
+    at = until;
+    by = what;
+  }
+};
+
+/// The limit that a person should look at, with what is left of it.
+struct binding_limit {
+  std::size_t slot;
+  double limit;
+  double level;
+};
+
+class quota {
+ public:
+  /// Identifies a reservation; increasing in the order of release.
+  using reservation_id = std::uint64_t;
+
+  quota(const quota_settings& settings, time_point now);
+
+  void configure(const quota_settings& settings, time_point now);
+
+  /// The wall clock minus the steady one: windows that nobody announces end at its minutes, hours and days.
+  void align(duration wall_offset);
+
+  /// Earliest time at which a request of `cost` tokens may go, given `waited`, the time since it was submitted. Rounded
+  /// up: at that time it will fit, if nothing else happens. `passed_*`: as if so much more were taken now.
+  readiness ready(double cost, duration waited, time_point now, double passed_requests = 0, double passed_tokens = 0);
+  time_point ready_at(double cost, duration waited, time_point now, double passed_requests = 0,
+                      double passed_tokens = 0) {
+    return ready(cost, waited, now, passed_requests, passed_tokens).at;
+  }
+
+  /// The limit that holds a request of `cost` back longest; where none does, the one of which the lowest share is left.
+  /// nullopt: none is known.
+  std::optional<binding_limit> binding(double cost, time_point now);
+
+  /// When a request of `cost` may go after what is `ahead`, if of what is reserved `use_share` is used in the end and
+  /// the rest comes back.
+  time_point forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now);
+
+  /// The real token limit if a header told it lately: a cost above it can never be admitted.
+  std::optional<double> known_token_limit(time_point now) const;
+
+  /// Takes one request of `cost` tokens, of which `input` are what the input is taken for, out of every budget, and out
+  /// of the sliding windows.
+  reservation_id reserve(double cost, double input, time_point now);
+
+  /// The response head of a reservation: its snapshot, if it had one, whole or not. Returns the tokens that the
+  /// provider charged for it, where nothing else can explain the drop of the remaining.
+  std::optional<double> observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became, time_point now);
+
+  /// A snapshot without a reservation of ours.
+  void update(const rate_limit_snapshot& snapshot, time_point now);
+
+  /// The provider refused the reservation, which ends here. `snapshot`: what the refusal carried, already observed.
+  void refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now);
+
+  /// What a reservation takes is known better: `cost` tokens, of which `input` for the input.
+  void revise(reservation_id id, double cost, double input, time_point now);
+
+  /// The reservation ends with what was really used; what is not known of it stands until headers correct it.
+  void settle(reservation_id id, const usage& used, time_point now);
+
+  /// The reservation ends; the request never reached the provider.
+  void cancel(reservation_id id, time_point now);
+
+  /// The provider has answered a request of this scope.
+  bool answered() const { return answered_; }
+  basis decides(time_point now) const;
+  std::optional<time_point> last_update() const { return last_update_; }
+  std::size_t in_flight() const { return reservations_.size(); }
+  const budget* find(resource r, window w) const;
+  double level(resource r, window w, time_point now);
+  std::optional<time_point> hold_until() const { return hold_until_; }
+
+ private:
+  struct reservation {
+    double cost = 0;
+    double input = 0;  // of it
+    time_point taken;
+    unsigned crowd = 0;  // others released within `reordering` before it
+    bool answered = false;
+    bool measurable = false;  // its header will show its charge
+    bool probe = false;       // sent after a long silence, whatever we believed
+    std::array<budget::mark, slot_count> marks{};
+  };
+
+  double amount(std::size_t slot, double cost) const { return resource_of(slot) == resource::requests ? 1 : cost; }
+  using entry = std::map<reservation_id, reservation>::iterator;
+  readiness static_ready(double cost, duration waited, time_point now, double passed_requests, double passed_tokens);
+  bool counts(std::size_t slot, bool dynamic, time_point now) const;
+  time_point probe_at() const;
+  time_point unproven_ready_at(time_point now);
+  rate_limit_snapshot split_buckets(rate_limit_snapshot s);
+  budget& make_budget(std::size_t slot, double limit, refill model, time_point now);
+  void create(std::size_t slot, entry answered, const limit_snapshot& s);
+  void create_configured(time_point now);
+  void create_hidden(std::size_t slot, reservation& refused);
+  std::optional<double> likely_limit(std::size_t slot) const;
+  std::optional<std::size_t> culprit_of(const reservation& r, const refusal& why, bool informed, time_point now);
+  bool fits_what_is_shown(double cost, time_point now);
+  void admitted(const reservation& r, const rate_limit_snapshot* snapshot, time_point now);
+  bool refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
+                        time_point now);
+  void back_off(duration least, time_point now);
+  void hold(duration told, const refusal& why, time_point now);
+  double undecided(std::size_t slot, time_point now) const;
+  void space_out(const reservation& r, time_point now);
+  bool measurable(time_point now);
+  unsigned overlap_of(entry e) const;
+  void untake(const reservation& r, time_point now, std::size_t but = slot_count);
+  void end(entry e);
+  budget_settings budget_options() const;
+
+  quota_settings settings_;
+  std::array<std::optional<budget>, slot_count> budgets_;
+  sliding_window requests_;
+  sliding_window tokens_;
+  sliding_window crowd_;   // releases within `reordering`
+  sliding_window second_;  // releases within the last second
+  duration spacing_{};     // between releases, after refusals for bursts
+  time_point last_burst_{};
+  time_point careful_until_{};            // inputs are not taken for charged at admission
+  double proven_requests_ = 0;            // the most that were admitted within a minute
+  std::array<double, 3> total_factor_{};  // per window: the total bucket is so many times the main limit; 0: none seen
+  duration wall_offset_{};
+  std::map<reservation_id, reservation> reservations_;  // ordered by release
+  reservation_id next_id_ = 1;
+  std::size_t unanswered_ = 0;
+  double reserved_ = 0;  // tokens of all reservations
+  std::optional<time_point> last_update_;
+  bool answered_ = false;                 // the provider has admitted something: the start is over
+  std::optional<time_point> hold_until_;  // the provider's word
+  time_point hold_set_{};
+  bool hold_for_load_ = false;
+  time_point backed_off_until_{};  // our own, which no word of the provider's makes shorter
+  bool cautious_ = false;          // after a refusal: one at a time until one is admitted
+  unsigned refusals_ = 0;          // rounds of refusals since one was admitted
+  time_point last_refusal_{};      // the first of its round
+  time_point last_release_{};
+  time_point last_probe_{};  // at a cold start: the last release beyond the static limits
+};
+
+}  // namespace cooldown

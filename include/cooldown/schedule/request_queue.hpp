@@ -1,0 +1,141 @@
+// The tickets of one scope that wait for quota: who goes next.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cooldown/time.hpp"
+
+namespace cooldown {
+
+using ticket_id = std::uint64_t;
+
+/// Urgencies of RFC 9218 §4.1: 0 goes first, 7 last.
+constexpr std::size_t urgency_count = 8;
+
+/// What decides a ticket's turn; it keeps it when the provider refuses it and it waits again, and so is next.
+struct queue_place {
+  std::uint64_t arrival = 0;  // unique
+  std::uint64_t client = 0;
+  double weight = 1;
+  std::uint8_t urgency = 3;
+  time_point submitted;
+};
+
+/// Classes by urgency, strictly; but a class that has waited for `ageing` without a release gets one out of turn, and
+/// the least urgent that waits gets a twentieth of the tokens, so that nothing starves. Never two of those in a row:
+/// what is urgent waits for one at the most. Within a class, start-time fair queueing by tokens between clients (Goyal,
+/// Vin, Cheng 1996); within a client, order of arrival. Tags belong to clients, not to tickets: who cancels pays
+/// nothing, and a cost that was misjudged can be made up for. O(log n) per operation.
+class request_queue {
+ public:
+  struct waiting {
+    ticket_id id = 0;
+    double cost = 0;
+    time_point submitted;
+  };
+  struct head {
+    ticket_id id = 0;
+    double cost = 0;
+    std::size_t rank = 0;  // its class
+    std::uint64_t arrival = 0;
+    time_point waits_since;  // its class: without a release
+  };
+  /// What goes before a ticket.
+  struct backlog {
+    double requests = 0;
+    double tokens = 0;
+  };
+
+  void push(const queue_place& place, ticket_id id, double cost);
+
+  /// It leaves without having gone.
+  void erase(const queue_place& place);
+
+  /// It goes: its client pays for it.
+  void release(const queue_place& place, time_point now);
+
+  /// A ticket that went cost its client this much less than it paid (negative: more).
+  void credit(const queue_place& place, double tokens);
+
+  /// The next ticket of every client, in the order in which they would go now, at most `most`. `ageing` zero: never.
+  void heads(time_point now, duration ageing, std::size_t most, std::vector<head>& into) const;
+
+  /// What will go before the ticket at `place`, which waits.
+  backlog ahead_of(const queue_place& place, time_point now, duration ageing) const;
+
+  /// When the ticket at `place` is due out of turn, however many come that are more urgent. nullopt: never, or there
+  /// are none.
+  std::optional<time_point> due_at(const queue_place& place, duration ageing) const;
+
+  /// When a class is due out of turn next, after `now`.
+  std::optional<time_point> next_due(time_point now, duration ageing) const;
+
+  /// The first `most` tickets in the order in which they would go if no others came.
+  std::vector<ticket_id> order(std::size_t most, time_point now, duration ageing) const;
+
+  /// Calls `visit(id)`, which returns its cost, for all; costs are changed to that.
+  template <class Visitor>
+  void reprice(Visitor visit) {
+    for (auto& c : classes_) {
+      c.cost = 0;
+      for (auto& [client, f] : c.flows) {
+        f->cost = 0;
+        for (auto& [arrival, t] : f->tickets) f->cost += t.cost = visit(t.id);
+        c.cost += f->cost;
+      }
+    }
+  }
+
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  double cost() const;
+
+ private:
+  struct flow {
+    double weight = 1;
+    double tag = 0;  // start tag of its next ticket
+    double cost = 0;
+    std::map<std::uint64_t, waiting> tickets;  // by arrival
+  };
+  struct turn {
+    double tag;
+    std::uint64_t arrival;
+    flow* whose;
+    auto operator<=>(const turn&) const = default;
+  };
+  struct urgency_class {
+    double virtual_time = 0;  // start tag of the last that went
+    time_point since{};       // when the last went, or it began to wait
+    double trickle = 0;       // tokens that are its due for those of others that went since
+    double cost = 0;
+    std::size_t size = 0;
+    std::set<turn> turns;  // of the clients that wait
+    std::unordered_map<std::uint64_t, std::unique_ptr<flow>> flows;
+  };
+
+  static turn turn_of(flow& f) { return {f.tag, f.tickets.begin()->first, &f}; }
+  urgency_class& class_of(const queue_place& p) { return classes_[p.urgency < urgency_count ? p.urgency : 7]; }
+  const urgency_class& class_of(const queue_place& p) const {
+    return classes_[p.urgency < urgency_count ? p.urgency : 7];
+  }
+  double take_out(urgency_class& c, flow& f, const queue_place& place);
+  static bool is_due(const urgency_class& c, time_point now, duration ageing);
+  const urgency_class* overdue(time_point now, duration ageing) const;
+  static backlog ahead_in_class(const urgency_class& c, const queue_place& place);
+  static void forget_idle(urgency_class& c);
+
+  std::array<urgency_class, urgency_count> classes_;
+  std::size_t size_ = 0;
+  bool out_of_turn_ = false;  // the last that went passed more urgent ones
+};
+
+}  // namespace cooldown

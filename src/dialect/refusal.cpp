@@ -1,0 +1,102 @@
+#include "cooldown/dialect/refusal.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "cooldown/text/ascii.hpp"
+#include "cooldown/text/delay_text.hpp"
+
+namespace cooldown {
+namespace {
+
+bool contains(std::string_view text, std::string_view word) {
+  auto const same = [](char a, char b) { return ascii_lower(a) == ascii_lower(b); };
+  return std::search(text.begin(), text.end(), word.begin(), word.end(), same) != text.end();
+}
+
+// In codes and types.
+constexpr std::string_view incurable_names[] = {"insufficient_quota", "billing", "payment", "spend", "credit"};
+// In texts, which advise to pay in many refusals that a wait cures, so that they come last. An address is "suspended".
+constexpr std::string_view incurable_words[] = {"insufficient_quota", "billing", "payment",
+                                                "spending",           " spend",  "credit"};
+// In codes and types; "too_many_requests" says no more than the status.
+constexpr std::string_view load_names[] = {"queue_exceeded", "overload", "capacity"};
+constexpr std::string_view quota_names[] = {"quota", "rate_limit", "token"};
+// In texts.
+constexpr std::string_view load_words[] = {"queue_exceeded", "high traffic", "overloaded", "at capacity"};
+constexpr std::string_view time_words[] = {"try again in", "retry in", "retry after"};
+
+bool contains_any(std::string_view text, std::span<const std::string_view> words) {
+  return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return contains(text, w); });
+}
+
+/// What a code or a type says; nullopt: nothing of use.
+std::optional<refusal::kind> kind_of(std::string_view name) {
+  using kind = refusal::kind;
+  if (contains_any(name, incurable_names)) return kind::incurable;
+  if (contains_any(name, load_names)) return kind::load;
+  if (contains_any(name, quota_names) || iequals(name, "requests")) return kind::quota;
+  return std::nullopt;
+}
+
+bool shows_exhausted(header_view headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const header_field& f) {
+    return istarts_with(f.name, "x-ratelimit-remaining") && trim(f.value) == "0";
+  });
+}
+
+bool says_no_retry(header_view headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const header_field& f) {
+    return iequals(f.name, "x-should-retry") && iequals(trim(f.value), "false");
+  });
+}
+
+/// Which limit it is about, as far as the body tells.
+void read_limit(const error_fields& body, refusal& r) {
+  if (contains(body.code, "token") || contains(body.type, "token") || contains(body.message, "tokens per")) {
+    r.counts = contains(body.message, "total tokens") ? resource::total_tokens : resource::tokens;
+  } else if (contains(body.code, "request_quota") || iequals(body.type, "requests") ||
+             contains(body.message, "requests per")) {
+    r.counts = resource::requests;
+  }
+  r.burst = contains(body.message, "per second");
+  if (contains(body.message, "per min") || contains(body.message, "per-min")) r.over = window::minute;
+  if (contains(body.message, "per hour")) r.over = window::hour;
+  if (contains(body.message, "per day")) r.over = window::day;
+}
+
+}  // namespace
+
+std::optional<duration> retry_after_of(header_view headers, wall_time now) {
+  std::optional<duration> seconds;
+  for (auto const& f : headers) {
+    if (iequals(f.name, "retry-after-ms")) {
+      if (auto const ms = parse_u64(trim(f.value)); ms && *ms <= 366ULL * 86'400'000)
+        return std::chrono::milliseconds{*ms};
+    } else if (iequals(f.name, "retry-after")) {
+      if (auto const delay = parse_delay(f.value, now); delay && (!seconds || *delay > *seconds)) seconds = delay;
+    }
+  }
+  return seconds;
+}
+
+refusal classify_refusal(const error_fields& body, header_view headers, wall_time now) {
+  using kind = refusal::kind;
+  refusal r;
+  r.retry_after = retry_after_of(headers, now);
+  read_limit(body, r);
+  auto said = kind_of(body.code);
+  if (!said) said = kind_of(body.type);
+  if (!said && (r.counts || r.over || r.burst || contains(body.message, "rate limit"))) said = kind::quota;
+  if (!said && contains_any(body.message, load_words)) said = kind::load;
+  if (!said && (r.retry_after || shows_exhausted(headers) || contains_any(body.message, time_words)))
+    said = kind::quota;
+  if (!said && contains_any(body.message, incurable_words)) said = kind::incurable;
+  r.what = said.value_or(kind::load);
+  // Providers send it with a refusal for load as well, which is over in a second: there it decides nothing.
+  if (says_no_retry(headers) && said != kind::load) r.what = kind::incurable;
+  if (r.what == kind::quota) return r;
+  return {.what = r.what, .counts = {}, .over = {}, .retry_after = r.retry_after};
+}
+
+}  // namespace cooldown

@@ -1,0 +1,327 @@
+#include "cooldown/limit/budget.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cooldown {
+namespace {
+
+// Released this much after the model says that it fits: clocks tick, and a request may reach the provider sooner than
+// the one whose share it takes over. Twice as much where nothing but our own count tells.
+constexpr duration guard = std::chrono::milliseconds{5};
+
+// The same for a sliding log, where what comes back came all at once: as late as it went then, as early it may be now.
+constexpr duration sliding_guard = std::chrono::milliseconds{25};
+
+// How far a header may be off without anybody's fault (standard deviations): whole units, a share of the cost for
+// refunds that happen meanwhile, and one for each other request that may have been met before or after.
+constexpr double rounding = 0.5;
+constexpr double misjudged = 0.1;
+constexpr double misplaced = 0.5;
+
+// While nothing tells how a limit refills, the last of what is there without any refill goes one by one, so far apart
+// that refill shows in the next header.
+constexpr double last_certain = 4;
+constexpr duration telling_gap = std::chrono::milliseconds{500};
+constexpr duration longest_gap = std::chrono::seconds{5};
+constexpr double fewest_in_limit = 16;
+constexpr unsigned most_gaps = 6;
+
+// How fast what is kept unspent after refusals is forgotten.
+constexpr double margin_memory_seconds = 120;
+
+// Doubles of this size add up in the 12th digit; a wait of a nanosecond for a millionth of a token would be silly.
+constexpr double epsilon = 1e-6;
+
+}  // namespace
+
+const char* name_of(refill r) {
+  switch (r) {
+    case refill::continuous:
+      return "continuous";
+    case refill::window:
+      return "window";
+    case refill::sliding:
+      return "sliding";
+  }
+  return "continuous";
+}
+
+budget::budget(double limit, duration window, refill model, time_point now, const budget_settings& settings)
+    : settings_(settings),
+      limit_(limit),
+      window_(window),
+      at_(now),
+      levels_(limit),
+      model_(settings.pinned.value_or(model)),
+      confirmed_(settings.pinned.has_value()),
+      log_(window, sliding_guard),
+      evidence_(window / evidence_part),
+      shown_at_(now),
+      evidence_since_(now),
+      window_start_(now),
+      announced_(model == refill::window),
+      configured_(limit) {}
+
+void budget::configure(const budget_settings& settings) {
+  settings_ = settings;
+  if (settings.pinned) adopt(*settings.pinned, true);
+}
+
+void budget::set_limit(double limit) {
+  if (limit == configured_) return;
+  levels_.refill(limit - limit_);
+  levels_.cap(limit);
+  limit_ = limit;
+  configured_ = limit;
+  learned_at_.reset();
+  empty_at_.reset();
+  step_ = first_step;
+  raised_ = false;
+  in_vain_ = false;
+  failed_steps_ = 0;
+}
+
+time_point budget::boundary_after(time_point t) const {
+  auto const wall = t.time_since_epoch() + wall_offset_ - phase_;
+  return t + (window_ - wall % window_);
+}
+
+/// Every window ends, whether or not anybody has told when; nullopt: the header that will is being read.
+std::optional<time_point> budget::window_end() const {
+  if (reset_at_ || (announced_ && !reported_)) return reset_at_;
+  return announced_ ? window_start_ + window_ : boundary_after(window_start_);
+}
+
+/// The level stays what it is: only how it moves from now on changes.
+void budget::adopt(refill model, bool confirmed) {
+  confirmed_ = confirmed;
+  suspected_at_.reset();
+  assumed_ = false;
+  if (model_ == model) return;
+  model_ = model;
+  reset_at_.reset();
+  empty_at_.reset();
+  window_start_ = at_;
+  drift_ = 0;
+  evidence_.clear();
+  evidence_since_ = at_;
+}
+
+/// The reset has passed. A tenth is assumed until a fresh header tells how much there really is; before a window has
+/// been seen to bring everything back at once, no more of it than a sliding log would bring. Where windows are only
+/// suspected, one probe goes.
+void budget::roll(time_point now) {
+  auto const level = levels_.level();
+  double tenth = limit_ / 10;
+  if (!confirmed_) tenth = std::clamp(limit_ - log_.sum(), 0.0, tenth);
+  levels_.restart(announced_ || confirmed_ ? std::min(capacity(), std::max(level, tenth)) : std::min(level, 0.0));
+  reset_at_.reset();
+  window_start_ = now;
+  if (!announced_) reset_at_ = boundary_after(now);
+  assumed_ = true;
+  probed_at_.reset();
+  spent_at_reset_ = spent_;
+  empty_at_.reset();
+  evidence_.clear();
+  evidence_since_ = now;
+  ++epoch_;
+  at_ = now;
+}
+
+void budget::advance(time_point now) {
+  if (now <= at_) return;
+  double const elapsed = seconds_of(now - at_);
+  if (margin_ > 0) margin_ = margin_ < epsilon ? 0 : margin_ * std::exp(-elapsed / margin_memory_seconds);
+  // What headers have told of others is soon old.
+  if (drift_ > 0 && now > shown_at_ + window_ / evidence_part)
+    drift_ *= std::exp(-elapsed * evidence_part / seconds_of(window_));
+  double const left = log_.leave(now);
+  switch (model_) {
+    case refill::continuous:
+      // Nobody's bucket is below empty: after a whole window without any request, neither is our own count of it.
+      if (!shown_ && log_.empty() && levels_.level() < 0) levels_.refill(-levels_.level());
+      levels_.refill((rate() - drift_) * elapsed);
+      break;
+    case refill::window:
+      if (auto const end = window_end(); end && now >= *end + settings_.reset_buffer) roll(now);
+      if (assumed_ && probed_at_ && now >= *probed_at_ + settings_.header_timeout) {
+        assumed_ = false;
+        levels_.restart(limit_ - taken_since_reset());
+      }
+      break;
+    case refill::sliding:
+      levels_.refill(log_.empty() ? capacity() - levels_.level() : left);
+      spent_ -= left;  // what comes back by itself is no evidence of another refill
+      break;
+  }
+  if (levels_.level() >= capacity()) {
+    levels_.cap(capacity());
+    evidence_.clear();
+    evidence_since_ = now;
+    empty_at_.reset();
+  }
+  at_ = now;
+}
+
+double budget::level(time_point now) {
+  advance(now);
+  return levels_.level();
+}
+
+double budget::used(time_point now) {
+  advance(now);
+  return log_.sum();
+}
+
+bool budget::forbids(double n, time_point now) {
+  return !reported_ && used(now) + n > configured_;
+}
+
+double budget::spare(double n) const {
+  if (model_ == refill::window) return 0;
+  double const clocks = model_ == refill::continuous ? rate() * seconds_of(shown_ ? guard : 2 * guard) : 0;
+  double const cut_off = n < 100 ? 0 : 1;  // remainders are shown in whole units; requests are counted in whole ones
+  return std::clamp(capacity() - n, 0.0, cut_off + clocks + margin_);
+}
+
+time_point budget::ready_at(double n, time_point now, double passed) {
+  advance(now);
+  n = std::min(n, capacity());
+  double const level = levels_.level() - passed;
+  double missing = n + spare(n) - level;
+  // Headers may count what has just come back or not: it is in the level, but not yet to be relied on.
+  if (model_ == refill::sliding) missing += log_.fresh();
+  if (missing <= epsilon) return certain_at(n, now);
+  if (model_ == refill::sliding)
+    return missing > log_.sum() + log_.fresh() + epsilon ? now + window_ + sliding_guard : log_.when_left(missing, now);
+  if (model_ == refill::window) {
+    if (assumed_) {
+      // Nothing went out since the reset: one request is let through as a probe, however large.
+      if (taken_since_reset() == 0) return passed == 0 ? now : now + settings_.header_timeout;
+      if (probed_at_) return *probed_at_ + settings_.header_timeout;
+    }
+    if (auto const end = window_end()) {
+      double const windows = std::ceil((n - std::max(0.0, level)) / limit_) - 1;
+      return *end + settings_.reset_buffer + std::chrono::duration_cast<duration>(window_ * std::max(0.0, windows));
+    }
+  }
+  return now + duration_of_seconds(missing / (rate() - drift_));
+}
+
+/// Once things flow, each that goes waits for what is used of those before it, not for what they reserve: what is in
+/// flight comes back and goes out again. Alone, the own cost has to be there whole.
+time_point budget::forecast(double n, double ahead, double use_share, double in_flight, time_point now) {
+  advance(now);
+  double const share = std::min(1.0, use_share);
+  double const level = std::max(0.0, levels_.level());
+  double const surplus = std::max(0.0, level - n);
+  double const in_turn = (ahead + n) * share - share * (level - surplus) - surplus;
+  double const alone = std::min(n, capacity()) - levels_.level() - in_flight * (1 - share);
+  double const missing = std::max(in_turn, alone);
+  if (missing <= 0) return levels_.level() >= n ? ready_at(n, now) : now;
+  if (auto const end = window_end(); model_ == refill::window && end)
+    return *end + settings_.reset_buffer + window_ * static_cast<duration::rep>(std::min(1e4, missing / limit_));
+  double const at_once = std::min(missing, capacity() - levels_.level());
+  return ready_at(levels_.level() + at_once, now) + duration_of_seconds((missing - at_once) / rate());
+}
+
+/// Where few requests make up the limit, there are few headers to learn from, and one refusal may be a matter of
+/// clocks.
+bool budget::few_in_limit(double n) const {
+  return limit_ < fewest_in_limit * n;
+}
+
+/// What is left if there was no refill since the last header.
+double budget::certain_level(time_point now) const {
+  return levels_.level() - (rate() - drift_) * seconds_of(now - shown_at_);
+}
+
+/// Before anything tells that there is refill, near the end of what is there without any: not before the last answer
+/// could show some.
+time_point budget::certain_at(double n, time_point now) const {
+  if (model_ != refill::continuous || confirmed_ || announced_ || !shown_ || gaps_ >= most_gaps) return now;
+  // Where few requests make up the limit, the gaps would cost more than a refusal.
+  if (few_in_limit(n) || certain_level(now) >= last_certain * n) return now;
+  auto const gap = std::clamp(duration_of_seconds(n / rate()), telling_gap, longest_gap);
+  return std::max(now, taken_at_ + gap);
+}
+
+budget::mark budget::take(double n, time_point now) {
+  advance(now);
+  if (learned_at_) raise_learned_limit(n, now);
+  auto const level = levels_.take(n, now);
+  spent_ += n;
+  log_.add(n, now);
+  if (now >= taken_at_ + telling_gap && certain_at(n, taken_at_) > taken_at_) ++gaps_;
+  taken_at_ = now;
+  if (assumed_ && !probed_at_) probed_at_ = now;
+  return {.level = level, .spent = spent_, .epoch = epoch_};
+}
+
+void budget::give_back(const mark& m, double n, time_point taken, time_point now) {
+  advance(now);
+  double const off_log = log_.give_back(n, taken);
+  if (model_ == refill::sliding) {
+    n = off_log;  // what has left the log has come back already
+  } else if (m.epoch != epoch_) {
+    return;  // taken from a window that is over
+  }
+  levels_.refund(n, now);
+  levels_.cap(capacity());
+  spent_ -= n;
+}
+
+void budget::correct(const mark& m, double by, time_point taken, time_point now) {
+  if (m.epoch != epoch_) return give_back(m, by, taken, now);
+  advance(now);
+  log_.give_back(by, taken);
+  levels_.correct(m.level, by);
+  levels_.cap(capacity());
+  spent_ -= by;
+}
+
+void budget::untake(const mark& m, double n, time_point taken, time_point now) {
+  if (m.epoch != epoch_) return give_back(m, n, taken, now);
+  advance(now);
+  log_.give_back(n, taken);
+  levels_.untake(m.level, n);
+  levels_.cap(capacity());
+  spent_ -= n;
+}
+
+double budget::observe(const mark& m, double n, const limit_snapshot& s, time_point sent, time_point now,
+                       unsigned overlap, fate became) {
+  advance(now);
+  bool const charged = became == fate::charged;
+  if (s.limit || s.remaining) told_at_ = now;
+  if (s.limit) limit_ = static_cast<double>(*s.limit);
+  if (s.remaining) highest_ = static_cast<double>(*s.remaining);
+  // A header from before the last reset says nothing about what came after it.
+  if (m.epoch != epoch_ && m.epoch != 0) return 0;
+  if (s.reset) observe_reset(s, sent, now);
+  double residual = 0;
+  if (s.remaining) {
+    double const after = static_cast<double>(*s.remaining) - (charged ? 0 : n);
+    if (assumed_ && m.epoch != 0 && charged) judge_reset(m, after, sent);
+    assumed_ = false;
+    auto const then = m.epoch == 0 ? levels_.unknown() : m.level;
+    residual = after - levels_.level_after(then);
+    // Refused although it should have fitted: less is there than headers and clocks make us think.
+    if (became == fate::refused && m.epoch != 0 && levels_.level_after(then) >= 0) widen_margin(n);
+    double const change = levels_.observe(then, after, sent, now);
+    levels_.cap(capacity());
+    if (model_ == refill::sliding && log_.sum() > 0)
+      log_.scale(std::clamp((log_.sum() - change) / log_.sum(), 0.2, 5.0));
+    shown_at_ = std::max(shown_at_, sent);
+    if (m.epoch != 0 && sent >= evidence_since_) {
+      evidence_.add(m.spent, after, sent, rounding + n * (misjudged + misplaced * overlap));
+      learn_from_headers(now);
+    }
+  }
+  reported_ = reported_ || s.limit || s.remaining;
+  shown_ = shown_ || s.remaining;
+  return residual;
+}
+
+}  // namespace cooldown

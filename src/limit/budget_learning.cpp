@@ -1,0 +1,279 @@
+// How a limit refills, and how large one is that no header reports: what headers and refusals teach
+// (docs/decisions/008-learned-refill.md).
+#include <algorithm>
+#include <cmath>
+
+#include "cooldown/limit/budget.hpp"
+
+namespace cooldown {
+namespace {
+
+// How many resets in a row must equal (limit - remaining) / rate before we believe that refill is continuous: one may
+// do so by chance in any window, three hardly ever.
+constexpr unsigned votes_needed = 3;
+
+// How much of the refill may be given up for lost to others: some remains to find out with.
+constexpr double most_drift = 0.8;
+
+// Of the limit: the most that is kept unspent after refusals.
+constexpr double most_margin = 0.25;
+constexpr double first_margin = 0.25;  // of the cost that was refused; half as much again each time
+
+// A limit learned from refusals is tried higher after a stretch of use without one: a minute, or this part of a longer
+// window. A try that is refused makes the next one wait twice as long, so often.
+constexpr int stretch_part = 30;
+constexpr duration shortest_stretch = std::chrono::minutes{1};
+constexpr unsigned most_failed_steps = 2;
+// How soon half of what we were admitted once is forgotten, in windows.
+constexpr double proof_half_life = 10;
+// A sliding one is lowered by this.
+constexpr double lower_step = 0.97;
+// So many requests between two refusals tell the refill well enough to begin anew.
+constexpr double telling_requests = 8;
+// Asked in vain for this part of the window, a bucket is taken for a window.
+constexpr int patient_part = 8;
+
+// A window that has not ended when the clock says so is asked again so much later.
+constexpr duration late_step = std::chrono::milliseconds{500};
+
+// So often a suspicion is dropped when a window's end could not tell it from a bucket.
+constexpr unsigned most_undecided = 2;
+
+// Of the limit: predictions nearer to each other than this are taken for the same.
+constexpr double tolerated = 0.1;
+
+// Doubles of this size add up in the 12th digit.
+constexpr double epsilon = 1e-6;
+
+}  // namespace
+
+/// Votes with hysteresis: three resets in a row that equal the time to full make a bucket of it, three that don't
+/// unmake it.
+void budget::vote(const limit_snapshot& s) {
+  if (settings_.pinned || !s.remaining || !s.limit || *s.remaining >= *s.limit) return;
+  double const to_full = static_cast<double>(*s.limit - *s.remaining) / rate();
+  // Of a used-up window both are nearly its length, so only what rounding explains counts as equal.
+  double const said = seconds_of(*s.reset);
+  double const rounding = 1.5 / rate() + (said == std::floor(said) ? 1.0 : 0.02);
+  bool const matches = std::abs(said - to_full) <= rounding;
+  if (matches && continuous_votes_ < votes_needed) ++continuous_votes_;
+  if (!matches && continuous_votes_ > 0) --continuous_votes_;
+  if (continuous_votes_ == votes_needed) {
+    adopt(refill::continuous, true);
+  } else if (continuous_votes_ == 0 && model_ == refill::continuous) {
+    adopt(refill::window, false);
+  }
+}
+
+void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point now) {
+  announced_ = true;
+  vote(s);
+  if (model_ != refill::window) return;
+  // The fields were made between sending and now, so the reset lies within [sent + reset, now + reset]: of several
+  // headers about one reset the lowest upper end is nearest to it.
+  // No limit takes longer than its window: beyond, the unit is another one, or the header is broken.
+  auto const reset = std::min(*s.reset, window_);
+  auto const latest = now + reset;
+  auto const earliest = sent + reset;
+  bool const same = reset_at_ && *reset_at_ + std::chrono::seconds{1} >= earliest;
+  reset_at_ = same ? std::min(*reset_at_, latest) : latest;
+}
+
+/// The first header after a reset: what it shows is what one of the three models predicts for this moment.
+void budget::judge_reset(const mark& m, double after, time_point sent) {
+  if (settings_.pinned) return;
+  double const by_window = limit_ - (m.spent - spent_at_reset_);
+  double const by_sliding = limit_ - log_.sum() + (spent_ - m.spent);
+  auto const off = [&](double prediction) { return std::abs(after - prediction); };
+  double const tolerance = tolerated * limit_;
+  if (announced_ || confirmed_) {
+    if (off(by_sliding) <= tolerance && off(by_window) > 2 * tolerance) adopt(refill::sliding, true);
+    if (off(by_window) <= tolerance && off(by_sliding) > 2 * tolerance) confirmed_ = true;
+    return;
+  }
+  double by_bucket = by_sliding;
+  if (suspected_at_)
+    by_bucket =
+        std::min(limit_, suspected_level_ + rate() * seconds_of(sent - *suspected_at_)) - (m.spent - suspected_spent_);
+  double const nearest = std::min({off(by_window), off(by_sliding), off(by_bucket)});
+  if (off(by_window) > nearest && off(by_sliding) == nearest) {
+    adopt(refill::sliding, true);
+  } else if (off(by_window) == nearest && off(by_bucket) > nearest + tolerance) {
+    confirmed_ = true;
+  } else if (off(by_bucket) + tolerance < off(by_window)) {
+    adopt(refill::continuous, true);
+  } else if (++undecided_ < most_undecided) {
+    adopt(refill::continuous, false);  // both would be full by now: the documented rule has another try
+  } else {
+    confirmed_ = true;
+  }
+}
+
+/// What the headers since the last jump say about refill: how fast it is, and whether there is any at all.
+void budget::learn_from_headers(time_point now) {
+  auto const seen = evidence_.rate();
+  if (!seen) return;
+  if (model_ == refill::continuous) {
+    if (seen->error < 0.35 * rate() && seen->rate - 2 * seen->error > 0.25 * rate()) confirmed_ = true;
+    bool const clear = seen->error < 0.25 * rate();
+    drift_ =
+        clear && seen->rate + 3 * seen->error < rate() ? std::clamp(rate() - seen->rate, 0.0, most_drift * rate()) : 0;
+    bool const none = seen->error < 0.2 * rate() && seen->rate + 2 * seen->error < 0.4 * rate();
+    if (none && !confirmed_ && !announced_) suspect_window(std::nullopt, now);
+  } else if (!settings_.pinned && seen->error < 0.25 * rate() && seen->rate - 4 * seen->error > 0.25 * rate()) {
+    adopt(refill::continuous, true);
+  }
+}
+
+/// Nothing seems to come back by and by: then everything may at the end of a window. One probe goes there, or when the
+/// provider said to come again, whichever is first.
+void budget::suspect_window(std::optional<duration> retry_after, time_point now) {
+  adopt(refill::window, false);
+  suspected_at_ = now;
+  suspected_level_ = levels_.level();
+  suspected_spent_ = spent_;
+  reset_at_ = boundary_after(now);
+  if (retry_after) reset_at_ = std::min(*reset_at_, now + *retry_after);
+}
+
+void budget::admitted(time_point sent, time_point now) {
+  if (!learned_at_ || sent <= *learned_at_) return;
+  advance(now);
+  // Refused once more than the refill explains: what it brought meanwhile is not relied on.
+  if (in_vain_ && now - *learned_at_ < window_ / patient_part) levels_.lower(std::max(0.0, levels_.level()));
+  in_vain_ = false;
+  if (confirmed_) return;
+  if (model_ == refill::window && suspected_at_ && sent < boundary_after(*suspected_at_)) {
+    adopt(refill::continuous, true);  // before any window's end there was some again
+    levels_.restart(0);
+  } else if (model_ == refill::window) {
+    assumed_ = false;
+    levels_.restart(limit_ - taken_since_reset());
+  }
+  confirmed_ = true;  // it was used up, and there is some again
+}
+
+/// A window has ended, then; of the other kinds there was at least as much.
+void budget::disproved(const mark& m, time_point now) {
+  advance(now);
+  double const then = levels_.level_after(m.level);
+  if (m.epoch != epoch_ || then >= 0) return;
+  if (model_ == refill::window) {
+    roll(now);
+  } else {
+    levels_.lower(then);
+  }
+}
+
+void budget::refused(const mark& m, double n, unsigned attempt, std::optional<duration> retry_after, double undecided,
+                     time_point sent, time_point now) {
+  advance(now);
+  // Headers since, or a refusal since, have told already that it could not fit.
+  bool const probe = model_ == refill::window && assumed_;  // sent although the model knew of nothing left
+  double const then = levels_.level_after(m.level);
+  bool const could_not_fit = binds() && !probe && then < -epsilon;
+  bool const explained = m.epoch != epoch_ || could_not_fit || (learned_at_ && sent <= *learned_at_);
+  untake(m, n, sent, now);
+  if (empty_at_ && learned_at_ && sent <= *learned_at_) spent_at_empty_ -= n;  // it was taken for admitted before
+  if (explained) return;
+  if (!shown_ && (!learned_at_ || model_ == refill::continuous)) {
+    met(n, undecided, retry_after, sent, now);
+  } else if (model_ == refill::window) {
+    refused_in_window(probe, retry_after, now);
+  } else if (model_ == refill::continuous && !confirmed_ && !plausible_bucket() && (attempt > 1 || !few_in_limit(n))) {
+    levels_.lower(std::max(0.0, levels_.level() - std::min(certain_level(now), n - 1)));
+    suspect_window(retry_after, now);
+  } else {
+    if (attempt <= 1) widen_margin(n);
+    if (!reported_) limit_ = std::max(1.0, lower_step * limit_);
+    // Half of it was missing, or, if that was not enough, all of it.
+    levels_.lower(std::max(0.0, then + n * (attempt <= 1 ? 0.5 : 1.0)));
+  }
+}
+
+void budget::widen_margin(double n) {
+  margin_ = std::min(most_margin * limit_, std::max(1.5 * margin_, first_margin * n));
+}
+
+/// Before anything stands behind the bucket: do headers at least point that way?
+bool budget::plausible_bucket() const {
+  auto const seen = evidence_.rate();
+  return seen && seen->error < 0.5 * rate() && seen->rate - seen->error > 0.3 * rate();
+}
+
+void budget::refused_in_window(bool probe, std::optional<duration> retry_after, time_point now) {
+  levels_.lower(std::max(0.0, levels_.level()));
+  assumed_ = false;
+  if (!reset_at_) reset_at_ = announced_ ? now + retry_after.value_or(window_ / 12) : boundary_after(now);
+  if (!probe || announced_) return;
+  if (confirmed_ && !shown_ && !settings_.pinned) {
+    // What looked like the end of a window was the end of somebody else's use.
+    adopt(refill::continuous, false);
+    levels_.restart(0);
+  } else if (confirmed_) {
+    // It ends a little later than we think: clocks differ.
+    phase_ += late_step;
+    reset_at_ = now + late_step;
+  } else if (suspected_at_ && now >= boundary_after(*suspected_at_)) {
+    // A whole window's end has brought nothing: it comes back as it was taken.
+    adopt(refill::sliding, false);
+    levels_.lower(levels_.level() - std::min(limit_ - log_.sum(), 0.0));
+  } else if (retry_after) {
+    reset_at_ = std::min(*reset_at_, now + *retry_after);
+  }
+}
+
+/// A refusal where our own count saw room: the limit was used up when the request was sent, whoever has used it. What
+/// its value is, that alone does not say: an earlier process or somebody else may have been there.
+void budget::met(double n, double undecided, std::optional<duration> retry_after, time_point sent, time_point now) {
+  if (!settings_.pinned && model_ == refill::sliding) adopt(refill::continuous, false);
+  double const inflow = spent_ - undecided - spent_at_empty_;
+  bool const asked_in_vain = empty_at_ && inflow < n;
+  if (empty_at_ && !asked_in_vain) lower_learned_limit(inflow, sent - *empty_at_, undecided, now);
+  levels_.lower(levels_.level() + undecided - rate() * seconds_of(now - sent));
+  if (!learned_at_) tried_at_ = now;
+  learned_at_ = now;
+  in_vain_ = asked_in_vain;
+  bool const long_in_vain = asked_in_vain && sent - *empty_at_ > window_ / patient_part;
+  if (!empty_at_ || inflow >= telling_requests * n) {
+    empty_at_ = sent;
+    spent_at_empty_ = spent_;
+  }
+  if (long_in_vain && !confirmed_ && model_ == refill::continuous) suspect_window(retry_after, now);
+}
+
+/// `inflow` has come in between two moments at which the limit was used up: that is its refill, or what others leave of
+/// it. And of what we were admitted within a window, a bucket that was full at its start explains half.
+void budget::lower_learned_limit(double inflow, duration over, double undecided, time_point now) {
+  if (reported_) return;
+  if (raised_) failed_steps_ = std::min(failed_steps_ + 1, most_failed_steps);
+  raised_ = false;
+  step_ = first_step;
+  double const since = log_.empty() ? 1 : std::min(1.0, seconds_of(now - log_.oldest()) / seconds_of(window_));
+  double const used = log_.sum() - undecided;
+  // Lately there was so much more: others may be here for a moment only.
+  proven_ =
+      std::max(used, proven_ * std::exp2(-seconds_of(now - proven_at_) / (proof_half_life * seconds_of(window_))));
+  proven_at_ = now;
+  double const least = std::max({1.0, used / (1 + since), proven_ / 2});
+  limit_ = std::min(limit_, std::max(least, inflow * seconds_of(window_) / seconds_of(over)));
+}
+
+/// Used up for a stretch without a refusal: there may be more. Each step is larger than the one before.
+void budget::raise_learned_limit(double n, time_point now) {
+  auto const due = stretch() * (raised_ ? 1 : 2 << failed_steps_);
+  if (reported_ || limit_ >= configured_ || now - tried_at_ < due) return;
+  if (levels_.level() > std::max(2 * n, limit_ / 10)) return;  // nobody waits for it
+  if (raised_) failed_steps_ = 0;
+  raised_ = true;
+  tried_at_ = now;
+  limit_ = std::min(configured_, limit_ * (1 + step_));
+  step_ = std::min(1.0, 2 * step_);
+}
+
+/// How long a limit is used without a refusal before it is tried higher.
+duration budget::stretch() const {
+  return std::min(window_, std::max(shortest_stretch, window_ / stretch_part));
+}
+
+}  // namespace cooldown

@@ -1,0 +1,386 @@
+#include "cooldown/schedule/cerebras_limiter.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cooldown/text/ascii.hpp"
+#include "cooldown/text/delay_text.hpp"
+
+#include "limiter_parts.hpp"
+
+namespace cooldown {
+namespace {
+
+// Of an answer that ended without usage, so much more than was relayed may have been generated.
+constexpr double unseen_share = 0.25;
+constexpr double unseen_tokens = 100;
+
+}  // namespace
+
+cerebras_limiter::cerebras_limiter(const limiter_settings& settings) : settings_(settings) {}
+cerebras_limiter::~cerebras_limiter() = default;
+
+void cerebras_limiter::configure(const limiter_settings& settings, time_point now) {
+  settings_ = settings;
+  for (auto& [name, s] : scopes_) s->limits.configure(quota_of(s->model), now);
+}
+
+namespace {
+
+std::string key_of(const scope_name& name) {
+  std::string key(sizeof name.credential, '\0');
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<char>((name.credential >> (8 * i)) & 0xff);
+  key += name.model;
+  return key;
+}
+
+}  // namespace
+
+cerebras_limiter::scope* cerebras_limiter::find(const scope_name& name) const {
+  auto const found = scopes_.find(key_of(name));
+  return found == scopes_.end() ? nullptr : found->second.get();
+}
+
+quota_settings cerebras_limiter::quota_of(std::string_view model) const {
+  auto of_model = settings_.quota;
+  if (auto const found = settings_.models.find(model); found != settings_.models.end()) of_model.limits = found->second;
+  return of_model;
+}
+
+cerebras_limiter::scope& cerebras_limiter::scope_of(const scope_name& name, time_point now) {
+  auto key = key_of(name);
+  auto found = scopes_.find(key);
+  if (found == scopes_.end()) {
+    if (scopes_.size() >= settings_.max_scopes) evict_one();
+    found =
+        scopes_.emplace(std::move(key), std::make_unique<scope>(name.model, name.credential, quota_of(name.model), now))
+            .first;
+  }
+  found->second->last_used = now;
+  return *found->second;
+}
+
+/// Forgets the longest unused scope without tickets. With tickets in all of them the map grows by one: there are never
+/// more scopes than tickets and the bound together.
+void cerebras_limiter::evict_one() {
+  auto oldest = scopes_.end();
+  for (auto i = scopes_.begin(); i != scopes_.end(); ++i)
+    if (i->second->tickets == 0 && !i->second->paused &&
+        (oldest == scopes_.end() || i->second->last_used < oldest->second->last_used))
+      oldest = i;
+  if (oldest == scopes_.end()) return;
+  if (latest_ == oldest->second.get()) latest_ = nullptr;
+  scopes_.erase(oldest);
+}
+
+/// Lowers a cost above the whole limit where it is only a guess: a missing maximum, a large one that accounts have been
+/// seen to charge 16,384 for, or an input of which only the characters are known. False: even the least that it may
+/// cost is above the limit.
+bool cerebras_limiter::fit(ticket& t, double limit) {
+  t.too_large = ticket::doubt::none;
+  if (t.cost <= limit) return true;
+  auto& s = *t.owner;
+  double output = 0;
+  if (t.size.max_output_tokens) output = t.cost - t.input;
+  if (!s.charges_maximum && t.size.choices <= 1) output = std::min(output, cost_estimator::highest_default);
+  if (s.costs.least_input_tokens(t.size) + output > limit) return false;
+  if (t.input + output > limit) {
+    t.too_large = ticket::doubt::input;
+  } else if (t.size.max_output_tokens) {
+    t.too_large = ticket::doubt::maximum;
+  }
+  t.cost = t.too_large == ticket::doubt::maximum ? std::ceil(t.input + output) : limit;
+  t.input = std::min(t.input, t.cost - output);
+  return true;
+}
+
+/// Estimates err to the careful side where a provider's meter is known or may be met.
+bool cerebras_limiter::careful(const scope& s, time_point now) const {
+  return settings_.quota.use_headers && (!s.limits.answered() || s.limits.decides(now) == basis::headers);
+}
+
+/// False: it can never fit.
+bool cerebras_limiter::estimate(ticket& t, time_point now) {
+  auto& s = *t.owner;
+  t.input = s.costs.input_tokens(t.size);
+  t.cost = s.costs.estimate(t.size, careful(s, now));
+  auto const limit = s.limits.known_token_limit(now);
+  if (!limit || fit(t, *limit)) return true;
+  t.cost = *limit;
+  t.too_large = ticket::doubt::input;
+  return false;
+}
+
+/// Something was learned that changes what waiting tickets will cost.
+void cerebras_limiter::estimate_again(scope& s, time_point now) {
+  s.queue.reprice([&](ticket_id id) {
+    auto& t = tickets_.at(id);
+    estimate(t, now);
+    return t.cost;
+  });
+}
+
+/// What a released ticket takes is known better than when it went.
+void cerebras_limiter::revise(ticket& t, double cost, double input, time_point now) {
+  auto& s = *t.owner;
+  s.limits.revise(t.reservation, cost, input, now);
+  s.queue.credit(t.place, t.cost - cost);
+  t.cost = cost;
+}
+
+/// A header has shown what the ticket was charged: what waits and what is in flight will be charged like it.
+void cerebras_limiter::observe_charge(ticket& t, double charge, time_point now) {
+  auto& s = *t.owner;
+  bool const changed = s.costs.observe_charge(t.size, charge);
+  // By how much its input was charged less than we thought, is in it.
+  if (charge > 0 && charge < t.cost) revise(t, charge, 0, now);
+  if (!changed) return;
+  estimate_again(s, now);
+  for (auto& [id, other] : tickets_) {
+    if (other.owner != &s || &other == &t || other.where != ticket::state::released) continue;
+    auto better = other;
+    estimate(better, now);
+    if (better.cost >= other.cost) continue;
+    revise(other, better.cost, better.input, now);
+    other.input = better.input;
+  }
+}
+
+const rate_limit_snapshot* cerebras_limiter::parse(header_view headers, bool expected, wall_time wall,
+                                                   rate_limit_snapshot& into, std::string& problem) {
+  if (!settings_.quota.use_headers) return nullptr;
+  auto parsed = parse_rate_limit_headers(headers, wall);
+  if (auto* const snapshot = std::get_if<rate_limit_snapshot>(&parsed)) {
+    ++counters_.header_parsing_success;
+    into = *snapshot;
+    auto const& main = into.at(resource::tokens, window::minute);
+    if (main.remaining && *main.remaining > *main.limit)
+      problem = "x-ratelimit-remaining-tokens-minute is above its limit: taken as it is";
+    return &into;
+  }
+  auto& error = std::get<rate_limit_header_error>(parsed);
+  // A refusal without any rate-limit field is what live accounts send; only an answer that should have them counts.
+  if (expected || !error.absent) {
+    ++counters_.header_parsing_failures;
+    problem = std::move(error.message);
+  }
+  into = error.rest;
+  bool const any = std::any_of(into.limits.begin(), into.limits.end(), [](auto const& l) { return l.any(); });
+  return any ? &into : nullptr;
+}
+
+observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point now, wall_time wall) {
+  auto const found = tickets_.find(id);
+  if (found == tickets_.end() || found->second.where == ticket::state::waiting) return {};
+  auto& t = found->second;
+  auto& s = *t.owner;
+  latest_ = &s;
+  observation result;
+  rate_limit_snapshot snapshot;
+  std::optional<wall_time> date;
+  for (auto const& f : a.headers)
+    if (iequals(f.name, "date")) date = parse_http_date(trim(f.value));
+  s.clock.observe(date, wall, now);
+  s.limits.align(s.clock.offset());
+  // Dates and epochs are the provider's: ours may be wrong, or have just been set.
+  auto const theirs = s.clock.at(now);
+  bool const success = a.status >= 200 && a.status < 300;
+  auto const* const parsed = parse(a.headers, success, theirs, snapshot, result.header_problem);
+  if (a.status == 429) {
+    ++s.totals.refused;
+    auto after = observe_refusal(id, t, a, parsed, now, theirs);
+    after.header_problem = std::move(result.header_problem);
+    return after;
+  }
+  bool const first = success && !s.limits.answered();
+  auto const charge = s.limits.observe(t.reservation, parsed, success ? fate::charged : fate::unknown, now);
+  if (success) {
+    s.costs.observe_admission(t.size);
+    if (charge) {
+      observe_charge(t, *charge, now);
+    } else if (t.too_large == ticket::doubt::maximum) {
+      observe_charge(t, t.cost, now);
+    }
+    if (first) estimate_again(s, now);
+  }
+  return result;
+}
+
+observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const answer& a,
+                                              const rate_limit_snapshot* snapshot, time_point now, wall_time wall) {
+  auto& s = *t.owner;
+  auto const why = classify_refusal(a.error, a.headers, wall);
+  s.limits.observe(t.reservation, snapshot, why.what == refusal::kind::quota ? fate::refused : fate::unknown, now);
+  bool again = why.what != refusal::kind::incurable;
+  if (why.what == refusal::kind::load && ++t.load_refusals > settings_.load_retries) again = false;
+  if (!again) {
+    s.limits.cancel(t.reservation, now);
+    t.reservation = 0;
+    return {};
+  }
+  bool const of_tokens = why.what == refusal::kind::quota && why.counts.value_or(resource::tokens) == resource::tokens;
+  bool const may_be_size = of_tokens && !why.burst && why.over.value_or(window::minute) == window::minute;
+  if (t.too_large != ticket::doubt::none && may_be_size) {
+    if (t.too_large == ticket::doubt::maximum) s.charges_maximum = true;
+    refused const too_large{.why = reason::request_too_large_for_limit,
+                            .retry_after = std::nullopt,
+                            .cost = s.costs.estimate(t.size, true),
+                            .limit = s.limits.known_token_limit(now).value_or(0)};
+    s.limits.cancel(t.reservation, now);
+    t.reservation = 0;
+    return {.what = verdict::refuse, .refusal = too_large, .header_problem = {}};
+  }
+  // Of those that were sent together one tells as much as all.
+  if (of_tokens && !snapshot && t.released >= s.last_refusal) s.costs.observe_refusal(t.size);
+  if (of_tokens) s.last_refusal = now;
+  s.limits.refused(t.reservation, why, snapshot, now);
+  t.reservation = 0;
+  if (s.limits.forecast(t.cost, {}, 1, now) > t.deadline) return {};
+  ++counters_.upstream_refusals;
+  --in_flight_;
+  s.queue.credit(t.place, t.cost);  // it has not had what it paid for
+  estimate(t, now);
+  enqueue(id, t);
+  return {.what = verdict::queue_again, .refusal = {}, .header_problem = {}};
+}
+
+void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
+                              std::optional<std::uint64_t> prompt_tokens, time_point now, std::uint64_t cached_tokens) {
+  auto const found = tickets_.find(id);
+  if (found == tickets_.end() || found->second.where == ticket::state::waiting) return;
+  if (!actual) return leave(id, now);
+  auto& t = found->second;
+  usage used;
+  used.total = static_cast<double>(*actual);
+  t.owner->totals.tokens_used += *used.total;
+  if (*actual > 0) t.owner->costs.observe_use(t.cost, *used.total);
+  t.owner->queue.credit(t.place, t.cost - *used.total);
+  if (prompt_tokens) {
+    used.input = static_cast<double>(*prompt_tokens);
+    used.cached = static_cast<double>(std::min(cached_tokens, *prompt_tokens));
+    t.owner->costs.observe_prompt(t.size, *prompt_tokens);
+  }
+  t.owner->limits.settle(t.reservation, used, now);
+  t.reservation = 0;
+  finish(id);
+}
+
+void cerebras_limiter::not_sent(ticket_id id, time_point now) {
+  auto const found = tickets_.find(id);
+  if (found == tickets_.end() || found->second.where == ticket::state::waiting) return;
+  auto& t = found->second;
+  t.owner->limits.cancel(t.reservation, now);
+  t.owner->queue.credit(t.place, t.cost);
+  t.reservation = 0;
+  finish(id);
+}
+
+double cerebras_limiter::probable_use(const ticket& t, std::optional<std::uint64_t> relayed) {
+  auto const& costs = t.owner->costs;
+  double used = t.cost;
+  if (relayed) {
+    used = t.input + static_cast<double>(*relayed) * (1 + unseen_share) + unseen_tokens;
+  } else if (costs.use_known()) {
+    used = t.cost * costs.use_share();
+  }
+  return std::min(used, t.cost);
+}
+
+void cerebras_limiter::leave(ticket_id id, time_point now, std::optional<std::uint64_t> relayed) {
+  auto const found = tickets_.find(id);
+  if (found == tickets_.end()) return;
+  auto& t = found->second;
+  if (t.where == ticket::state::waiting) {
+    t.owner->queue.erase(t.place);
+    stop_waiting(id, t);
+  } else {
+    auto const used = probable_use(t, relayed);
+    t.owner->queue.credit(t.place, t.cost - used);
+    t.owner->limits.settle(t.reservation, {.total = used, .input = {}, .cached = 0}, now);
+  }
+  finish(id);
+}
+
+void cerebras_limiter::finish(ticket_id id) {
+  auto const found = tickets_.find(id);
+  if (found->second.where == ticket::state::released) --in_flight_;
+  --found->second.owner->tickets;
+  tickets_.erase(found);
+}
+
+std::optional<std::string> cerebras_limiter::update_from_headers(const scope_name& name, header_view headers,
+                                                                 time_point now, wall_time wall) {
+  rate_limit_snapshot snapshot;
+  std::string problem;
+  auto& s = scope_of(name, now);
+  latest_ = &s;
+  if (parse(headers, true, wall, snapshot, problem)) s.limits.update(snapshot, now);
+  if (problem.empty()) return std::nullopt;
+  return problem;
+}
+
+scope_status cerebras_limiter::status_of(scope& s, time_point now) {
+  scope_status out;
+  out.last_update = s.limits.last_update();
+  if (auto const* tokens = s.limits.find(resource::tokens, window::minute); tokens && out.last_update) {
+    out.remaining_tokens = std::max(0.0, std::floor(s.limits.level(resource::tokens, window::minute, now)));
+    out.current_token_limit = tokens->limit();
+    out.next_reset = tokens->next_reset();
+  }
+  return out;
+}
+
+scope_status cerebras_limiter::status(const scope_name& name, time_point now) {
+  auto* const s = find(name);
+  return s ? status_of(*s, now) : scope_status{};
+}
+
+scope_status cerebras_limiter::latest_status(time_point now) {
+  return latest_ ? status_of(*latest_, now) : scope_status{};
+}
+
+bool cerebras_limiter::pause(const scope_name& name, bool paused) {
+  auto* const s = find(name);
+  if (s) s->paused = paused;
+  return s != nullptr;
+}
+
+std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t most_waiting) {
+  std::vector<scope_report> out;
+  for (auto const& [key, s] : scopes_) {
+    scope_report r{.model = s->model,
+                   .credential = s->credential,
+                   .queued = s->queue.size(),
+                   .in_flight = s->limits.in_flight(),
+                   .tokens = status_of(*s, now),
+                   .budgets = {},
+                   .binding = std::nullopt,
+                   .tokens_per_char = s->costs.tokens_per_char(),
+                   .use_share = s->costs.use_share(),
+                   .decides = s->limits.decides(now),
+                   .paused = s->paused,
+                   .held_by = constraint::none,
+                   .totals = s->totals,
+                   .waiting = waiting_of(*s, most_waiting, now)};
+    auto const first = s->queue.order(1, now, settings_.ageing);
+    if (!first.empty()) r.held_by = held_by(tickets_.at(first.front()), now);
+    r.binding = s->limits.binding(first.empty() ? 0 : tickets_.at(first.front()).cost, now);
+    for (std::size_t slot = 0; slot < slot_count; ++slot) {
+      auto const counts = resource_of(slot);
+      auto const over = window_of(slot);
+      double const level = s->limits.level(counts, over, now);
+      if (auto const* b = s->limits.find(counts, over))
+        r.budgets.push_back(
+            {counts, over, b->limit(), level, b->model(), b->confirmed(), b->reported(), b->next_reset()});
+    }
+    out.push_back(std::move(r));
+  }
+  return out;
+}
+
+double cerebras_limiter::cost_of(ticket_id id) const {
+  auto const found = tickets_.find(id);
+  return found == tickets_.end() ? 0 : found->second.cost;
+}
+
+}  // namespace cooldown

@@ -1,0 +1,50 @@
+// What the limiter keeps of a scope and of a ticket: its own business, so not among the public headers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cooldown/dialect/provider_clock.hpp"
+#include "cooldown/schedule/cerebras_limiter.hpp"
+
+namespace cooldown {
+
+struct cerebras_limiter::scope {
+  scope(std::string_view model_name, std::uint64_t hash, const quota_settings& settings, time_point now)
+      : model(model_name), credential(hash), limits(settings, now), last_used(now) {}
+
+  std::string model;
+  std::uint64_t credential;
+  quota limits;
+  cost_estimator costs;
+  provider_clock clock;
+  request_queue queue;
+  std::vector<request_queue::head> heads;  // reused
+  std::size_t tickets = 0;                 // in any state
+  bool paused = false;
+  scope_totals totals;
+  time_point last_used;
+  time_point last_refusal{};     // for tokens
+  bool charges_maximum = false;  // a request whose maximum was in doubt was refused: the documented rule holds
+};
+
+struct cerebras_limiter::ticket {
+  scope* owner = nullptr;
+  request_size size;
+  double cost = 0;
+  double input = 0;  // the part of it that the input is taken for
+  std::size_t bytes = 0;
+  time_point submitted;
+  time_point deadline;
+  time_point released;
+  queue_place place;
+  enum class state { waiting, released } where = state::waiting;
+  bool waited = false;  // at any time
+  /// Why it may fit although its estimate is above the whole limit: the provider may charge less than the maximum, or
+  /// its input may have fewer tokens than guessed. The provider is asked once; its refusal is final.
+  enum class doubt : std::uint8_t { none, maximum, input } too_large = doubt::none;
+  unsigned load_refusals = 0;
+  quota::reservation_id reservation = 0;
+};
+
+}  // namespace cooldown

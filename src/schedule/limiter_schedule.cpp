@@ -1,0 +1,235 @@
+// Who goes when: the part of the limiter that submits, releases, refuses and foretells.
+#include <algorithm>
+#include <cmath>
+
+#include "cooldown/schedule/cerebras_limiter.hpp"
+
+#include "limiter_parts.hpp"
+
+namespace cooldown {
+namespace {
+
+// How many clients' next tickets are asked whether they may pass one that has to wait.
+constexpr std::size_t most_passing = 16;
+
+/// When a refused request may try again. How long somebody keeps a model paused nobody knows.
+std::optional<duration> retry_after(const standing& plan, duration least, time_point now) {
+  if (plan.held_by == constraint::paused) return std::nullopt;
+  return std::max(least, plan.expected - now);
+}
+
+}  // namespace
+
+decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
+  auto& s = scope_of(facts.scope, now);
+  ticket t;
+  t.owner = &s;
+  t.size = facts.size;
+  t.bytes = facts.body_bytes;
+  t.submitted = now;
+  t.deadline = now + facts.max_wait;
+  t.place = {.arrival = next_arrival_++,
+             .client = facts.client,
+             .weight = facts.weight,
+             .urgency = facts.urgency,
+             .submitted = now};
+  if (!estimate(t, now))
+    return refused{.why = reason::request_too_large_for_limit,
+                   .retry_after = std::nullopt,
+                   .cost = s.costs.estimate(facts.size, careful(s, now)),
+                   .limit = t.cost};
+  double const cost = t.cost;
+  bool const first =
+      s.queue.empty() && !s.paused && may_go(in_flight_) && s.limits.ready_at(cost, duration::zero(), now) <= now;
+  auto const id = next_ticket_++;
+  auto& placed = tickets_.emplace(id, t).first->second;
+  ++s.tickets;
+  s.queue.push(placed.place, id, cost);
+  if (first) {
+    s.queue.release(placed.place, now);
+    release(placed, now);
+    return go{.id = id};
+  }
+  auto const plan = plan_of(placed, now);
+  s.queue.erase(placed.place);
+  // How much of a reservation is really used is not known at first: until it is, what is ahead refuses nobody.
+  auto const certain = s.costs.use_known() ? plan.expected : s.limits.forecast(cost, {}, 1, now);
+  std::optional<refused> no;
+  if (certain - now > facts.max_wait || facts.max_wait <= duration::zero()) {
+    no = refused{.why = reason::queue_timeout, .retry_after = retry_after(plan, duration{1}, now), .cost = cost};
+  } else if (queued_ >= settings_.max_depth || queued_bytes_ + facts.body_bytes > settings_.max_bytes) {
+    no = refused{.why = reason::queue_full, .retry_after = retry_after(plan, std::chrono::seconds{1}, now)};
+  }
+  if (no) {
+    finish(id);
+    return *no;
+  }
+  enqueue(id, placed);
+  return queued{.id = id, .position = plan.position, .expected = plan.expected, .held_by = plan.held_by};
+}
+
+void cerebras_limiter::enqueue(ticket_id id, ticket& t) {
+  t.where = ticket::state::waiting;
+  t.waited = true;
+  t.owner->queue.push(t.place, id, t.cost);
+  waiting_.insert(t.owner);
+  deadlines_.insert({t.deadline, id});
+  ++queued_;
+  queued_bytes_ += t.bytes;
+}
+
+/// It does not wait any more; the caller has taken it out of its scope's queue.
+void cerebras_limiter::stop_waiting(ticket_id id, const ticket& t) {
+  if (t.owner->queue.empty()) waiting_.erase(t.owner);
+  deadlines_.erase({t.deadline, id});
+  --queued_;
+  queued_bytes_ -= t.bytes;
+}
+
+void cerebras_limiter::release(ticket& t, time_point now) {
+  auto& used =
+      t.owner->limits.decides(now) == basis::headers ? counters_.dynamic_timings_used : counters_.fallback_timings_used;
+  ++used;
+  ++counters_.released;
+  if (t.waited) ++counters_.waited;
+  ++t.owner->totals.released;
+  t.owner->totals.tokens_released += t.cost;
+  t.where = ticket::state::released;
+  t.released = now;
+  t.reservation = t.owner->limits.reserve(t.cost, t.input, now);
+  ++in_flight_;
+}
+
+/// The ticket of a scope that may go now, and when one may that cannot. When the head has to wait, the next of other
+/// clients may pass if that does not delay it (EASY backfilling: Lifka 1995).
+cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
+  if (s.paused) return {nullptr, time_point::max()};
+  auto& heads = s.heads;
+  s.queue.heads(now, settings_.ageing, most_passing, heads);
+  auto const ready = [&](const request_queue::head& h, double passed_requests, double passed_tokens) {
+    return s.limits.ready_at(h.cost, now - tickets_.at(h.id).submitted, now, passed_requests, passed_tokens);
+  };
+  auto const& head = heads.front();
+  auto const head_ready = ready(head, 0, 0);
+  if (head_ready <= now) return {&head, now};
+  turn result{nullptr, head_ready};
+  if (auto const due = s.queue.next_due(now, settings_.ageing)) result.next = std::min(result.next, *due);
+  for (std::size_t i = 1; i < heads.size(); ++i) {
+    auto const at = ready(heads[i], 0, 0);
+    if (at > now) {
+      result.next = std::min(result.next, at);
+    } else if (ready(head, 1, heads[i].cost) <= head_ready) {
+      return {&heads[i], now};
+    }
+  }
+  return result;
+}
+
+std::vector<ticket_event> cerebras_limiter::poll(time_point now) {
+  std::vector<ticket_event> events;
+  release_ready(now, events);
+  bool const refused_any = refuse_overdue(now, events);
+  // A head that was refused may have been all that held up the others.
+  if (refused_any) release_ready(now, events);
+  return events;
+}
+
+/// Among several scopes the most urgent ticket goes first, then the oldest, but for one out of turn as in a queue: it
+/// matters only where the number in flight is bounded.
+const request_queue::head* cerebras_limiter::next_of_all(time_point now) {
+  const request_queue::head* best = nullptr;
+  const request_queue::head* oldest = nullptr;
+  for (auto* s : waiting_) {
+    auto const* const h = turn_of(*s, now).goes;
+    if (!h) continue;
+    if (!best || std::pair(h->rank, h->arrival) < std::pair(best->rank, best->arrival)) best = h;
+    if (!oldest || h->waits_since < oldest->waits_since) oldest = h;
+    if (settings_.max_in_flight == 0) break;
+  }
+  if (!best) return nullptr;
+  bool const overdue = settings_.ageing > duration::zero() && now - oldest->waits_since >= settings_.ageing;
+  out_of_turn_ = !out_of_turn_ && overdue && oldest->rank > best->rank;
+  return out_of_turn_ ? oldest : best;
+}
+
+void cerebras_limiter::release_ready(time_point now, std::vector<ticket_event>& events) {
+  while (may_go(in_flight_)) {
+    auto const* const next = next_of_all(now);
+    if (!next) return;
+    auto const id = next->id;
+    auto& t = tickets_.at(id);
+    t.owner->queue.release(t.place, now);
+    stop_waiting(id, t);
+    release(t, now);
+    events.push_back({.id = id, .refusal = std::nullopt});
+  }
+}
+
+bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>& events) {
+  bool any = false;
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    auto const id = deadlines_.begin()->second;
+    auto& t = tickets_.at(id);
+    refused const why{.why = reason::queue_timeout,
+                      .retry_after = retry_after(plan_of(t, now), std::chrono::seconds{1}, now),
+                      .cost = t.cost};
+    t.owner->queue.erase(t.place);
+    stop_waiting(id, t);
+    finish(id);
+    events.push_back({.id = id, .refusal = why});
+    any = true;
+  }
+  return any;
+}
+
+std::optional<time_point> cerebras_limiter::next_deadline(time_point now) {
+  if (waiting_.empty()) return std::nullopt;
+  auto next = deadlines_.begin()->first;
+  if (may_go(in_flight_))
+    for (auto* s : waiting_) next = std::min(next, turn_of(*s, now).next);
+  return next;
+}
+
+/// Of a ticket that is in its scope's queue.
+standing cerebras_limiter::plan_of(const ticket& t, time_point now) const {
+  auto& s = *t.owner;
+  auto const ahead = s.queue.ahead_of(t.place, now, settings_.ageing);
+  auto expected = s.limits.forecast(t.cost, ahead, s.costs.use_share(), now);
+  if (auto const due = s.queue.due_at(t.place, settings_.ageing); due && *due < expected)
+    expected = std::min(expected, std::max(*due, s.limits.forecast(t.cost, {}, 1, now)));
+  return {.position = static_cast<std::size_t>(ahead.requests) + 1, .expected = expected, .held_by = held_by(t, now)};
+}
+
+/// What holds it back most, whoever is ahead of it.
+constraint cerebras_limiter::held_by(const ticket& t, time_point now) const {
+  if (t.owner->paused) return constraint::paused;
+  auto const own = t.owner->limits.ready(t.cost, now - t.submitted, now);
+  if (own.at > now) return own.by;
+  return may_go(in_flight_) ? constraint::others_ahead : constraint::in_flight;
+}
+
+std::optional<standing> cerebras_limiter::standing_of(ticket_id id, time_point now) const {
+  auto const found = tickets_.find(id);
+  if (found == tickets_.end() || found->second.where != ticket::state::waiting) return std::nullopt;
+  return plan_of(found->second, now);
+}
+
+std::vector<scope_report::waiting_ticket> cerebras_limiter::waiting_of(scope& s, std::size_t most,
+                                                                       time_point now) const {
+  std::vector<scope_report::waiting_ticket> out;
+  request_queue::backlog ahead;
+  for (auto const id : s.queue.order(most, now, settings_.ageing)) {
+    auto const& t = tickets_.at(id);
+    out.push_back({.id = id,
+                   .client = t.place.client,
+                   .urgency = t.place.urgency,
+                   .cost = t.cost,
+                   .waited = now - t.submitted,
+                   .expected_in = s.limits.forecast(t.cost, ahead, s.costs.use_share(), now) - now});
+    ahead.requests += 1;
+    ahead.tokens += t.cost;
+  }
+  return out;
+}
+
+}  // namespace cooldown

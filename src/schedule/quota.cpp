@@ -1,0 +1,308 @@
+#include "cooldown/schedule/quota.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cooldown {
+namespace {
+
+// After a refusal, how long a probe may stay unanswered before the next one goes: a refusal comes faster than an
+// answer.
+constexpr duration probe_spacing = std::chrono::milliseconds{500};
+
+// Beyond what has been admitted within a minute before, and this share of what the configuration allows, a limit that
+// no header reports may turn out lower with every request: so few may be without any answer at a time. A refusal comes
+// faster than an answer, so one that has been quiet for `reordering` is taken for admitted.
+constexpr double trusted_share = 0.15;
+constexpr unsigned most_unproven = 4;
+
+// Releases that a limit per second spaces out are tried closer again so slowly.
+constexpr duration spacing_memory = std::chrono::minutes{10};
+
+constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
+constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
+
+}  // namespace
+
+quota::quota(const quota_settings& settings, time_point now)
+    : settings_(settings),
+      requests_(settings.rpm_limit, std::chrono::minutes{1}),
+      tokens_(settings.tpm_limit, std::chrono::minutes{1}),
+      crowd_(1e9, reordering),
+      second_(1e9, std::chrono::seconds{1}) {
+  configure(settings, now);
+}
+
+budget_settings quota::budget_options() const {
+  return {.reset_buffer = settings_.reset_buffer,
+          .header_timeout = settings_.header_timeout,
+          .pinned = settings_.replenishment};
+}
+
+void quota::configure(const quota_settings& settings, time_point now) {
+  settings_ = settings;
+  auto const& limits = settings.limits.limit;
+  requests_.set_limit(limits[rpm_slot].value_or(settings.rpm_limit));
+  tokens_.set_limit(limits[tpm_slot].value_or(settings.tpm_limit));
+  for (auto& b : budgets_)
+    if (b) b->configure(budget_options());
+  create_configured(now);
+}
+
+void quota::align(duration wall_offset) {
+  wall_offset_ = wall_offset;
+  for (auto& b : budgets_)
+    if (b) b->align(wall_offset);
+}
+
+/// What headers may never report follows the configuration: requests a minute, on most accounts, and what is configured
+/// of hours and days. Tokens a minute wait for the first header.
+void quota::create_configured(time_point now) {
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    auto& b = budgets_[slot];
+    if (slot == tpm_slot || (b && b->reported())) continue;
+    auto const limit = slot == rpm_slot ? std::optional{requests_.limit()} : settings_.limits.limit[slot];
+    if (!limit) {
+      if (resource_of(slot) != resource::total_tokens) b.reset();
+    } else if (b) {
+      b->set_limit(*limit);
+    } else {
+      make_budget(slot, *limit, refill::continuous, now);
+    }
+  }
+}
+
+basis quota::decides(time_point now) const {
+  return settings_.use_headers && last_update_ && now - *last_update_ <= snapshot_lifetime ? basis::headers
+                                                                                           : basis::fallback;
+}
+
+/// Without headers. Before the provider's first answer nothing is known for sure: the first request goes at once to
+/// learn from, and what does not fit the configured limits waits for that answer, at most header_timeout.
+readiness quota::static_ready(double cost, duration waited, time_point now, double passed_requests,
+                              double passed_tokens) {
+  readiness fits{.at = now};
+  if (settings_.use_headers && !settings_.header_fallback) return fits;
+  fits.wait_for(requests_.ready_at(1 + passed_requests, now), constraint_of(rpm_slot));
+  fits.wait_for(tokens_.ready_at(cost + passed_tokens, now), constraint_of(tpm_slot));
+  if (!settings_.use_headers || answered_) return fits;
+  if (reservations_.empty()) return {.at = now};
+  readiness probe{.at = now};
+  probe.wait_for(std::max(now - waited, last_probe_) + settings_.header_timeout, constraint::first_answers);
+  return probe.at < fits.at ? probe : fits;
+}
+
+/// A long window that is known to be used up still is, however old the snapshot, and what a header said lately holds
+/// even where others were missing.
+bool quota::counts(std::size_t slot, bool dynamic, time_point now) const {
+  auto const& b = budgets_[slot];
+  if (!b || !b->binds()) return false;
+  if (dynamic) return true;
+  // Two have static windows, which a refusal has not taught anything.
+  if (!b->reported()) return b->learned() || (slot != rpm_slot && slot != tpm_slot);
+  return now - b->told_at() <= snapshot_lifetime || window_of(slot) != window::minute;
+}
+
+/// Whatever we believe, it can only be refuted by a request: after a long silence one goes to ask, and the next after
+/// twice as long while the provider refuses.
+time_point quota::probe_at() const {
+  auto const since = std::max({last_release_, last_refusal_, last_update_.value_or(time_point{})});
+  auto const silence = snapshot_lifetime * (1U << std::min(refusals_, 8U));
+  return since + std::min<duration>(silence, length_of(window::day));
+}
+
+/// Not too many into the dark at once: before the first answer of all, when the quota may be spent already, and where a
+/// limit that no header reports might be met.
+time_point quota::unproven_ready_at(time_point now) {
+  if (!settings_.use_headers || (!answered_ && !settings_.header_fallback)) return now;
+  if (answered_) {
+    auto& rpm = budgets_[rpm_slot];
+    if (!rpm || rpm->reported() || rpm->learned()) return now;
+    if (rpm->used(now) < std::max(proven_requests_, trusted_share * rpm->limit())) return now;
+  }
+  unsigned quiet = 0;
+  for (auto i = reservations_.rbegin(); i != reservations_.rend() && i->second.taken + reordering > now; ++i)
+    if (!i->second.answered && ++quiet == most_unproven) return i->second.taken + reordering;
+  return now;
+}
+
+readiness quota::ready(double cost, duration waited, time_point now, double passed_requests, double passed_tokens) {
+  readiness r{.at = now};
+  if (hold_until_) {
+    if (*hold_until_ > now) {
+      r.wait_for(*hold_until_, constraint::provider_pause);
+    } else {
+      hold_until_.reset();
+      cautious_ = true;
+    }
+  }
+  r.wait_for(backed_off_until_, constraint::recovery);
+  bool const passed = passed_requests > 0;
+  auto const last = passed ? now : last_release_;
+  if (cautious_ && (passed || unanswered_ > 0)) r.wait_for(last + probe_spacing, constraint::recovery);
+  if (spacing_ > duration::zero()) r.wait_for(last + spacing_, constraint::spacing);
+  bool const dynamic = decides(now) == basis::headers;
+  bool forbidden = false;
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    if (!counts(slot, dynamic, now)) continue;
+    double const n = amount(slot, cost);
+    double const taken = resource_of(slot) == resource::requests ? passed_requests : passed_tokens;
+    r.wait_for(budgets_[slot]->ready_at(n, now, taken), constraint_of(slot));
+    forbidden = forbidden || budgets_[slot]->forbids(n, now);
+  }
+  if (!dynamic) {
+    auto const fixed = static_ready(cost, waited, now, passed_requests, passed_tokens);
+    r.wait_for(fixed.at, fixed.by);
+  }
+  r.wait_for(unproven_ready_at(now), constraint::first_answers);
+  if (!passed && !forbidden) r.at = std::min(r.at, std::max(now, probe_at()));
+  return r;
+}
+
+time_point quota::forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now) {
+  // A long pause is asked about before it ends.
+  auto const pause = hold_until_ ? std::min(*hold_until_, probe_at()) : now;
+  auto at = std::max({now, backed_off_until_, pause});
+  // Before the first answer the configured limits are a guess, and refuse nobody; the provider's own word is none.
+  if (settings_.use_headers && !answered_) return at;
+  bool const dynamic = decides(now) == basis::headers;
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    if (!counts(slot, dynamic, now)) continue;
+    if (resource_of(slot) == resource::requests) {
+      at = std::max(at, budgets_[slot]->forecast(1, ahead.requests, 1, 0, now));
+    } else {
+      at = std::max(at, budgets_[slot]->forecast(cost, ahead.tokens, use_share, reserved_, now));
+    }
+  }
+  if (dynamic || (settings_.use_headers && !settings_.header_fallback)) return at;
+  auto const windows = [&](sliding_window& w, double n) {
+    double const beyond = std::max(0.0, std::ceil(n / w.limit()) - 1);
+    return w.ready_at(std::min(n, w.limit()), now) + duration_of_seconds(60 * beyond);
+  };
+  return std::max({at, windows(requests_, 1 + ahead.requests), windows(tokens_, cost + ahead.tokens * use_share)});
+}
+
+std::optional<double> quota::known_token_limit(time_point now) const {
+  std::optional<double> lowest;
+  for (std::size_t slot = tpm_slot; slot < slot_count; ++slot)
+    if (auto const& b = budgets_[slot];
+        b && b->reported() && now - b->told_at() <= snapshot_lifetime && counts(slot, true, now))
+      lowest = std::min(lowest.value_or(b->capacity()), b->capacity());
+  return lowest;
+}
+
+const budget* quota::find(resource r, window w) const {
+  auto const& b = budgets_[slot_of(r, w)];
+  return b ? &*b : nullptr;
+}
+
+double quota::level(resource r, window w, time_point now) {
+  auto slot = slot_of(r, w);
+  if (r == resource::tokens && !counts(slot, true, now)) slot = slot_of(resource::total_tokens, w);
+  auto& b = budgets_[slot];
+  return b ? b->level(now) : 0;
+}
+
+/// Only out of a full bucket, with nothing else in flight, is the drop of the remaining the charge of one request.
+bool quota::measurable(time_point now) {
+  if (!reservations_.empty()) return false;
+  auto& tokens = budgets_[tpm_slot];
+  return tokens ? tokens->model() == refill::continuous && tokens->level(now) >= tokens->capacity() : !answered_;
+}
+
+quota::reservation_id quota::reserve(double cost, double input, time_point now) {
+  if (settings_.use_headers && !answered_ && tokens_.ready_at(cost, now) > now) last_probe_ = now;
+  reservation r{.cost = cost,
+                .input = input,
+                .taken = now,
+                .crowd = static_cast<unsigned>(std::min(64.0, crowd_.used(now))),
+                .answered = false,
+                .measurable = measurable(now),
+                .probe = now >= probe_at(),
+                .marks = {}};
+  for (std::size_t slot = 0; slot < slot_count; ++slot)
+    if (auto& b = budgets_[slot]) r.marks[slot] = b->take(amount(slot, cost), now);
+  requests_.record(1, now);
+  tokens_.record(cost, now);
+  crowd_.record(1, now);
+  second_.record(1, now);
+  if (spacing_ > duration::zero() && now - last_burst_ > spacing_memory) {
+    spacing_ = spacing_ > std::chrono::milliseconds{1} ? spacing_ * 9 / 10 : duration::zero();
+    last_burst_ = now - spacing_memory * 9 / 10;
+  }
+  ++unanswered_;
+  last_release_ = now;
+  auto const id = next_id_++;
+  reservations_.emplace(id, r);
+  reserved_ += cost;
+  return id;
+}
+
+budget& quota::make_budget(std::size_t slot, double limit, refill model, time_point now) {
+  auto& b = budgets_[slot].emplace(limit, length_of(window_of(slot)), model, now, budget_options());
+  b.align(wall_offset_);
+  return b;
+}
+
+/// The provider charged nothing for it. `but`: this slot's budget knows already.
+void quota::untake(const reservation& r, time_point now, std::size_t but) {
+  for (std::size_t slot = 0; slot < slot_count; ++slot)
+    if (auto& b = budgets_[slot]; b && slot != but) b->untake(r.marks[slot], amount(slot, r.cost), r.taken, now);
+  requests_.give_back(1, r.taken, now);
+  tokens_.give_back(r.cost, r.taken, now);
+}
+
+void quota::settle(reservation_id id, const usage& used, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  if (used.total) {
+    auto const& r = e->second;
+    double const unused = r.cost - *used.total;
+    tokens_.give_back(unused + used.cached, r.taken, now);
+    // By how much the input was charged less at admission than we thought, headers have shown.
+    double input_seen = used.input ? std::max(0.0, r.input - *used.input) : 0;
+    if (now < careful_until_) input_seen = r.input;
+    for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
+      auto& b = budgets_[slot];
+      if (!b) continue;
+      bool const uncached = resource_of(slot) == resource::tokens;
+      double const correction = b->shown() ? -input_seen : (uncached ? used.cached : 0);
+      b->give_back(r.marks[slot], unused + correction, r.taken, now);
+    }
+  }
+  end(e);
+}
+
+void quota::revise(reservation_id id, double cost, double input, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  auto& r = e->second;
+  double const less = r.cost - cost;
+  tokens_.give_back(less, r.taken, now);
+  for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
+    auto& b = budgets_[slot];
+    // Its own header has corrected the levels that it showed.
+    if (!b || (r.answered && b->shown())) continue;
+    b->correct(r.marks[slot], less, r.taken, now);
+    for (auto i = e; i != reservations_.end(); ++i) i->second.marks[slot].spent -= less;
+  }
+  reserved_ -= less;
+  r.cost = cost;
+  r.input = input;
+}
+
+void quota::cancel(reservation_id id, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  untake(e->second, now);
+  end(e);
+}
+
+void quota::end(entry e) {
+  if (!e->second.answered) --unanswered_;
+  reserved_ -= e->second.cost;
+  reservations_.erase(e);
+  if (reservations_.empty()) reserved_ = 0;  // rounding errors do not outlive them
+}
+
+}  // namespace cooldown

@@ -1,0 +1,275 @@
+// What headers and refusals say of a quota, and to which of its budgets.
+#include <algorithm>
+#include <cmath>
+
+#include "cooldown/schedule/quota.hpp"
+
+namespace cooldown {
+namespace {
+
+// Refusals in a row that the learned model may explain; beyond, the provider's retry-after is obeyed.
+constexpr unsigned trusted_attempts = 4;
+
+// Total tokens are this many times the uncached ones (API documentation, "Rate limits"), where nothing else tells.
+constexpr double default_total_factor = 3;
+
+// More than this share of a limit is plenty: it was not the one that refused.
+constexpr double plenty_left = 0.25;
+
+// How long inputs are taken for uncharged at admission after a refusal that the model cannot explain.
+constexpr duration careful_time = std::chrono::minutes{1};
+
+duration backoff(unsigned attempt) {
+  return std::chrono::milliseconds{500} * (1U << std::min(attempt, 6U));
+}
+
+/// Up to a quarter more, so that several proxies do not come back together; by id, so that it can be repeated.
+duration jittered(duration d, std::uint64_t id) {
+  return d + d / 4 * static_cast<duration::rep>(id * 2'654'435'761U % 1024) / 1024;
+}
+
+constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
+constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
+
+}  // namespace
+
+/// How many others were sent so close to this one that the provider may have met them before or after it.
+unsigned quota::overlap_of(entry e) const {
+  unsigned n = e->second.crowd;
+  for (auto i = std::next(e); i != reservations_.end() && n < 64; ++i, ++n)
+    if (i->second.taken - e->second.taken > reordering) break;
+  return n;
+}
+
+/// A budget is heard of for the first time, in the answer to one of the requests in flight. It was full before. Those
+/// sent long before that one are in its figures; of those sent about then nobody knows, so they are taken for later.
+void quota::create(std::size_t slot, entry answered, const limit_snapshot& s) {
+  auto const& first = answered->second;
+  // A reset that is sent is the provider's own word; without one, refill is limit ÷ window.
+  auto& b =
+      make_budget(slot, static_cast<double>(*s.limit), s.reset ? refill::window : refill::continuous, first.taken);
+  answered->second.marks[slot] = b.take(amount(slot, first.cost), first.taken);
+  for (auto i = reservations_.begin(); i != reservations_.end(); ++i) {
+    if (i == answered) continue;
+    auto& r = i->second;
+    bool const included = r.taken + reordering < first.taken;
+    r.marks[slot] = included ? b.mark_before() : b.take(amount(slot, r.cost), std::max(first.taken, r.taken));
+  }
+}
+
+/// A remaining beyond its limit is that of the total tokens, which have the same name: then there are two budgets, and
+/// only our own count tells of the main one.
+rate_limit_snapshot quota::split_buckets(rate_limit_snapshot s) {
+  for (auto const over : {window::minute, window::hour, window::day}) {
+    auto& main = s.at(resource::tokens, over);
+    auto& factor = total_factor_[static_cast<std::size_t>(over)];
+    if (!main.limit || !main.remaining) continue;
+    auto const limit = static_cast<double>(*main.limit);
+    // A little above may be a refund that the limit does not cut off.
+    if (auto const share = static_cast<double>(*main.remaining) / limit; share > 1.05)
+      factor = std::max(factor, std::ceil(share));
+    if (factor == 0) continue;
+    auto& total = s.at(resource::total_tokens, over);
+    total = {.limit = static_cast<std::uint64_t>(limit * factor), .remaining = main.remaining, .reset = main.reset};
+    main.remaining.reset();
+    main.reset.reset();
+  }
+  return s;
+}
+
+/// The provider admitted it: the pause that a refusal has brought is over.
+void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, time_point now) {
+  answered_ = true;
+  if (r.taken >= last_refusal_) {
+    refusals_ = 0;
+    cautious_ = false;
+  }
+  // Of a provider that is busy every answer says that it no longer is; of a quota those sent since.
+  if (hold_for_load_ || r.taken >= hold_set_) hold_until_.reset();
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    auto& b = budgets_[slot];
+    if (!b) continue;
+    if (r.probe && !(snapshot && snapshot->limits[slot].remaining)) b->disproved(r.marks[slot], now);
+    if (!b->shown()) b->admitted(r.taken, now);
+  }
+  if (auto& rpm = budgets_[rpm_slot])
+    proven_requests_ = std::max(proven_requests_, rpm->used(now) - static_cast<double>(unanswered_));
+}
+
+std::optional<double> quota::observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became,
+                                     time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return std::nullopt;
+  auto& r = e->second;
+  if (!r.answered) {
+    r.answered = true;
+    --unanswered_;
+  }
+  if (became == fate::charged) admitted(r, snapshot, now);
+  if (!snapshot || !settings_.use_headers) return std::nullopt;
+  // Now there is something better than the word of a refusal that came before anything was known.
+  if (!last_update_) hold_until_.reset();
+  if (auto const& main = snapshot->limits[tpm_slot]; main.limit && (main.remaining || main.reset)) last_update_ = now;
+  std::optional<double> charge;
+  auto const overlap = overlap_of(e);
+  auto const split = split_buckets(*snapshot);
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    auto const& s = split.limits[slot];
+    if (!s.any()) continue;
+    bool const created = !budgets_[slot];
+    if (created) {
+      if (!s.limit) continue;
+      create(slot, e, s);
+    }
+    double const residual =
+        budgets_[slot]->observe(r.marks[slot], amount(slot, r.cost), s, r.taken, now, overlap, became);
+    if (slot != tpm_slot || became != fate::charged || !s.remaining) continue;
+    // The first header of all is about a bucket that was full, and mostly about the first request to be met.
+    if (created || (r.measurable && id + 1 == next_id_)) charge = r.cost - residual;
+  }
+  return charge;
+}
+
+void quota::update(const rate_limit_snapshot& snapshot, time_point now) {
+  if (!settings_.use_headers) return;
+  if (auto const& main = snapshot.limits[tpm_slot]; main.limit && (main.remaining || main.reset)) last_update_ = now;
+  answered_ = true;
+  auto const split = split_buckets(snapshot);
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    auto const& s = split.limits[slot];
+    if (!s.any() || (!budgets_[slot] && !s.limit)) continue;
+    if (!budgets_[slot])
+      make_budget(slot, static_cast<double>(*s.limit), s.reset ? refill::window : refill::continuous, now);
+    budgets_[slot]->observe({}, 0, s, now, now, 0, fate::charged);
+  }
+}
+
+/// What went out so lately that a refusal of it may still be under way.
+double quota::undecided(std::size_t slot, time_point now) const {
+  double sum = 0;
+  for (auto i = reservations_.rbegin(); i != reservations_.rend() && i->second.taken + reordering > now; ++i)
+    if (!i->second.answered) sum += amount(slot, i->second.cost);
+  return sum;
+}
+
+/// A limit per second was met: what was admitted within the last one is about what it allows.
+void quota::space_out(const reservation& r, time_point now) {
+  second_.give_back(1, r.taken, now);
+  if (last_burst_ != time_point{} && r.taken < last_burst_) return;  // of the same burst
+  last_burst_ = now;
+  auto const allowed = duration_of_seconds(1 / std::max(1.0, second_.used(now)));
+  spacing_ = std::min<duration>(std::max<duration>(spacing_ * 5 / 4, allowed * 21 / 20), std::chrono::seconds{1});
+}
+
+/// What a limit may be that nobody has told of, by the one that it is related to.
+std::optional<double> quota::likely_limit(std::size_t slot) const {
+  auto const minutes = static_cast<double>(length_of(window_of(slot)) / length_of(window::minute));
+  auto const of = [&](resource counts, window over) -> std::optional<double> {
+    auto const& b = budgets_[slot_of(counts, over)];
+    return b ? std::optional{b->limit()} : std::nullopt;
+  };
+  switch (resource_of(slot)) {
+    case resource::requests:
+      return minutes * of(resource::requests, window::minute).value_or(requests_.limit());
+    case resource::tokens:
+      return minutes * of(resource::tokens, window::minute).value_or(tokens_.limit());
+    case resource::total_tokens:
+      if (auto const main = of(resource::tokens, window_of(slot))) return default_total_factor * *main;
+  }
+  return std::nullopt;
+}
+
+/// A refusal names a limit of which nobody has spoken. Those in flight are taken out of it, too.
+void quota::create_hidden(std::size_t slot, reservation& refused) {
+  auto const limit = likely_limit(slot);
+  if (!limit) return;
+  auto& b = make_budget(slot, *limit, refill::continuous, refused.taken);
+  refused.marks[slot] = b.take(amount(slot, refused.cost), refused.taken);
+  for (auto& [id, r] : reservations_)
+    if (r.taken + reordering >= refused.taken)
+      r.marks[slot] = b.take(amount(slot, r.cost), std::max(refused.taken, r.taken));
+}
+
+/// Does it fit by all that headers show? Then they do not explain why it was refused.
+bool quota::fits_what_is_shown(double cost, time_point now) {
+  for (std::size_t slot = 0; slot < slot_count; ++slot)
+    if (auto& b = budgets_[slot]; b && b->shown() && b->ready_at(amount(slot, cost), now) > now) return false;
+  return true;
+}
+
+/// The limit that a refusal is about: the one that it names; else tokens a minute, unless headers show that there is
+/// plenty of them: then requests a minute, if those are not shown. nullopt: nobody knows, or its headers have told.
+std::optional<std::size_t> quota::culprit_of(const reservation& r, const refusal& why, bool informed, time_point now) {
+  if (why.counts) return slot_of(*why.counts, why.over.value_or(window::minute));
+  auto const slot = slot_of(resource::tokens, why.over.value_or(window::minute));
+  auto& tokens = budgets_[slot];
+  auto const& rpm = budgets_[rpm_slot];
+  bool const plenty = tokens && tokens->shown() && tokens->level(now) > plenty_left * tokens->limit();
+  if (rpm && !rpm->shown() && plenty && (!informed || fits_what_is_shown(r.cost, now))) return rpm_slot;
+  return tokens && tokens->reported() && !informed ? std::optional{slot} : std::nullopt;
+}
+
+void quota::refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  auto r = e->second;
+  end(e);
+  // Requests sent together are refused together: that is one round, not a row of them.
+  if (r.taken >= last_refusal_) {
+    ++refusals_;
+    last_refusal_ = now;
+  }
+  auto const attempt = refusals_;
+  if (why.what == refusal::kind::load) {
+    untake(r, now);
+    back_off(jittered(backoff(attempt), id), now);
+    hold(why.retry_after.value_or(duration::zero()), why, now);
+    return;
+  }
+  if (why.burst) {
+    untake(r, now);
+    space_out(r, now);
+    if (attempt > trusted_attempts) hold(why.retry_after.value_or(std::chrono::seconds{1}), why, now);
+    back_off(jittered(backoff(attempt > 0 ? attempt - 1 : 0), id), now);
+    return;
+  }
+  cautious_ = true;
+  bool const explained = refused_by_quota(r, why, snapshot, attempt, now);
+  if (!explained || attempt > trusted_attempts) hold(why.retry_after.value_or(backoff(attempt)), why, now);
+  back_off(jittered(backoff(attempt > 0 ? attempt - 1 : 0), id), now);
+}
+
+/// Returns whether the model now knows better than the refusal when to come again.
+bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
+                             time_point now) {
+  auto const slot = culprit_of(r, why, snapshot != nullptr, now);
+  bool const unheard_of = slot && !budgets_[*slot];
+  if (unheard_of) create_hidden(*slot, r);
+  if (!slot || !budgets_[*slot] || (snapshot && split_buckets(*snapshot).limits[*slot].remaining)) {
+    untake(r, now);
+    return snapshot && ready_at(r.cost, duration::zero(), now) > now;
+  }
+  auto& culprit = *budgets_[*slot];
+  culprit.refused(r.marks[*slot], amount(*slot, r.cost), attempt, why.retry_after, undecided(*slot, now), r.taken, now);
+  // What the model said is wrong by an unknown amount. Where it is not refill, it may be that inputs cost nothing at
+  // admission, as has been measured on live accounts, so that what they cost shows only when they are settled.
+  if (resource_of(*slot) != resource::requests && culprit.model() == refill::continuous)
+    careful_until_ = now + careful_time;
+  untake(r, now, *slot);
+  // Before the first header its size is a guess: the provider's word is better.
+  return !unheard_of || last_update_;
+}
+
+void quota::back_off(duration least, time_point now) {
+  backed_off_until_ = std::max(backed_off_until_, now + least);
+}
+
+/// The provider asked for a pause: no longer than the window that it is about, where that is known, and than a day.
+void quota::hold(duration told, const refusal& why, time_point now) {
+  auto const until = now + std::min(told, length_of(why.over.value_or(window::day)));
+  hold_for_load_ = why.what == refusal::kind::load && (!hold_until_ || hold_for_load_);
+  hold_set_ = now;
+  hold_until_ = std::max(hold_until_.value_or(until), until);
+}
+
+}  // namespace cooldown

@@ -1,0 +1,257 @@
+#include "cooldown/schedule/request_queue.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <queue>
+
+namespace cooldown {
+namespace {
+
+// A weight of nothing would never go, and one without bound would leave nothing.
+constexpr double least_weight = 0.001;
+constexpr double most_weight = 1'000;
+
+// Of the tokens, so much goes to the least urgent class that waits.
+constexpr double least_share = 0.05;
+
+// Clients that do not wait are remembered while they have had more than their share; beyond so many, nobody is.
+constexpr std::size_t most_idle = 1'024;
+
+// A forecast looks at so many clients; the others are taken for as many of the same.
+constexpr std::size_t most_looked_at = 128;
+
+}  // namespace
+
+void request_queue::push(const queue_place& place, ticket_id id, double cost) {
+  auto& c = class_of(place);
+  if (c.size == 0) {
+    c.since = std::max(c.since, place.submitted);
+    c.trickle = 0;
+  }
+  auto& slot = c.flows[place.client];
+  if (!slot) {
+    slot = std::make_unique<flow>();
+    slot->tag = c.virtual_time;
+  }
+  auto& f = *slot;
+  f.weight = place.weight >= least_weight ? std::min(place.weight, most_weight) : least_weight;  // NaN: the least
+  if (f.tickets.empty()) {
+    f.tag = std::max(f.tag, c.virtual_time);
+  } else {
+    c.turns.erase(turn_of(f));
+  }
+  f.tickets.insert_or_assign(place.arrival, waiting{id, cost, place.submitted});
+  c.turns.insert(turn_of(f));
+  f.cost += cost;
+  c.cost += cost;
+  ++c.size;
+  ++size_;
+}
+
+/// Removes the ticket and returns its cost; the client's turn is not in `turns` afterwards.
+double request_queue::take_out(urgency_class& c, flow& f, const queue_place& place) {
+  c.turns.erase(turn_of(f));
+  auto const found = f.tickets.find(place.arrival);
+  double const cost = found->second.cost;
+  f.tickets.erase(found);
+  f.cost = f.tickets.empty() ? 0 : f.cost - cost;
+  --c.size;
+  --size_;
+  c.cost = c.size == 0 ? 0 : c.cost - cost;  // rounding errors do not outlive the queue
+  return cost;
+}
+
+void request_queue::erase(const queue_place& place) {
+  auto& c = class_of(place);
+  auto& f = *c.flows.at(place.client);
+  take_out(c, f, place);
+  if (!f.tickets.empty()) {
+    c.turns.insert(turn_of(f));
+  } else {
+    forget_idle(c);
+  }
+}
+
+void request_queue::release(const queue_place& place, time_point now) {
+  auto& c = class_of(place);
+  c.since = now;
+  out_of_turn_ = std::any_of(classes_.data(), &c, [](const urgency_class& other) { return other.size > 0; });
+  auto& f = *c.flows.at(place.client);
+  double const cost = take_out(c, f, place);
+  c.trickle = std::max(0.0, c.trickle - cost);
+  auto const lowest =
+      std::find_if(classes_.rbegin(), classes_.rend(), [](auto const& other) { return other.size > 0; });
+  if (!out_of_turn_ && lowest != classes_.rend() && &*lowest > &c) lowest->trickle += least_share * cost;
+  c.virtual_time = std::max(c.virtual_time, f.tag);
+  f.tag += cost / f.weight;
+  if (!f.tickets.empty()) {
+    c.turns.insert(turn_of(f));
+  } else {
+    forget_idle(c);
+  }
+}
+
+/// A client that has had no more than its share is like one that was never seen.
+void request_queue::forget_idle(urgency_class& c) {
+  if (c.flows.size() <= c.turns.size() + most_idle) return;
+  std::erase_if(c.flows, [&](auto const& f) { return f.second->tickets.empty() && f.second->tag <= c.virtual_time; });
+  if (c.flows.size() <= c.turns.size() + most_idle) return;
+  std::erase_if(c.flows, [](auto const& f) { return f.second->tickets.empty(); });
+}
+
+void request_queue::credit(const queue_place& place, double tokens) {
+  auto& c = class_of(place);
+  auto const found = c.flows.find(place.client);
+  if (found == c.flows.end()) return;
+  auto& f = *found->second;
+  if (!f.tickets.empty()) c.turns.erase(turn_of(f));
+  f.tag -= tokens / f.weight;
+  if (f.tickets.empty()) return;
+  f.tag = std::max(f.tag, c.virtual_time);  // nobody goes before one who has just come for having been charged too much
+  c.turns.insert(turn_of(f));
+}
+
+double request_queue::cost() const {
+  double sum = 0;
+  for (auto const& c : classes_) sum += c.cost;
+  return sum;
+}
+
+bool request_queue::is_due(const urgency_class& c, time_point now, duration ageing) {
+  return now - c.since >= ageing || c.trickle >= c.turns.begin()->whose->tickets.begin()->second.cost;
+}
+
+/// The class that gets the next release out of turn: of those that have waited long enough, the one that did so
+/// longest.
+const request_queue::urgency_class* request_queue::overdue(time_point now, duration ageing) const {
+  if (out_of_turn_ || ageing <= duration::zero()) return nullptr;
+  const urgency_class* found = nullptr;
+  bool in_turn = true;
+  for (auto const& c : classes_) {
+    if (c.size == 0) continue;
+    if (!in_turn && is_due(c, now, ageing) && (!found || c.since < found->since)) found = &c;
+    in_turn = false;
+  }
+  return found;
+}
+
+void request_queue::heads(time_point now, duration ageing, std::size_t most, std::vector<head>& into) const {
+  into.clear();
+  auto const* const first_class = overdue(now, ageing);
+  auto const add = [&](const urgency_class& c, const turn& t) {
+    auto const& first = t.whose->tickets.begin()->second;
+    into.push_back({first.id, first.cost, static_cast<std::size_t>(&c - classes_.data()), t.arrival, c.since});
+  };
+  if (first_class && most > 0) add(*first_class, *first_class->turns.begin());
+  for (auto const& c : classes_) {
+    for (auto const& t : c.turns) {
+      if (&c == first_class && &t == &*c.turns.begin()) continue;
+      if (into.size() == most) return;
+      add(c, t);
+    }
+  }
+}
+
+std::optional<time_point> request_queue::next_due(time_point now, duration ageing) const {
+  std::optional<time_point> next;
+  if (ageing <= duration::zero()) return next;
+  bool in_turn = true;
+  for (auto const& c : classes_) {
+    if (c.size == 0) continue;
+    auto const due = c.since + ageing;
+    if (!in_turn && due > now && (!next || due < *next)) next = due;
+    in_turn = false;
+  }
+  return next;
+}
+
+std::optional<time_point> request_queue::due_at(const queue_place& place, duration ageing) const {
+  auto const& c = class_of(place);
+  bool const in_turn = std::none_of(classes_.data(), &c, [](const urgency_class& other) { return other.size > 0; });
+  if (in_turn || ageing <= duration::zero()) return std::nullopt;
+  auto const turns = static_cast<duration::rep>(ahead_in_class(c, place).requests) + 1;
+  return c.since + ageing * turns;
+}
+
+request_queue::backlog request_queue::ahead_of(const queue_place& place, time_point now, duration ageing) const {
+  backlog sum;
+  auto const& own_class = class_of(place);
+  auto const inside = ahead_in_class(own_class, place);
+  if (auto const* const c = overdue(now, ageing)) {
+    if (c == &own_class && inside.requests == 0) return sum;
+    if (c > &own_class) sum = {1, c->turns.begin()->whose->tickets.begin()->second.cost};
+  }
+  for (auto const& c : classes_) {
+    if (&c == &own_class) break;
+    sum.requests += static_cast<double>(c.size);
+    sum.tokens += c.cost;
+  }
+  sum.requests += inside.requests;
+  sum.tokens += inside.tokens;
+  return sum;
+}
+
+/// Of its own class.
+request_queue::backlog request_queue::ahead_in_class(const urgency_class& own_class, const queue_place& place) {
+  auto const& own = *own_class.flows.at(place.client);
+  backlog before;
+  if (own.tickets.rbegin()->first == place.arrival) {
+    before = {static_cast<double>(own.tickets.size() - 1), own.cost - own.tickets.rbegin()->second.cost};
+  } else {
+    for (auto const& [arrival, t] : own.tickets) {
+      if (arrival >= place.arrival) break;
+      before.requests += 1;
+      before.tokens += t.cost;
+    }
+  }
+  // Another client's tickets go first as long as their start tags are below this one's.
+  double const start = own.tag + before.tokens / own.weight;
+  backlog others;
+  std::size_t looked_at = 0;
+  for (auto const& t : own_class.turns) {
+    if (t.whose == &own) continue;
+    if (t.tag > start || looked_at == most_looked_at) break;
+    ++looked_at;
+    auto const& f = *t.whose;
+    double const first = f.tickets.begin()->second.cost;
+    double const tokens = std::min(f.cost, (start - t.tag) * f.weight + (t.arrival < place.arrival ? first : 0));
+    others.tokens += tokens;
+    others.requests += std::ceil(tokens / std::max(1.0, f.cost) * static_cast<double>(f.tickets.size()) - 1e-9);
+  }
+  double const all = static_cast<double>(own_class.turns.size() - 1);
+  double const factor = looked_at == most_looked_at ? all / static_cast<double>(looked_at) : 1;
+  return {before.requests + others.requests * factor, before.tokens + others.tokens * factor};
+}
+
+std::vector<ticket_id> request_queue::order(std::size_t most, time_point now, duration ageing) const {
+  std::vector<ticket_id> ids;
+  struct next {
+    double tag;
+    std::uint64_t arrival;
+    const flow* whose;
+    std::map<std::uint64_t, waiting>::const_iterator at;
+    bool operator<(const next& other) const {
+      return std::pair(tag, arrival) > std::pair(other.tag, other.arrival);  // a heap's top is its greatest
+    }
+  };
+  auto const* const first_class = overdue(now, ageing);
+  if (first_class && most > 0) ids.push_back(first_class->turns.begin()->whose->tickets.begin()->second.id);
+  for (auto const& c : classes_) {
+    std::priority_queue<next> turns;
+    for (auto const& t : c.turns) turns.push({t.tag, t.arrival, t.whose, t.whose->tickets.begin()});
+    bool gone = &c == first_class;  // its first one
+    while (!turns.empty()) {
+      if (ids.size() == most) return ids;
+      auto t = turns.top();
+      turns.pop();
+      if (!std::exchange(gone, false)) ids.push_back(t.at->second.id);
+      t.tag += t.at->second.cost / t.whose->weight;
+      if (++t.at == t.whose->tickets.end()) continue;
+      t.arrival = t.at->first;
+      turns.push(t);
+    }
+  }
+  return ids;
+}
+
+}  // namespace cooldown
