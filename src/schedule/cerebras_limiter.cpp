@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cooldown/dialect/rate_limit_headers.hpp"
 #include "cooldown/text/ascii.hpp"
 #include "cooldown/text/delay_text.hpp"
 
