@@ -61,7 +61,7 @@ budget::budget(double limit, duration window, refill model, time_point now, cons
       evidence_since_(now),
       window_start_(now),
       announced_(model == refill::window),
-      configured_(limit) {}
+      hidden_(limit, window) {}
 
 void budget::configure(const budget_settings& settings) {
   settings_ = settings;
@@ -69,17 +69,11 @@ void budget::configure(const budget_settings& settings) {
 }
 
 void budget::set_limit(double limit) {
-  if (limit == configured_) return;
+  if (limit == hidden_.configured()) return;
   levels_.refill(limit - limit_);
   levels_.cap(limit);
   limit_ = limit;
-  configured_ = limit;
-  learned_at_.reset();
-  empty_at_.reset();
-  step_ = first_step;
-  raised_ = false;
-  in_vain_ = false;
-  failed_steps_ = 0;
+  hidden_.configure(limit);
 }
 
 time_point budget::boundary_after(time_point t) const {
@@ -101,7 +95,7 @@ void budget::adopt(refill model, bool confirmed) {
   if (model_ == model) return;
   model_ = model;
   reset_at_.reset();
-  empty_at_.reset();
+  hidden_.filled();
   window_start_ = at_;
   drift_ = 0;
   evidence_.clear();
@@ -122,7 +116,7 @@ void budget::roll(time_point now) {
   assumed_ = true;
   probed_at_.reset();
   spent_at_reset_ = spent_;
-  empty_at_.reset();
+  hidden_.filled();
   evidence_.clear();
   evidence_since_ = now;
   ++epoch_;
@@ -159,7 +153,7 @@ void budget::advance(time_point now) {
     levels_.cap(capacity());
     evidence_.clear();
     evidence_since_ = now;
-    empty_at_.reset();
+    hidden_.filled();
   }
   at_ = now;
 }
@@ -175,7 +169,7 @@ double budget::used(time_point now) {
 }
 
 bool budget::forbids(double n, time_point now) {
-  return !reported_ && used(now) + n > configured_;
+  return !reported_ && used(now) + n > hidden_.configured();
 }
 
 double budget::spare(double n) const {
@@ -249,7 +243,8 @@ time_point budget::certain_at(double n, time_point now) const {
 
 budget::mark budget::take(double n, time_point now) {
   advance(now);
-  if (learned_at_) raise_learned_limit(n, now);
+  hidden_.taken(n, levels_.level(), now);
+  follow_hidden_limit();
   auto const level = levels_.take(n, now);
   spent_ += n;
   log_.add(n, now);

@@ -19,20 +19,6 @@ constexpr double most_drift = 0.8;
 constexpr double most_margin = 0.25;
 constexpr double first_margin = 0.25;  // of the cost that was refused; half as much again each time
 
-// A limit learned from refusals is tried higher after a stretch of use without one: a minute, or this part of a longer
-// window. A try that is refused makes the next one wait twice as long, so often.
-constexpr int stretch_part = 30;
-constexpr duration shortest_stretch = std::chrono::minutes{1};
-constexpr unsigned most_failed_steps = 2;
-// How soon half of what we were admitted once is forgotten, in windows.
-constexpr double proof_half_life = 10;
-// A sliding one is lowered by this.
-constexpr double lower_step = 0.97;
-// So many requests between two refusals tell the refill well enough to begin anew.
-constexpr double telling_requests = 8;
-// Asked in vain for this part of the window, a bucket is taken for a window.
-constexpr int patient_part = 8;
-
 // A window that has not ended when the clock says so is asked again so much later.
 constexpr duration late_step = std::chrono::milliseconds{500};
 
@@ -137,11 +123,10 @@ void budget::suspect_window(std::optional<duration> retry_after, time_point now)
 }
 
 void budget::admitted(time_point sent, time_point now) {
-  if (!learned_at_ || sent <= *learned_at_) return;
+  if (!learned() || hidden_.met_since(sent)) return;
   advance(now);
   // Refused once more than the refill explains: what it brought meanwhile is not relied on.
-  if (in_vain_ && now - *learned_at_ < window_ / patient_part) levels_.lower(std::max(0.0, levels_.level()));
-  in_vain_ = false;
+  if (hidden_.admitted(now)) levels_.lower(std::max(0.0, levels_.level()));
   if (confirmed_) return;
   if (model_ == refill::window && suspected_at_ && sent < boundary_after(*suspected_at_)) {
     adopt(refill::continuous, true);  // before any window's end there was some again
@@ -172,11 +157,11 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
   bool const probe = model_ == refill::window && assumed_;  // sent although the model knew of nothing left
   double const then = levels_.level_after(m.level);
   bool const could_not_fit = binds() && !probe && then < -epsilon;
-  bool const explained = m.epoch != epoch_ || could_not_fit || (learned_at_ && sent <= *learned_at_);
+  bool const explained = m.epoch != epoch_ || could_not_fit || hidden_.met_since(sent);
   untake(m, n, sent, now);
-  if (empty_at_ && learned_at_ && sent <= *learned_at_) spent_at_empty_ -= n;  // it was taken for admitted before
+  hidden_.untake(n, sent);
   if (explained) return;
-  if (!shown_ && (!learned_at_ || model_ == refill::continuous)) {
+  if (!shown_ && (!learned() || model_ == refill::continuous)) {
     met(n, undecided, retry_after, sent, now);
   } else if (model_ == refill::window) {
     refused_in_window(probe, retry_after, now);
@@ -185,7 +170,8 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
     suspect_window(retry_after, now);
   } else {
     if (attempt <= 1) widen_margin(n);
-    if (!reported_) limit_ = std::max(1.0, lower_step * limit_);
+    if (!reported_) hidden_.shrink();
+    follow_hidden_limit();
     // Half of it was missing, or, if that was not enough, all of it.
     levels_.lower(std::max(0.0, then + n * (attempt <= 1 ? 0.5 : 1.0)));
   }
@@ -227,53 +213,22 @@ void budget::refused_in_window(bool probe, std::optional<duration> retry_after, 
 /// its value is, that alone does not say: an earlier process or somebody else may have been there.
 void budget::met(double n, double undecided, std::optional<duration> retry_after, time_point sent, time_point now) {
   if (!settings_.pinned && model_ == refill::sliding) adopt(refill::continuous, false);
-  double const inflow = spent_ - undecided - spent_at_empty_;
-  bool const asked_in_vain = empty_at_ && inflow < n;
-  if (empty_at_ && !asked_in_vain) lower_learned_limit(inflow, sent - *empty_at_, undecided, now);
+  bool const in_vain = hidden_.met({.n = n,
+                                    .spent = spent_,
+                                    .undecided = undecided,
+                                    .used = log_.sum(),
+                                    .oldest = log_.empty() ? std::nullopt : std::optional{log_.oldest()},
+                                    .sent = sent,
+                                    .now = now},
+                                   reported_);
+  follow_hidden_limit();
   levels_.lower(levels_.level() + undecided - rate() * seconds_of(now - sent));
-  if (!learned_at_) tried_at_ = now;
-  learned_at_ = now;
-  in_vain_ = asked_in_vain;
-  bool const long_in_vain = asked_in_vain && sent - *empty_at_ > window_ / patient_part;
-  if (!empty_at_ || inflow >= telling_requests * n) {
-    empty_at_ = sent;
-    spent_at_empty_ = spent_;
-  }
-  if (long_in_vain && !confirmed_ && model_ == refill::continuous) suspect_window(retry_after, now);
+  if (in_vain && hidden_.long_in_vain(sent) && !confirmed_ && model_ == refill::continuous)
+    suspect_window(retry_after, now);
 }
 
-/// `inflow` has come in between two moments at which the limit was used up: that is its refill, or what others leave of
-/// it. And of what we were admitted within a window, a bucket that was full at its start explains half.
-void budget::lower_learned_limit(double inflow, duration over, double undecided, time_point now) {
-  if (reported_) return;
-  if (raised_) failed_steps_ = std::min(failed_steps_ + 1, most_failed_steps);
-  raised_ = false;
-  step_ = first_step;
-  double const since = log_.empty() ? 1 : std::min(1.0, seconds_of(now - log_.oldest()) / seconds_of(window_));
-  double const used = log_.sum() - undecided;
-  // Lately there was so much more: others may be here for a moment only.
-  proven_ =
-      std::max(used, proven_ * std::exp2(-seconds_of(now - proven_at_) / (proof_half_life * seconds_of(window_))));
-  proven_at_ = now;
-  double const least = std::max({1.0, used / (1 + since), proven_ / 2});
-  limit_ = std::min(limit_, std::max(least, inflow * seconds_of(window_) / seconds_of(over)));
-}
-
-/// Used up for a stretch without a refusal: there may be more. Each step is larger than the one before.
-void budget::raise_learned_limit(double n, time_point now) {
-  auto const due = stretch() * (raised_ ? 1 : 2 << failed_steps_);
-  if (reported_ || limit_ >= configured_ || now - tried_at_ < due) return;
-  if (levels_.level() > std::max(2 * n, limit_ / 10)) return;  // nobody waits for it
-  if (raised_) failed_steps_ = 0;
-  raised_ = true;
-  tried_at_ = now;
-  limit_ = std::min(configured_, limit_ * (1 + step_));
-  step_ = std::min(1.0, 2 * step_);
-}
-
-/// How long a limit is used without a refusal before it is tried higher.
-duration budget::stretch() const {
-  return std::min(window_, std::max(shortest_stretch, window_ / stretch_part));
+void budget::follow_hidden_limit() {
+  if (!reported_) limit_ = hidden_.value();
 }
 
 }  // namespace cooldown

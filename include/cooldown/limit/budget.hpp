@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "cooldown/limit/hidden_limit.hpp"
 #include "cooldown/limit/rate_limit_snapshot.hpp"
 #include "cooldown/limit/reckoning.hpp"
 #include "cooldown/limit/refill_evidence.hpp"
@@ -73,10 +74,10 @@ class budget {
   /// When a header last spoke of it; nothing that old is known any more is told to anybody.
   time_point told_at() const { return told_at_; }
   /// True when refusals have shown when this limit was used up, which no header does.
-  bool learned() const { return learned_at_.has_value(); }
+  bool learned() const { return hidden_.learned(); }
   /// True when its level may hold requests back. A limit whose remaining is never shown may not be all there is: it
   /// holds nothing back before a refusal has named it.
-  bool binds() const { return !reported_ || shown_ || learned_at_; }
+  bool binds() const { return !reported_ || shown_ || learned(); }
 
   /// Units left as far as we know, reservations in flight deducted; may be negative after a correction.
   double level(time_point now);
@@ -141,9 +142,7 @@ class budget {
   void roll(time_point now);
   void learn_from_headers(time_point now);
   void met(double n, double undecided, std::optional<duration> retry_after, time_point sent, time_point now);
-  void lower_learned_limit(double inflow, duration over, double undecided, time_point now);
-  void raise_learned_limit(double n, time_point now);
-  duration stretch() const;
+  void follow_hidden_limit();
   void observe_reset(const limit_snapshot& s, time_point sent, time_point now);
   void vote(const limit_snapshot& s);
   void judge_reset(const mark& m, double after, time_point sent);
@@ -161,7 +160,6 @@ class budget {
   double spare(double n) const;
   double taken_since_reset() const { return spent_ - spent_at_reset_; }
 
-  static constexpr double first_step = 0.25;
   static constexpr int evidence_part = 4;  // of the window: evidence of a minute's limit is weighed over 15 seconds
 
   budget_settings settings_;
@@ -201,19 +199,7 @@ class budget {
   duration wall_offset_{};
   duration phase_{};  // how much later than the wall clock's boundaries windows have been seen to end
 
-  // A limit that no header reports, learned from refusals. What was admitted between two moments at which it was used
-  // up is what came in between; for that long it must not have been full.
-  double configured_;
-  std::optional<time_point> learned_at_;
-  std::optional<time_point> empty_at_;  // used up then, and not full since
-  double spent_at_empty_ = 0;
-  time_point tried_at_{};  // when it was raised last
-  double proven_ = 0;      // the most that was admitted within a window, fading
-  time_point proven_at_{};
-  double step_ = first_step;   // by how much it is raised next
-  bool raised_ = false;        // and not refused since
-  bool in_vain_ = false;       // refused again before anything was admitted
-  unsigned failed_steps_ = 0;  // raises in a row that were refused
+  hidden_limit hidden_;  // limit_ where no header reports it
   time_point told_at_{};
 };
 
