@@ -1,8 +1,6 @@
 // The limiter under test, driven as net/admission drives it.
-#include <string>
-#include <unordered_map>
-
 #include "cooldown/exchange/retry.hpp"
+#include "cooldown/schedule/limiter_driver.hpp"
 
 #include "quota/scheduler.hpp"
 
@@ -30,8 +28,8 @@ class ours final : public scheduler {
     } else if (auto const* const wait = std::get_if<queued>(&decided)) {
       c->ticket = wait->id;
       c->forecast = seconds_of(wait->expected - now());
-      waiting_.emplace(wait->id, c);
-      poll();
+      driver_.wait(wait->id, c);
+      update();
     } else {
       turn_away(c, std::get<cooldown::refused>(decided));
     }
@@ -40,7 +38,7 @@ class ours final : public scheduler {
   void head(const call_ptr& c, const rate_headers& headers) override {
     auto const fields = view(headers);
     limiter_.observe(c->ticket, {.status = 200, .headers = fields, .error = {}}, now(), world_.wall());
-    poll();
+    update();
   }
 
   void refused(const call_ptr& c, const provider_refusal& why) override {
@@ -52,7 +50,7 @@ class ours final : public scheduler {
     answer const a{.status = 429, .headers = fields, .error = {why.error.message, why.error.type, why.error.code}};
     auto const seen = limiter_.observe(c->ticket, a, now(), world_.wall());
     if (seen.what == verdict::queue_again) {
-      waiting_.emplace(c->ticket, c);
+      driver_.wait(c->ticket, c);
     } else {
       limiter_.settle(c->ticket, 0, std::nullopt, now());
       if (seen.what == verdict::refuse && seen.refusal) {
@@ -61,7 +59,7 @@ class ours final : public scheduler {
         world_.refuse(c, true, why.retry_after);
       }
     }
-    poll();
+    update();
   }
 
   void done(const call_ptr& c) override {
@@ -72,13 +70,13 @@ class ours final : public scheduler {
       limiter_.settle(c->ticket, input + static_cast<std::uint64_t>(c->output), input, now(),
                       static_cast<std::uint64_t>(c->facts.cached_tokens));
     }
-    poll();
+    update();
   }
 
   void left(const call_ptr& c) override {
-    waiting_.erase(c->ticket);
+    driver_.forget(c->ticket);
     limiter_.leave(c->ticket, now());
-    poll();
+    update();
   }
 
   double believed(const call_ptr& c) override { return limiter_.status(scope_of(*c), now()).remaining_tokens; }
@@ -112,39 +110,32 @@ class ours final : public scheduler {
     limiter_.observe(c->ticket, {.status = why.status, .headers = fields, .error = {}}, now(), world_.wall());
     limiter_.settle(c->ticket, why.status < 500 ? std::optional<std::uint64_t>(0) : std::nullopt, std::nullopt, now());
     world_.refuse(c, why.retry_helps(), why.retry_after);
-    poll();
+    update();
   }
 
   void turn_away(const call_ptr& c, const cooldown::refused& why) {
     world_.refuse(c, text_of(why.why).retry_helps, why.retry_after);
   }
 
-  void poll() {
-    for (auto const& e : limiter_.poll(now())) {
-      auto const found = waiting_.find(e.id);
-      if (found == waiting_.end()) continue;
-      auto const c = found->second;
-      waiting_.erase(found);
+  void update() {
+    auto const alarm = driver_.update(now(), [this](const call_ptr& c, const ticket_event& e) {
       if (e.refusal) {
         turn_away(c, *e.refusal);
       } else {
         world_.send(c);
       }
-    }
-    auto const next = limiter_.next_deadline(now());
-    if (!next || *next == armed_) return;
-    armed_ = *next;
-    world_.loop().at(*next, [this, when = *next] {
-      if (armed_ != when) return;
-      armed_ = {};
-      poll();
+    });
+    if (!alarm || *alarm == time_point::max()) return;
+    world_.loop().at(*alarm, [this, when = *alarm] {
+      if (driver_.alarm() != when) return;  // set for another time since
+      driver_.alarm_rang();
+      update();
     });
   }
 
   surroundings& world_;
   cerebras_limiter limiter_;
-  std::unordered_map<ticket_id, call_ptr> waiting_;
-  time_point armed_{};
+  limiter_driver<call_ptr> driver_{limiter_};
 };
 
 }  // namespace

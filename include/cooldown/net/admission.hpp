@@ -1,19 +1,17 @@
 // Between the limiter, which decides, and the coroutines that wait for its decisions: one timer for all of them.
 #pragma once
 
-#include <unordered_map>
-
 #include "cooldown/net/interrupt.hpp"
-#include "cooldown/schedule/cerebras_limiter.hpp"
+#include "cooldown/schedule/limiter_driver.hpp"
 
 namespace cooldown::net {
 
 /// Wakes waiting tickets when the limiter says so. Runs on the io thread.
 class admission {
  public:
-  admission(asio::io_context& io, cerebras_limiter& limiter) : io_(io), limiter_(limiter), timer_(io) {}
+  admission(asio::io_context& io, cerebras_limiter& limiter) : io_(io), driver_(limiter), timer_(io) {}
 
-  cerebras_limiter& limiter() { return limiter_; }
+  cerebras_limiter& limiter() { return driver_.limiter(); }
 
   /// Call after anything that may let a ticket go: an observation, a settlement, a departure, new settings.
   void update();
@@ -32,14 +30,17 @@ class admission {
     steady_timer timer;
     std::optional<ticket_event> event;
   };
+  /// However a wait ends, nobody is told any more.
+  struct waiting_scope {
+    limiter_driver<waiter*>& driver;
+    ticket_id id;
+    ~waiting_scope() { driver.stop_waiting(id); }
+  };
   friend class ticket_guard;
 
   asio::io_context& io_;
-  cerebras_limiter& limiter_;
+  limiter_driver<waiter*> driver_;
   steady_timer timer_;
-  time_point armed_for_ = time_point::max();
-  std::unordered_map<ticket_id, waiter*> waiters_;
-  std::unordered_map<ticket_id, ticket_event> early_;  // decided while nobody was waiting yet
 };
 
 /// A ticket that gives itself back by scope: leaving the scope is leaving the queue, or ending the reservation.
