@@ -5,6 +5,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "cooldown/dialect/rate_limit_headers.hpp"
 #include "cooldown/http/body_facts.hpp"
 #include "cooldown/http/head.hpp"
 #include "cooldown/net/server.hpp"

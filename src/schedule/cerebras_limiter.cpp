@@ -266,6 +266,18 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
   finish(id);
 }
 
+void cerebras_limiter::renew(ticket_id id, time_point now) {
+  auto const found = tickets_.find(id);
+  if (found == tickets_.end() || found->second.where == ticket::state::waiting) return;
+  auto& t = found->second;
+  t.owner->limits.cancel(t.reservation, now);
+  t.reservation = 0;
+  --in_flight_;
+  t.owner->queue.credit(t.place, t.cost);
+  estimate(t, now);
+  enqueue(id, t);
+}
+
 void cerebras_limiter::not_sent(ticket_id id, time_point now) {
   auto const found = tickets_.find(id);
   if (found == tickets_.end() || found->second.where == ticket::state::waiting) return;

@@ -192,6 +192,10 @@ class cerebras_limiter {
   void settle(ticket_id id, std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
               time_point now, std::uint64_t cached_tokens = 0);
 
+  /// A released ticket is to be sent (again) later than its release allows for: it goes back to its place in the queue,
+  /// its reservation is given back, and poll() names it as soon as it fits again.
+  void renew(ticket_id id, time_point now);
+
   /// The request of a released ticket never reached the provider: nothing was charged. Ends the ticket.
   void not_sent(ticket_id id, time_point now);
 

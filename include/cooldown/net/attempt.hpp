@@ -1,0 +1,48 @@
+// One attempt at the provider: a connection, the request, the answer's head.
+#pragma once
+
+#include <string>
+
+#include "cooldown/exchange/exchange_plan.hpp"
+#include "cooldown/net/client_connection.hpp"
+#include "cooldown/net/request.hpp"
+
+namespace cooldown::net {
+
+/// How an attempt ended, for the plan, and what there is to say of it in the log and to the client.
+struct attempt_result {
+  attempt_end end;
+  error_code local;     // of this machine
+  std::string message;  // for the log
+};
+
+/// The attempts of one exchange, one after the other; holds the connection and the head of the last.
+class upstream_attempt {
+ public:
+  explicit upstream_attempt(client_connection& c) : c_(c) {}
+
+  /// Sends the request and reads the head of the answer. `settings` are those that the exchange began with: their time
+  /// limits hold. Where it goes and with which key is said by the settings of the moment of sending.
+  task<attempt_result> make(const request& r, const config::settings& settings, bool fresh);
+
+  /// The connection whose answer's body is still to be read.
+  upstream_connection& connection() { return *connection_; }
+  /// The answer has been read to its end: the connection carries other requests, if both sides keep it.
+  void finish();
+  /// The answer is not read on, so the connection carries nothing else.
+  void drop() { connection_.reset(); }
+
+  const http::response_head& head() const { return head_; }
+  std::size_t head_size() const { return head_bytes_.size(); }
+  /// From sending to the answer's head.
+  duration took() const { return took_; }
+
+ private:
+  client_connection& c_;
+  upstream_pool::connection_ptr connection_;
+  std::string head_bytes_;
+  http::response_head head_;  // points into them
+  duration took_{};
+};
+
+}  // namespace cooldown::net

@@ -1,0 +1,51 @@
+// What the client of one exchange is sent, in the form that is still open: a whole answer, or, once a comment has begun
+// an event stream, events of it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cooldown/exchange/exchange_plan.hpp"
+#include "cooldown/net/exchange_record.hpp"
+#include "cooldown/net/relay.hpp"
+#include "cooldown/net/reply.hpp"
+
+namespace cooldown::net {
+
+/// All calls but comment() end the answer, and return whether the client's connection can carry another request.
+class client_writer {
+ public:
+  client_writer(client_connection& c, const request& r, exchange_record& record, const config::settings& settings)
+      : c_(c), r_(r), record_(record), settings_(settings) {}
+
+  /// A comment of the event stream. The first one commits the status: 200. False: the client is gone.
+  task<bool> comment(std::string text);
+  bool committed() const { return committed_; }
+
+  /// An answer of our own.
+  task<bool> reject(reason why, refusal_details details);
+
+  /// An answer of the provider's that was read whole.
+  task<bool> whole(const http::response_head& head, std::string body);
+
+  /// An answer of the provider's, passed on as it comes; `usage` may be null.
+  task<relay_end> relay(upstream_connection& from, const http::response_head& head, http::usage_reader* usage);
+  /// After relay(): the client can be served again.
+  bool keeps_connection() const { return keep_; }
+
+ private:
+  task<bool> end_with_event(std::string_view data);
+  task<relay_end> relay_as_event(upstream_connection& from, const http::response_head& head, http::usage_reader* usage);
+  std::string head_for(const http::response_head& head, bool keep, std::optional<std::size_t> length) const;
+  bool wants_close() const { return !r_.keep_alive || c_.shared.draining; }
+
+  client_connection& c_;
+  const request& r_;
+  exchange_record& record_;
+  const config::settings& settings_;
+  bool committed_ = false;
+  bool keep_ = false;
+};
+
+}  // namespace cooldown::net

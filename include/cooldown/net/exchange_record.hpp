@@ -1,0 +1,52 @@
+// What is told of an exchange: in the headers of its answer while it lasts, in the log and the counters at its end.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cooldown/net/client_connection.hpp"
+#include "cooldown/net/request.hpp"
+#include "cooldown/observe/access_record.hpp"
+
+namespace cooldown::net {
+
+/// Lives as long as the exchange: its end is the exchange's, and writes the access line.
+class exchange_record {
+ public:
+  exchange_record(client_connection& c, const request& r);
+  ~exchange_record();
+  exchange_record(const exchange_record&) = delete;
+  exchange_record& operator=(const exchange_record&) = delete;
+
+  time_point started() const { return started_; }
+
+  /// It waits for `reason` since `since`, and expects to go on at `expected`, if that is known.
+  void waits(constraint reason, time_point since, std::optional<time_point> expected);
+  /// It still waits at `now`, or does not any more. A wait adds to the ones before it.
+  void waited_until(time_point now);
+  void forget_wait() { wait_since_.reset(); }
+  /// The limiter has released it: its wait is over, and the forecast can be judged.
+  void released();
+
+  /// Header lines that every answer of this exchange carries (docs/api.md).
+  void append_fields(std::string& out) const;
+
+  duration waited() const { return waited_; }
+
+  /// The access line, filled as things become known; its model names the scope of a metered request.
+  observe::access_record line;
+  duration upstream_time{};  // from the last attempt's sending to its response head
+
+ private:
+  client_connection& c_;
+  bool metered_;
+  std::uint64_t credential_;  // towards the provider
+  time_point started_ = steady_now();
+  duration waited_{};
+  duration waited_before_{};  // the waits before the present one
+  std::optional<time_point> wait_since_;
+  std::optional<duration> forecast_;  // of the first wait, at submission
+  bool forecast_judged_ = false;
+};
+
+}  // namespace cooldown::net

@@ -1,0 +1,43 @@
+// Where a request waits before it is sent: for quota and for the circuit breaker, with comments that keep its client
+// patient.
+#pragma once
+
+#include <string>
+
+#include "cooldown/net/client_writer.hpp"
+
+namespace cooldown::net {
+
+/// The waits of one exchange.
+class waiting {
+ public:
+  /// `comments`: the client reads an event stream, and gets comments while it waits.
+  waiting(client_connection& c, exchange_record& record, client_writer& writer, const config::settings& settings,
+          bool comments)
+      : c_(c), record_(record), writer_(writer), settings_(settings), comments_(comments) {}
+
+  /// Until the ticket is released or refused, or the interrupt fires. `in_progress`: it has been released before, and a
+  /// shutdown lets it go on.
+  task<admission::result> for_quota(ticket_id id, bool in_progress);
+
+  /// Until an attempt is allowed, `until` has passed or the interrupt fires. With a ticket that has a place to keep
+  /// (`id` not 0) it shows as waiting.
+  task<breaker_gate::passage> for_breaker(ticket_id id, time_point until);
+
+  /// False: the interrupt fired.
+  task<bool> pause(duration how_long);
+
+ private:
+  time_point first_comment(time_point since) const;
+  task<time_point> comment(ticket_id id);
+  std::string place_in_queue(ticket_id id) const;
+  void enter_queue();
+
+  client_connection& c_;
+  exchange_record& record_;
+  client_writer& writer_;
+  const config::settings& settings_;
+  bool comments_;
+};
+
+}  // namespace cooldown::net

@@ -1,0 +1,181 @@
+#include "cooldown/exchange/exchange_plan.hpp"
+
+#include <algorithm>
+
+#include "cooldown/exchange/circuit_breaker.hpp"
+#include "cooldown/exchange/retry.hpp"
+
+namespace cooldown {
+namespace {
+
+using step = exchange_step::what;
+using end_kind = attempt_end::what;
+
+// A wait shorter than this is none.
+constexpr duration shortest_wait = std::chrono::milliseconds{1};
+
+// Whoever waits for a provider that nobody can connect to asks again so soon.
+constexpr duration after_no_connection = std::chrono::milliseconds{100};
+
+// A release is for now. What waits longer than this before it is sent, for the breaker or a repeat, would be charged
+// by the provider at a moment that the limiter knows nothing of.
+constexpr duration release_lifetime = std::chrono::milliseconds{250};
+
+constexpr duration retry_when_draining = std::chrono::seconds{5};
+constexpr duration retry_after_failure = std::chrono::seconds{1};
+
+reason reason_of(const attempt_end& end) {
+  switch (end.kind) {
+    case end_kind::unacceptable:
+      return reason::upstream_protocol_error;
+    case end_kind::timeout:
+      return reason::upstream_timeout;
+    case end_kind::not_for_it:
+      return reason::provider_changed;
+    case end_kind::answered:
+    case end_kind::no_connection:
+    case end_kind::broken:
+    case end_kind::interrupted:
+      break;
+  }
+  if (end.certificate) return reason::upstream_tls_error;
+  return end.local ? reason::local_failure : reason::upstream_unavailable;
+}
+
+/// Whether sending the request again at once may help.
+bool may_pass(reason why) {
+  return why == reason::upstream_unavailable || why == reason::local_failure || why == reason::provider_changed;
+}
+
+}  // namespace
+
+exchange_step exchange_plan::rejection(reason why, std::optional<duration> retry_after) const {
+  return {.next = step::reject, .why = why, .retry_after = retry_after, .unsent = !sent_};
+}
+
+/// Whoever comes while the provider is left alone is told so at once; whoever has been let in keeps its place.
+exchange_step exchange_plan::begin(bool breaker_admits, duration breaker_opens_in, time_point now) {
+  if (!facts_.metered) return next_attempt(now);
+  if (!breaker_admits) return breaker_stayed_open(breaker_opens_in);
+  return {.next = step::submit};
+}
+
+exchange_step exchange_plan::queued() {
+  if (!renewing_) has_waited_ = true;
+  return {.next = step::wait_for_quota, .in_progress = renewing_};
+}
+
+exchange_step exchange_plan::released(time_point now) {
+  released_at_ = now;
+  renewing_ = false;
+  return next_attempt(now);
+}
+
+exchange_step exchange_plan::next_attempt(time_point now) {
+  asked_at_ = now;
+  return {.next = step::wait_for_breaker};
+}
+
+exchange_step exchange_plan::allowed(bool trial, time_point now) {
+  trial_ = trial;
+  if (facts_.metered && now - asked_at_ >= shortest_wait) has_waited_ = true;
+  renewing_ = released_at_ && now - *released_at_ > release_lifetime;
+  if (renewing_) return {.next = step::renew};
+  return {.next = step::attempt, .fresh = fresh_};
+}
+
+exchange_step exchange_plan::client_left() const {
+  return {.next = step::hang_up, .unsent = !sent_};
+}
+
+exchange_step exchange_plan::draining() const {
+  return rejection(reason::draining, retry_when_draining);
+}
+
+exchange_step exchange_plan::breaker_stayed_open(duration opens_in) const {
+  return rejection(reason::circuit_open, opens_in);
+}
+
+/// Not what one client could bring about with an unmetered request of its choice, not what is wrong on this machine,
+/// and not that a kept connection was not there any more.
+verdict_on_provider exchange_plan::judge(const attempt_end& end) const {
+  using verdict = verdict_on_provider;
+  switch (end.kind) {
+    case end_kind::answered:
+      if (!is_provider_failure(end.status)) return verdict::well;
+      break;
+    case end_kind::not_for_it:
+    case end_kind::interrupted:
+      return verdict::none;
+    case end_kind::no_connection:
+      return end.local ? verdict::none : verdict::failing;
+    case end_kind::broken:
+      if (end.local || end.stale) return verdict::none;
+      break;
+    case end_kind::unacceptable:
+    case end_kind::timeout:
+      break;
+  }
+  return facts_.metered ? verdict::failing : verdict::none;
+}
+
+exchange_step exchange_plan::ended(const attempt_end& end, time_point now) {
+  sent_ = sent_ || end.sent;
+  auto next = failed(end, now);
+  next.verdict = judge(end);
+  return next;
+}
+
+exchange_step exchange_plan::failed(const attempt_end& end, time_point now) {
+  switch (end.kind) {
+    case end_kind::interrupted:
+      return client_left();
+    case end_kind::not_for_it:
+      return rejection(reason::provider_changed, retry_after_failure);
+    case end_kind::answered:
+      if (end.status == 429 && facts_.metered) return {.next = step::ask_about_429};
+      return repeat_or({.next = step::relay}, end);
+    case end_kind::no_connection:
+    case end_kind::broken:
+    case end_kind::unacceptable:
+    case end_kind::timeout:
+      break;
+  }
+  bool const nobody_there = facts_.metered && end.kind == end_kind::no_connection && !end.certificate && !end.local;
+  // It only went to see whether somebody is there; nobody is, and it waits on like the others.
+  if (nobody_there && trial_) return next_attempt(now);
+  // Who has queued until the provider went away waits for it, too: until the breaker opens, and then with the rest.
+  if (nobody_there && has_waited_ && facts_.breaker_enabled && now < facts_.wait_until)
+    return {.next = step::pause, .pause = after_no_connection};
+  auto const why = reason_of(end);
+  auto const last = rejection(why, may_pass(why) ? std::optional(retry_after_failure) : std::nullopt);
+  // A timeout is not repeated: the first attempt may still be generating, and charged.
+  return end.kind == end_kind::timeout ? last : repeat_or(last, end);
+}
+
+exchange_step exchange_plan::repeat_or(const exchange_step& last, const attempt_end& end) {
+  auto const pause = retry_pause({.metered = facts_.metered,
+                                  .method = facts_.method,
+                                  .repeats = repeats_,
+                                  .allowed = facts_.retries,
+                                  .certificate = end.certificate,
+                                  .sent = end.sent,
+                                  .stale = end.stale,
+                                  .rested = end.rested,
+                                  .status = end.kind == end_kind::answered ? end.status : 0,
+                                  .retry_after = end.retry_after});
+  if (!pause) return last;
+  if (!end.stale) ++repeats_;
+  fresh_ = true;
+  return {.next = step::pause, .repeat = !end.stale, .pause = *pause};
+}
+
+exchange_step exchange_plan::paused(time_point now) {
+  return next_attempt(now);
+}
+
+exchange_step exchange_plan::pass_429() {
+  return {.next = step::relay};
+}
+
+}  // namespace cooldown

@@ -1,0 +1,96 @@
+#include "cooldown/net/waiting.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace cooldown::net {
+namespace {
+
+constexpr duration comment_interval = std::chrono::seconds{15};
+
+// A wait shorter than this is not worth mentioning.
+constexpr duration shortest_wait = std::chrono::milliseconds{1};
+
+}  // namespace
+
+/// Whoever comes (back) to the queue during shutdown is refused like those whom it met there.
+void waiting::enter_queue() {
+  c_.where = phase::queued;
+  if (c_.shared.draining) c_.ctl.fire(interruption::draining);
+}
+
+time_point waiting::first_comment(time_point since) const {
+  return comments_ ? since + *settings_.cerebras.queue.keepalive_after : time_point::max();
+}
+
+std::string waiting::place_in_queue(ticket_id id) const {
+  auto const now = steady_now();
+  auto const standing = c_.shared.limiter.standing_of(id, now);
+  if (!standing) return ": queued\n\n";
+  if (standing->held_by == constraint::paused)
+    return fmt::format(": queued, position {} ({})\n\n", standing->position, text_of(standing->held_by));
+  auto const left = std::max<duration>(std::chrono::seconds{1}, standing->expected - now);
+  return fmt::format(": queued, position {}, about {} s ({})\n\n", standing->position, ceil_seconds(left).count(),
+                     text_of(standing->held_by));
+}
+
+/// Returns when the next one is due.
+task<time_point> waiting::comment(ticket_id id) {
+  auto const next = steady_now() + comment_interval;
+  auto text = place_in_queue(id);
+  auto const sent = co_await writer_.comment(std::move(text));
+  if (!sent) c_.ctl.fire(interruption::client_gone);
+  co_return next;
+}
+
+task<admission::result> waiting::for_quota(ticket_id id, bool in_progress) {
+  auto next_comment = first_comment(steady_now());
+  if (!in_progress) enter_queue();
+  for (;;) {
+    auto woken = co_await c_.shared.gate.wait(id, next_comment, c_.ctl);
+    record_.waited_until(steady_now());
+    if (woken.kind != admission::result::what::still_waiting) {
+      record_.forget_wait();
+      c_.where = phase::exchanging;
+      co_return woken;
+    }
+    next_comment = co_await comment(id);
+  }
+}
+
+task<breaker_gate::passage> waiting::for_breaker(ticket_id id, time_point until) {
+  auto const since = steady_now();
+  auto next_comment = id != 0 ? first_comment(since) : time_point::max();
+  if (id != 0 && !c_.shared.breaker_pass.admits(since)) enter_queue();
+  bool mentioned = false;
+  for (;;) {
+    auto const next = std::min(until, next_comment);
+    auto const passage = co_await c_.shared.breaker_pass.pass(next, c_.ctl);
+    auto const now = steady_now();
+    if (!mentioned && now - since >= shortest_wait) {
+      mentioned = true;
+      record_.waits(constraint::circuit_breaker, since, std::nullopt);
+    }
+    record_.waited_until(now);
+    if (passage.got != breaker_gate::answer::no || now >= until) {
+      record_.forget_wait();
+      c_.where = phase::exchanging;
+      co_return passage;
+    }
+    next_comment = co_await comment(id);
+  }
+}
+
+task<bool> waiting::pause(duration how_long) {
+  steady_timer timer(c_.shared.io);
+  timer.expires_after(how_long);
+  {
+    interrupt::watching<steady_timer> const watched(c_.ctl, timer);
+    if (!c_.ctl.fired()) co_await timer.async_wait(tok);
+  }
+  co_return !c_.ctl.fired();
+}
+
+}  // namespace cooldown::net
