@@ -121,12 +121,18 @@ void cerebras_limiter::estimate_again(scope& s, time_point now) {
   });
 }
 
+/// Corrects what a released ticket costs its client's fair share.
+void cerebras_limiter::charge(ticket& t, double tokens) {
+  t.owner->queue.credit(t.place, t.charged - tokens);
+  t.charged = tokens;
+}
+
 /// What a released ticket takes is known better than when it went.
 void cerebras_limiter::revise(ticket& t, double cost, double input, time_point now) {
   auto& s = *t.owner;
   s.limits.revise(t.reservation, cost, input, now);
-  s.queue.credit(t.place, t.cost - cost);
   t.cost = cost;
+  if (cost < t.charged) charge(t, cost);
 }
 
 /// A header has shown what the ticket was charged: what waits and what is in flight will be charged like it.
@@ -239,7 +245,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   if (s.limits.forecast(t.cost, {}, 1, now) > t.deadline) return {};
   ++counters_.upstream_refusals;
   --in_flight_;
-  s.queue.credit(t.place, t.cost);  // it has not had what it paid for
+  charge(t, 0);
   estimate(t, now);
   enqueue(id, t);
   return {.what = verdict::queue_again, .refusal = {}, .header_problem = {}};
@@ -254,8 +260,11 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
   usage used;
   used.total = static_cast<double>(*actual);
   t.owner->totals.tokens_used += *used.total;
-  if (*actual > 0) t.owner->costs.observe_use(t.cost, *used.total);
-  t.owner->queue.credit(t.place, t.cost - *used.total);
+  if (*actual > 0) {
+    t.owner->costs.observe_use(t.cost, *used.total);
+    t.owner->queue.observe_use(t.place, t.cost, *used.total);
+  }
+  charge(t, *used.total);
   if (prompt_tokens) {
     used.input = static_cast<double>(*prompt_tokens);
     used.cached = static_cast<double>(std::min(cached_tokens, *prompt_tokens));
@@ -273,7 +282,7 @@ void cerebras_limiter::renew(ticket_id id, time_point now) {
   t.owner->limits.cancel(t.reservation, now);
   t.reservation = 0;
   --in_flight_;
-  t.owner->queue.credit(t.place, t.cost);
+  charge(t, 0);
   estimate(t, now);
   enqueue(id, t);
 }
@@ -283,7 +292,7 @@ void cerebras_limiter::not_sent(ticket_id id, time_point now) {
   if (found == tickets_.end() || found->second.where == ticket::state::waiting) return;
   auto& t = found->second;
   t.owner->limits.cancel(t.reservation, now);
-  t.owner->queue.credit(t.place, t.cost);
+  charge(t, 0);
   t.reservation = 0;
   finish(id);
 }
@@ -308,7 +317,12 @@ void cerebras_limiter::leave(ticket_id id, time_point now, std::optional<std::ui
     stop_waiting(id, t);
   } else {
     auto const used = probable_use(t, relayed);
-    t.owner->queue.credit(t.place, t.cost - used);
+    if (relayed) {
+      // The share is of what was had: what the provider may have generated beyond is nobody's.
+      double const had = std::min(t.cost, t.input + static_cast<double>(*relayed));
+      t.owner->queue.observe_use(t.place, t.cost, had);
+      charge(t, had);
+    }
     t.owner->limits.settle(t.reservation, {.total = used, .input = {}, .cached = 0}, now);
   }
   finish(id);

@@ -32,7 +32,8 @@ struct cerebras_limiter::ticket {
   scope* owner = nullptr;
   request_size size;
   double cost = 0;
-  double input = 0;  // the part of it that the input is taken for
+  double input = 0;    // the part of it that the input is taken for
+  double charged = 0;  // to its client's fair share, while it is released
   std::size_t bytes = 0;
   time_point submitted;
   time_point deadline;

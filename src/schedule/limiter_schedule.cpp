@@ -46,7 +46,6 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   ++s.tickets;
   s.queue.push(placed.place, id, cost);
   if (first) {
-    s.queue.release(placed.place, now);
     release(placed, now);
     return go{.id = id};
   }
@@ -86,7 +85,9 @@ void cerebras_limiter::stop_waiting(ticket_id id, const ticket& t) {
   queued_bytes_ -= t.bytes;
 }
 
+/// Out of its scope's queue.
 void cerebras_limiter::release(ticket& t, time_point now) {
+  t.charged = t.owner->queue.release(t.place, now);
   auto& used =
       t.owner->limits.decides(now) == basis::headers ? counters_.dynamic_timings_used : counters_.fallback_timings_used;
   ++used;
@@ -158,9 +159,8 @@ void cerebras_limiter::release_ready(time_point now, std::vector<ticket_event>& 
     if (!next) return;
     auto const id = next->id;
     auto& t = tickets_.at(id);
-    t.owner->queue.release(t.place, now);
-    stop_waiting(id, t);
     release(t, now);
+    stop_waiting(id, t);
     events.push_back({.id = id, .refusal = std::nullopt});
   }
 }

@@ -20,7 +20,19 @@ constexpr std::size_t most_idle = 1'024;
 // A forecast looks at so many clients; the others are taken for as many of the same.
 constexpr std::size_t most_looked_at = 128;
 
+// A share of use is at least this where it divides.
+constexpr double least_use = 1e-3;
 }  // namespace
+
+double request_queue::use_share_of(const flow& f) const {
+  return std::max(least_use, f.use.known() ? f.use.share() : use_.share());
+}
+
+/// A client of which nothing is known uses what others do, and no more than the most that one of them has used.
+double request_queue::expected_use(const flow& f, double cost) const {
+  if (f.use.known()) return f.use.expected(cost);
+  return use_.known() ? std::min(use_.expected(cost), use_.largest()) : std::min(cost, use_average::most_tokens);
+}
 
 void request_queue::push(const queue_place& place, ticket_id id, double cost) {
   auto& c = class_of(place);
@@ -72,23 +84,26 @@ void request_queue::erase(const queue_place& place) {
   }
 }
 
-void request_queue::release(const queue_place& place, time_point now) {
+double request_queue::release(const queue_place& place, time_point now) {
   auto& c = class_of(place);
   c.since = now;
   out_of_turn_ = std::any_of(classes_.data(), &c, [](const urgency_class& other) { return other.size > 0; });
   auto& f = *c.flows.at(place.client);
+  // Who passes others takes nobody's time with it.
+  c.virtual_time = std::max(c.virtual_time, c.turns.begin()->tag);
   double const cost = take_out(c, f, place);
+  double const charged = expected_use(f, cost);
   c.trickle = std::max(0.0, c.trickle - cost);
   auto const lowest =
       std::find_if(classes_.rbegin(), classes_.rend(), [](auto const& other) { return other.size > 0; });
   if (!out_of_turn_ && lowest != classes_.rend() && &*lowest > &c) lowest->trickle += least_share * cost;
-  c.virtual_time = std::max(c.virtual_time, f.tag);
-  f.tag += cost / f.weight;
+  f.tag += charged / f.weight;
   if (!f.tickets.empty()) {
     c.turns.insert(turn_of(f));
   } else {
     forget_idle(c);
   }
+  return charged;
 }
 
 /// A client that has had no more than its share is like one that was never seen.
@@ -105,10 +120,19 @@ void request_queue::credit(const queue_place& place, double tokens) {
   if (found == c.flows.end()) return;
   auto& f = *found->second;
   if (!f.tickets.empty()) c.turns.erase(turn_of(f));
-  f.tag -= tokens / f.weight;
+  double const before = f.tag;
+  f.tag -= std::clamp(tokens, -use_average::most_tokens, use_average::most_tokens) / f.weight;
   if (f.tickets.empty()) return;
-  f.tag = std::max(f.tag, c.virtual_time);  // nobody goes before one who has just come for having been charged too much
+  // Who has just come waits for one request of a client that was charged too much, not for all that it has saved.
+  auto const furthest = std::min(before, c.virtual_time - f.use.largest() / f.weight);
+  f.tag = std::max(f.tag, furthest);
   c.turns.insert(turn_of(f));
+}
+
+void request_queue::observe_use(const queue_place& place, double reserved, double used) {
+  use_.observe(reserved, used);
+  auto& c = class_of(place);
+  if (auto const found = c.flows.find(place.client); found != c.flows.end()) found->second->use.observe(reserved, used);
 }
 
 double request_queue::cost() const {
@@ -192,7 +216,7 @@ request_queue::backlog request_queue::ahead_of(const queue_place& place, time_po
 }
 
 /// Of its own class.
-request_queue::backlog request_queue::ahead_in_class(const urgency_class& own_class, const queue_place& place) {
+request_queue::backlog request_queue::ahead_in_class(const urgency_class& own_class, const queue_place& place) const {
   auto const& own = *own_class.flows.at(place.client);
   backlog before;
   if (own.tickets.rbegin()->first == place.arrival) {
@@ -205,7 +229,7 @@ request_queue::backlog request_queue::ahead_in_class(const urgency_class& own_cl
     }
   }
   // Another client's tickets go first as long as their start tags are below this one's.
-  double const start = own.tag + before.tokens / own.weight;
+  double const start = own.tag + before.tokens * use_share_of(own) / own.weight;
   backlog others;
   std::size_t looked_at = 0;
   for (auto const& t : own_class.turns) {
@@ -214,7 +238,8 @@ request_queue::backlog request_queue::ahead_in_class(const urgency_class& own_cl
     ++looked_at;
     auto const& f = *t.whose;
     double const first = f.tickets.begin()->second.cost;
-    double const tokens = std::min(f.cost, (start - t.tag) * f.weight + (t.arrival < place.arrival ? first : 0));
+    double const within = (start - t.tag) * f.weight / use_share_of(f);
+    double const tokens = std::min(f.cost, within + (t.arrival < place.arrival ? first : 0));
     others.tokens += tokens;
     others.requests += std::ceil(tokens / std::max(1.0, f.cost) * static_cast<double>(f.tickets.size()) - 1e-9);
   }
@@ -245,7 +270,7 @@ std::vector<ticket_id> request_queue::order(std::size_t most, time_point now, du
       auto t = turns.top();
       turns.pop();
       if (!std::exchange(gone, false)) ids.push_back(t.at->second.id);
-      t.tag += t.at->second.cost / t.whose->weight;
+      t.tag += expected_use(*t.whose, t.at->second.cost) / t.whose->weight;
       if (++t.at == t.whose->tickets.end()) continue;
       t.arrival = t.at->first;
       turns.push(t);

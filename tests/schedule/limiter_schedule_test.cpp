@@ -318,7 +318,7 @@ TEST_F(LimiterSchedule, WhoStopsItsStreamsPaysForWhatWasRelayed) {
       auto const client = whose.at(id);
       ++went[client];
       if (client == 1) {
-        limiter.leave(id, now, 314);  // 500, with what may not have been relayed
+        limiter.leave(id, now, 492);  // and eight of the input
       } else {
         limiter.settle(id, 500, std::nullopt, now);
       }

@@ -321,6 +321,56 @@ TEST_F(RequestQueue, ADebtIsPaidToo) {
   EXPECT_NEAR(used[alice] / used[bob], 1, 0.05);
 }
 
+TEST_F(RequestQueue, AnAbsurdCostTurnsNoClassIntoFirstComeFirstServed) {
+  auto const absurd = push(alice, 1e19);
+  go();
+  push(alice, 1e19);
+  go();  // the class's time is where the first one has put it
+  credit(absurd, 1e19);
+  for (int i = 0; i < 50; ++i) push(bob, 500);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(place(go()).client, bob);
+  auto const light = push(carol, 500);
+  int before = 0;
+  while (go() != light) ++before;
+  EXPECT_LE(before, 1);
+}
+
+TEST_F(RequestQueue, WhatATicketIsExpectedToUseIsChargedAndTheRestAtItsEnd) {
+  auto const first = push(alice, 1000);
+  EXPECT_EQ(queue.release(place(first), start), 1000) << "nothing is known";
+  queue.observe_use(place(first), 1000, 100);
+  auto const second = push(alice, 5000);
+  EXPECT_NEAR(queue.release(place(second), start), 500, 1);
+  auto const of_a_new_one = push(bob, 500);
+  EXPECT_NEAR(queue.release(place(of_a_new_one), start), 50, 1) << "as others";
+  auto const large = push(carol, 50'000);
+  EXPECT_NEAR(queue.release(place(large), start), 100, 1) << "no more than anyone has used";
+}
+
+TEST_F(RequestQueue, ALateCreditPutsAClientBehindOthersByOneOfItsRequests) {
+  auto const dear = push(alice, 100'000);
+  go();
+  queue.observe_use(place(dear), 100'000, 300);
+  push(alice, 1000);
+  for (int i = 0; i < 1000; ++i) push(bob, 100);
+  for (int i = 0; i < 500; ++i) go();
+  for (int i = 0; i < 1000; ++i) push(alice, 1e5);
+  credit(dear, 99'700);
+  int in_a_row = 0;
+  while (place(go()).client == alice) ++in_a_row;
+  EXPECT_LE(in_a_row, 2);
+}
+
+TEST_F(RequestQueue, WhoPassesOthersDoesNotTakeTheirTimeAlong) {
+  for (int i = 0; i < 100; ++i) push(alice, 1000);
+  ids small;
+  for (int i = 0; i < 300; ++i) small.push_back(push(bob, 100));
+  for (int i = 0; i < 100; ++i) queue.release(place(small[static_cast<std::size_t>(i)]), start);
+  credit(small[0], 10);
+  credit(1, 0);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(place(go()).client, alice);
+}
+
 TEST_F(RequestQueue, CreditOfAnUnknownClientIsIgnored) {
   auto const id = push(alice, 100);
   queue.credit({.arrival = 77, .client = 99, .submitted = start}, 1e9);

@@ -246,6 +246,7 @@ class cerebras_limiter {
   void enqueue(ticket_id id, ticket& t);
   void stop_waiting(ticket_id id, const ticket& t);
   void release(ticket& t, time_point now);
+  static void charge(ticket& t, double tokens);
   static double probable_use(const ticket& t, std::optional<std::uint64_t> relayed);
   void finish(ticket_id id);
   bool may_go(std::size_t in_flight) const {

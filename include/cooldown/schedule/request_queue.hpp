@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "cooldown/schedule/use_average.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
@@ -32,9 +33,13 @@ struct queue_place {
 
 /// Classes by urgency, strictly; but a class that has waited for `ageing` without a release gets one out of turn, and
 /// the least urgent that waits gets a twentieth of the tokens, so that nothing starves. Never two of those in a row:
-/// what is urgent waits for one at the most. Within a class, start-time fair queueing by tokens between clients (Goyal,
-/// Vin, Cheng 1996); within a client, order of arrival. Tags belong to clients, not to tickets: who cancels pays
-/// nothing, and a cost that was misjudged can be made up for. O(log n) per operation.
+/// what is urgent waits for one at the most. Within a class, start-time fair queueing between clients (Goyal, Vin,
+/// Cheng 1996) by tokens used; within a client, order of arrival.
+///
+/// Tags belong to clients, not to tickets. A release charges its client what such a ticket is expected to use, and its
+/// end corrects that by what it did use, up or down. A client that waits is never put further behind the class's
+/// virtual time than by the most that one of its requests has used lately, and a client that comes back starts at that
+/// time. O(log n) per operation.
 class request_queue {
  public:
   struct waiting {
@@ -60,11 +65,14 @@ class request_queue {
   /// It leaves without having gone.
   void erase(const queue_place& place);
 
-  /// It goes: its client pays for it.
-  void release(const queue_place& place, time_point now);
+  /// It goes. Returns what its client is charged for it: what its like use, as far as that is known.
+  double release(const queue_place& place, time_point now);
 
-  /// A ticket that went cost its client this much less than it paid (negative: more).
+  /// A ticket that went has used this much less than its client was charged (negative: more).
   void credit(const queue_place& place, double tokens);
+
+  /// Of what was reserved for a ticket of this client, so much was used. Charges nobody.
+  void observe_use(const queue_place& place, double reserved, double used);
 
   /// The next ticket of every client, in the order in which they would go now, at most `most`. `ageing` zero: never.
   void heads(time_point now, duration ageing, std::size_t most, std::vector<head>& into) const;
@@ -104,6 +112,7 @@ class request_queue {
     double weight = 1;
     double tag = 0;  // start tag of its next ticket
     double cost = 0;
+    use_average use;
     std::map<std::uint64_t, waiting> tickets;  // by arrival
   };
   struct turn {
@@ -113,7 +122,7 @@ class request_queue {
     auto operator<=>(const turn&) const = default;
   };
   struct urgency_class {
-    double virtual_time = 0;  // start tag of the last that went
+    double virtual_time = 0;  // the start tag that was next when one went last
     time_point since{};       // when the last went, or it began to wait
     double trickle = 0;       // tokens that are its due for those of others that went since
     double cost = 0;
@@ -128,12 +137,15 @@ class request_queue {
     return classes_[p.urgency < urgency_count ? p.urgency : 7];
   }
   double take_out(urgency_class& c, flow& f, const queue_place& place);
+  double use_share_of(const flow& f) const;
+  double expected_use(const flow& f, double cost) const;
   static bool is_due(const urgency_class& c, time_point now, duration ageing);
   const urgency_class* overdue(time_point now, duration ageing) const;
-  static backlog ahead_in_class(const urgency_class& c, const queue_place& place);
+  backlog ahead_in_class(const urgency_class& c, const queue_place& place) const;
   static void forget_idle(urgency_class& c);
 
   std::array<urgency_class, urgency_count> classes_;
+  use_average use_;  // of all clients
   std::size_t size_ = 0;
   bool out_of_turn_ = false;  // the last that went passed more urgent ones
 };
