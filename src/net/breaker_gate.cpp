@@ -1,5 +1,7 @@
 #include "cooldown/net/breaker_gate.hpp"
 
+#include <utility>
+
 namespace cooldown::net {
 
 bool breaker_gate::admits(time_point now) const {
@@ -88,6 +90,19 @@ void breaker_gate::update() {
       });
   }
   changed_();
+}
+
+void breaker_permission::report(verdict_on_provider v) {
+  if (!permit_) return;
+  auto const p = *std::exchange(permit_, std::nullopt);
+  switch (v) {
+    case verdict_on_provider::well:
+      return gate_.succeeded(p);
+    case verdict_on_provider::failing:
+      return gate_.failed(p);
+    case verdict_on_provider::none:
+      return gate_.abandoned(p);
+  }
 }
 
 }  // namespace cooldown::net

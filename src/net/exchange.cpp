@@ -20,32 +20,6 @@ namespace {
 constexpr std::size_t largest_error_body = 256 * 1024;
 constexpr duration comment_interval = std::chrono::seconds{15};
 
-/// The breaker's permission for one attempt; an attempt that ends without a verdict gives it back.
-class permission {
- public:
-  explicit permission(breaker_gate& gate) : gate_(gate) {}
-  ~permission() { report(verdict_on_provider::none); }
-  permission(const permission&) = delete;
-  permission& operator=(const permission&) = delete;
-
-  void given(breaker_gate::permit p) { permit_ = p; }
-  void report(verdict_on_provider v) {
-    if (!permit_) return;
-    auto const p = *std::exchange(permit_, std::nullopt);
-    if (v == verdict_on_provider::well) {
-      gate_.succeeded(p);
-    } else if (v == verdict_on_provider::failing) {
-      gate_.failed(p);
-    } else {
-      gate_.abandoned(p);
-    }
-  }
-
- private:
-  breaker_gate& gate_;
-  std::optional<breaker_gate::permit> permit_;
-};
-
 /// A metered request has ended: others may go to a provider that is suspected.
 struct room_for_others {
   app& shared;
@@ -126,7 +100,7 @@ class exchange {
   duration max_wait_;
   exchange_record record_;
   room_for_others room_;
-  permission permission_;
+  breaker_permission permission_;
   std::optional<ticket_guard> ticket_;
   upstream_attempt attempt_;
   client_writer writer_;

@@ -5,6 +5,7 @@
 #include <list>
 
 #include "cooldown/exchange/circuit_breaker.hpp"
+#include "cooldown/exchange/exchange_plan.hpp"
 #include "cooldown/net/interrupt.hpp"
 
 namespace cooldown::net {
@@ -64,6 +65,22 @@ class breaker_gate {
   time_point armed_for_ = time_point::max();
   std::list<waiter*> waiters_;
   std::size_t trials_ = 0;
+};
+
+/// What an exchange may do at the provider: one attempt. Given back if it ends without a verdict.
+class breaker_permission {
+ public:
+  explicit breaker_permission(breaker_gate& gate) : gate_(gate) {}
+  ~breaker_permission() { report(verdict_on_provider::none); }
+  breaker_permission(const breaker_permission&) = delete;
+  breaker_permission& operator=(const breaker_permission&) = delete;
+
+  void given(breaker_gate::permit p) { permit_ = p; }
+  void report(verdict_on_provider v);
+
+ private:
+  breaker_gate& gate_;
+  std::optional<breaker_gate::permit> permit_;
 };
 
 }  // namespace cooldown::net
