@@ -12,6 +12,13 @@ namespace {
 // How many clients' next tickets are asked whether they may pass one that has to wait.
 constexpr std::size_t most_passing = 16;
 
+// A ticket that goes out of turn, but has still to wait, holds up what is more urgent for this part of `ageing` at
+// most.
+constexpr int longest_hold_up = 20;
+
+// Of a bucket, so much may be asked for by a ticket and what is saved together: it is never quite full.
+constexpr double most_saved = 0.9;
+
 /// When a refused request may try again. How long somebody keeps a model paused nobody knows.
 std::optional<duration> retry_after(const standing& plan, duration least, time_point now) {
   if (plan.held_by == constraint::paused) return std::nullopt;
@@ -87,7 +94,7 @@ void cerebras_limiter::stop_waiting(ticket_id id, const ticket& t) {
 
 /// Out of its scope's queue.
 void cerebras_limiter::release(ticket& t, time_point now) {
-  t.charged = t.owner->queue.release(t.place, now);
+  t.charged = t.owner->queue.release(t.place, now, settings_.ageing);
   auto& used =
       t.owner->limits.decides(now) == basis::headers ? counters_.dynamic_timings_used : counters_.fallback_timings_used;
   ++used;
@@ -101,25 +108,37 @@ void cerebras_limiter::release(ticket& t, time_point now) {
   ++in_flight_;
 }
 
+/// Tokens that have to be left for less urgent classes when the ticket goes. Only a bucket can be saved in: what is
+/// left of a window is lost at its end.
+double cerebras_limiter::kept_from(const scope& s, const request_queue::head& h) {
+  if (h.kept <= 0) return 0;
+  auto const* const bucket = s.limits.find(resource::tokens, window::minute);
+  if (bucket == nullptr || bucket->model() != refill::continuous) return 0;
+  return std::clamp(most_saved * bucket->capacity() - h.cost, 0.0, h.kept);
+}
+
 /// The ticket of a scope that may go now, and when one may that cannot. When the head has to wait, the next of other
-/// clients may pass if that does not delay it (EASY backfilling: Lifka 1995).
+/// clients may pass if that does not delay it (EASY backfilling: Lifka 1995), and what is more urgent than a head out
+/// of turn passes it as long as what that one's class has saved is left.
 cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
   if (s.paused) return {nullptr, time_point::max()};
   auto& heads = s.heads;
   s.queue.heads(now, settings_.ageing, most_passing, heads);
   auto const ready = [&](const request_queue::head& h, double passed_requests, double passed_tokens) {
-    return s.limits.ready_at(h.cost, now - tickets_.at(h.id).submitted, now, passed_requests, passed_tokens);
+    return s.limits.ready_at(h.cost, now - tickets_.at(h.id).submitted, now, passed_requests,
+                             passed_tokens + kept_from(s, h));
   };
   auto const& head = heads.front();
   auto const head_ready = ready(head, 0, 0);
   if (head_ready <= now) return {&head, now};
+  bool const yields = !head.paid && head_ready - now > settings_.ageing / longest_hold_up;
   turn result{nullptr, head_ready};
   if (auto const due = s.queue.next_due(now, settings_.ageing)) result.next = std::min(result.next, *due);
   for (std::size_t i = 1; i < heads.size(); ++i) {
     auto const at = ready(heads[i], 0, 0);
     if (at > now) {
       result.next = std::min(result.next, at);
-    } else if (ready(head, 1, heads[i].cost) <= head_ready) {
+    } else if ((yields && heads[i].rank < head.rank) || ready(head, 1, heads[i].cost) <= head_ready) {
       return {&heads[i], now};
     }
   }

@@ -11,8 +11,12 @@ namespace {
 constexpr double least_weight = 0.001;
 constexpr double most_weight = 1'000;
 
-// Of the tokens, so much goes to the least urgent class that waits.
+// Of the tokens, so much is for the least urgent class that waits, and so much for one that has waited for long.
 constexpr double least_share = 0.05;
+constexpr double aged_share = 0.1;
+
+// A class that had a release within this time has not gone away: its next ticket may follow an answer.
+constexpr duration savings_memory = std::chrono::minutes{1};
 
 // Clients that do not wait are remembered while they have had more than their share; beyond so many, nobody is.
 constexpr std::size_t most_idle = 1'024;
@@ -37,8 +41,8 @@ double request_queue::expected_use(const flow& f, double cost) const {
 void request_queue::push(const queue_place& place, ticket_id id, double cost) {
   auto& c = class_of(place);
   if (c.size == 0) {
+    if (place.submitted - c.since > savings_memory) c.saved = 0;
     c.since = std::max(c.since, place.submitted);
-    c.trickle = 0;
   }
   auto& slot = c.flows[place.client];
   if (!slot) {
@@ -84,7 +88,25 @@ void request_queue::erase(const queue_place& place) {
   }
 }
 
-double request_queue::release(const queue_place& place, time_point now) {
+const request_queue::urgency_class* request_queue::lowest() const {
+  auto const found = std::find_if(classes_.rbegin(), classes_.rend(), [](auto const& c) { return c.size > 0; });
+  return found == classes_.rend() ? nullptr : &*found;
+}
+
+/// A class has got tokens, or given them back (negative): those below it that wait save their part.
+void request_queue::share_out(urgency_class& to, double tokens, time_point now, duration ageing) {
+  to.saved = std::max(0.0, to.saved - tokens);
+  auto const* const last = lowest();
+  urgency_class* aged = nullptr;
+  for (auto* c = &to + 1; c <= &classes_.back() && ageing > duration::zero(); ++c)
+    if (c->size > 0 && now - c->since >= ageing && (!aged || c->since < aged->since)) aged = c;
+  for (auto* c = &to + 1; c <= &classes_.back(); ++c) {
+    double const part = c == aged ? aged_share : c == last ? least_share : 0;
+    c->saved = std::max(0.0, c->saved + tokens * part / (1 - part));
+  }
+}
+
+double request_queue::release(const queue_place& place, time_point now, duration ageing) {
   auto& c = class_of(place);
   c.since = now;
   out_of_turn_ = std::any_of(classes_.data(), &c, [](const urgency_class& other) { return other.size > 0; });
@@ -93,10 +115,7 @@ double request_queue::release(const queue_place& place, time_point now) {
   c.virtual_time = std::max(c.virtual_time, c.turns.begin()->tag);
   double const cost = take_out(c, f, place);
   double const charged = expected_use(f, cost);
-  c.trickle = std::max(0.0, c.trickle - cost);
-  auto const lowest =
-      std::find_if(classes_.rbegin(), classes_.rend(), [](auto const& other) { return other.size > 0; });
-  if (!out_of_turn_ && lowest != classes_.rend() && &*lowest > &c) lowest->trickle += least_share * cost;
+  share_out(c, charged, now, ageing);
   f.tag += charged / f.weight;
   if (!f.tickets.empty()) {
     c.turns.insert(turn_of(f));
@@ -119,6 +138,7 @@ void request_queue::credit(const queue_place& place, double tokens) {
   auto const found = c.flows.find(place.client);
   if (found == c.flows.end()) return;
   auto& f = *found->second;
+  share_out(c, -std::clamp(tokens, -use_average::most_tokens, use_average::most_tokens), c.since, duration::zero());
   if (!f.tickets.empty()) c.turns.erase(turn_of(f));
   double const before = f.tag;
   f.tag -= std::clamp(tokens, -use_average::most_tokens, use_average::most_tokens) / f.weight;
@@ -142,7 +162,7 @@ double request_queue::cost() const {
 }
 
 bool request_queue::is_due(const urgency_class& c, time_point now, duration ageing) {
-  return now - c.since >= ageing || c.trickle >= c.turns.begin()->whose->tickets.begin()->second.cost;
+  return now - c.since >= ageing || c.saved >= c.turns.begin()->whose->tickets.begin()->second.cost;
 }
 
 /// The class that gets the next release out of turn: of those that have waited long enough, the one that did so
@@ -159,19 +179,29 @@ const request_queue::urgency_class* request_queue::overdue(time_point now, durat
   return found;
 }
 
+/// What less urgent classes have saved towards their next tickets.
+double request_queue::kept_below(const urgency_class& c) const {
+  double sum = 0;
+  for (auto const* other = &c + 1; other <= &classes_.back(); ++other)
+    if (other->size > 0) sum += std::min(other->saved, other->turns.begin()->whose->tickets.begin()->second.cost);
+  return sum;
+}
+
 void request_queue::heads(time_point now, duration ageing, std::size_t most, std::vector<head>& into) const {
   into.clear();
   auto const* const first_class = overdue(now, ageing);
-  auto const add = [&](const urgency_class& c, const turn& t) {
+  auto const add = [&](const urgency_class& c, const turn& t, double kept) {
     auto const& first = t.whose->tickets.begin()->second;
-    into.push_back({first.id, first.cost, static_cast<std::size_t>(&c - classes_.data()), t.arrival, c.since});
+    into.push_back({first.id, first.cost, static_cast<std::size_t>(&c - classes_.data()), t.arrival, c.since, kept,
+                    c.saved >= first.cost});
   };
-  if (first_class && most > 0) add(*first_class, *first_class->turns.begin());
+  if (first_class && most > 0) add(*first_class, *first_class->turns.begin(), 0);
   for (auto const& c : classes_) {
+    double const kept = ageing > duration::zero() && c.size > 0 ? kept_below(c) : 0;
     for (auto const& t : c.turns) {
       if (&c == first_class && &t == &*c.turns.begin()) continue;
       if (into.size() == most) return;
-      add(c, t);
+      add(c, t, kept);
     }
   }
 }

@@ -256,6 +256,7 @@ class cerebras_limiter {
     const request_queue::head* goes;  // nullptr: none may go now
     time_point next;                  // when one may
   };
+  static double kept_from(const scope& s, const request_queue::head& h);
   turn turn_of(scope& s, time_point now);
   standing plan_of(const ticket& t, time_point now) const;
   constraint held_by(const ticket& t, time_point now) const;

@@ -31,15 +31,17 @@ struct queue_place {
   time_point submitted;
 };
 
-/// Classes by urgency, strictly; but a class that has waited for `ageing` without a release gets one out of turn, and
-/// the least urgent that waits gets a twentieth of the tokens, so that nothing starves. Never two of those in a row:
-/// what is urgent waits for one at the most. Within a class, start-time fair queueing between clients (Goyal, Vin,
-/// Cheng 1996) by tokens used; within a client, order of arrival.
+/// Classes by urgency, strictly, but bounded both ways. A class that waits saves tokens of what more urgent ones use:
+/// the least urgent a twentieth of all, one that has waited for `ageing` without a release a tenth. A class that is
+/// aged, or has saved what its next ticket costs, gets a release out of turn. Never two of those in a row: what is
+/// urgent waits for one at the most. Savings are in tokens used, and last while the class waits or was served within a
+/// minute.
 ///
-/// Tags belong to clients, not to tickets. A release charges its client what such a ticket is expected to use, and its
-/// end corrects that by what it did use, up or down. A client that waits is never put further behind the class's
-/// virtual time than by the most that one of its requests has used lately, and a client that comes back starts at that
-/// time. O(log n) per operation.
+/// Within a class, start-time fair queueing between clients (Goyal, Vin, Cheng 1996) by tokens used; within a client,
+/// order of arrival. Tags belong to clients, not to tickets. A release charges its client what such a ticket is
+/// expected to use, and its end corrects that by what it did use, up or down. A client that waits is never put further
+/// behind the class's virtual time than by the most that one of its requests has used lately, and a client that comes
+/// back starts at that time. O(log n) per operation.
 class request_queue {
  public:
   struct waiting {
@@ -53,6 +55,8 @@ class request_queue {
     std::size_t rank = 0;  // its class
     std::uint64_t arrival = 0;
     time_point waits_since;  // its class: without a release
+    double kept = 0;         // tokens that less urgent classes have saved
+    bool paid = false;       // its class has saved what it costs
   };
   /// What goes before a ticket.
   struct backlog {
@@ -66,7 +70,7 @@ class request_queue {
   void erase(const queue_place& place);
 
   /// It goes. Returns what its client is charged for it: what its like use, as far as that is known.
-  double release(const queue_place& place, time_point now);
+  double release(const queue_place& place, time_point now, duration ageing = duration::zero());
 
   /// A ticket that went has used this much less than its client was charged (negative: more).
   void credit(const queue_place& place, double tokens);
@@ -124,7 +128,7 @@ class request_queue {
   struct urgency_class {
     double virtual_time = 0;  // the start tag that was next when one went last
     time_point since{};       // when the last went, or it began to wait
-    double trickle = 0;       // tokens that are its due for those of others that went since
+    double saved = 0;         // tokens of what more urgent ones have used
     double cost = 0;
     std::size_t size = 0;
     std::set<turn> turns;  // of the clients that wait
@@ -139,6 +143,9 @@ class request_queue {
   double take_out(urgency_class& c, flow& f, const queue_place& place);
   double use_share_of(const flow& f) const;
   double expected_use(const flow& f, double cost) const;
+  void share_out(urgency_class& to, double tokens, time_point now, duration ageing);
+  const urgency_class* lowest() const;
+  double kept_below(const urgency_class& c) const;
   static bool is_due(const urgency_class& c, time_point now, duration ageing);
   const urgency_class* overdue(time_point now, duration ageing) const;
   backlog ahead_in_class(const urgency_class& c, const queue_place& place) const;
