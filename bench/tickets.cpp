@@ -1,5 +1,6 @@
 // What a waiting ticket costs: microseconds to submit, cancel and release it, and bytes, behind 100,000 others. Of one
-// client, and of 10,000. Run build/release/tickets; the figures are for comparing two versions in one sitting.
+// client, and of 10,000; and what an event costs with tickets waiting in 100 scopes and in 10,000. Run
+// build/release/tickets; the figures are for comparing two versions in one sitting.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -134,6 +135,39 @@ void measure(const char* name, std::size_t clients) {
               static_cast<double>(bytes) / static_cast<double>(std::max<std::size_t>(depth, 1)));
 }
 
+/// Microseconds that an event costs: one submission, its departure, a look for who may go, and at when.
+double measure_scopes(std::size_t scopes) {
+  constexpr std::size_t events = 2'000;
+  auto settings = crowded();
+  settings.max_scopes = 2 * scopes;
+  settings.quota.tpm_limit = 1'000;
+  settings.quota.rpm_limit = 2;
+  auto limiter = std::make_unique<cerebras_limiter>(settings);
+  auto const facts_in = [](std::size_t scope, std::size_t i) {
+    auto facts = facts_of(i, 10);
+    facts.scope.credential = scope + 1;
+    return facts;
+  };
+  for (std::size_t scope = 0; scope < scopes; ++scope)
+    for (std::size_t i = 0; i < 4; ++i) limiter->submit(facts_in(scope, i), start);
+  limiter->poll(start);
+  watch event;
+  auto now = start;
+  for (std::size_t i = 0; i < events; ++i) {
+    now += 1us;
+    auto const facts = facts_in(i * 7919 % scopes, i);
+    event.time([&] {
+      auto const decided = limiter->submit(facts, now);
+      limiter->poll(now);
+      limiter->next_deadline(now);
+      if (auto const* const q = std::get_if<queued>(&decided)) limiter->leave(q->id, now);
+      limiter->poll(now);
+      limiter->next_deadline(now);
+    });
+  }
+  return event.microseconds_each(2 * events);
+}
+
 }  // namespace
 
 int main() {
@@ -141,4 +175,8 @@ int main() {
               "bytes/ticket");
   measure("1", 1);
   measure("10,000", 10'000);
+  auto const few = measure_scopes(100);
+  auto const many = measure_scopes(10'000);
+  std::printf("\n%-16s %12s\n%-16s %12.2f\n%-16s %12.2f\n%-16s %12.2f\n", "scopes waiting", "event us", "100", few,
+              "10,000", many, "ratio", many / few);
 }

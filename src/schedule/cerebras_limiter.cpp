@@ -18,24 +18,24 @@ constexpr double unseen_tokens = 100;
 
 }  // namespace
 
-cerebras_limiter::cerebras_limiter(const limiter_settings& settings) : settings_(settings) {}
+cerebras_limiter::cerebras_limiter(const limiter_settings& settings)
+    : settings_(settings), agenda_(std::make_unique<agenda>()) {}
 cerebras_limiter::~cerebras_limiter() = default;
 
 void cerebras_limiter::configure(const limiter_settings& settings, time_point now) {
   settings_ = settings;
-  for (auto& [name, s] : scopes_) s->limits.configure(quota_of(s->model), now);
+  for (auto& [name, s] : scopes_) {
+    s->limits.configure(quota_of(s->model), now);
+    change(*s);
+  }
 }
 
-namespace {
-
-std::string key_of(const scope_name& name) {
+std::string cerebras_limiter::key_of(const scope_name& name) {
   std::string key(sizeof name.credential, '\0');
   for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<char>((name.credential >> (8 * i)) & 0xff);
   key += name.model;
   return key;
 }
-
-}  // namespace
 
 cerebras_limiter::scope* cerebras_limiter::find(const scope_name& name) const {
   auto const found = scopes_.find(key_of(name));
@@ -57,21 +57,10 @@ cerebras_limiter::scope& cerebras_limiter::scope_of(const scope_name& name, time
         scopes_.emplace(std::move(key), std::make_unique<scope>(name.model, name.credential, quota_of(name.model), now))
             .first;
   }
-  found->second->last_used = now;
-  return *found->second;
-}
-
-/// Forgets the longest unused scope without tickets. With tickets in all of them the map grows by one: there are never
-/// more scopes than tickets and the bound together.
-void cerebras_limiter::evict_one() {
-  auto oldest = scopes_.end();
-  for (auto i = scopes_.begin(); i != scopes_.end(); ++i)
-    if (i->second->tickets == 0 && !i->second->paused &&
-        (oldest == scopes_.end() || i->second->last_used < oldest->second->last_used))
-      oldest = i;
-  if (oldest == scopes_.end()) return;
-  if (latest_ == oldest->second.get()) latest_ = nullptr;
-  scopes_.erase(oldest);
+  auto& s = *found->second;
+  s.last_used = now;
+  if (s.tickets == 0) rest(s);
+  return s;
 }
 
 /// Lowers a cost above the whole limit where it is only a guess: a missing maximum, a large one that accounts have been
@@ -143,8 +132,9 @@ void cerebras_limiter::observe_charge(ticket& t, double charge, time_point now) 
   if (charge > 0 && charge < t.cost) revise(t, charge, 0, now);
   if (!changed) return;
   estimate_again(s, now);
-  for (auto& [id, other] : tickets_) {
-    if (other.owner != &s || &other == &t || other.where != ticket::state::released) continue;
+  for (auto const id : s.released) {
+    auto& other = tickets_.at(id);
+    if (&other == &t) continue;
     auto better = other;
     estimate(better, now);
     if (better.cost >= other.cost) continue;
@@ -182,6 +172,7 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
   auto& t = found->second;
   auto& s = *t.owner;
   latest_ = &s;
+  change(s);
   observation result;
   rate_limit_snapshot snapshot;
   std::optional<wall_time> date;
@@ -244,7 +235,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   t.reservation = 0;
   if (s.limits.forecast(t.cost, {}, 1, now) > t.deadline) return {};
   ++counters_.upstream_refusals;
-  --in_flight_;
+  end_flight(id, t);
   charge(t, 0);
   estimate(t, now);
   enqueue(id, t);
@@ -330,9 +321,16 @@ void cerebras_limiter::leave(ticket_id id, time_point now, std::optional<std::ui
 
 void cerebras_limiter::finish(ticket_id id) {
   auto const found = tickets_.find(id);
-  if (found->second.where == ticket::state::released) --in_flight_;
-  --found->second.owner->tickets;
+  auto& s = *found->second.owner;
+  if (found->second.where == ticket::state::released) end_flight(id, found->second);
   tickets_.erase(found);
+  if (--s.tickets == 0) rest(s);
+}
+
+void cerebras_limiter::end_flight(ticket_id id, ticket& t) {
+  --in_flight_;
+  t.owner->released.erase(id);
+  change(*t.owner);
 }
 
 std::optional<std::string> cerebras_limiter::update_from_headers(const scope_name& name, header_view headers,
@@ -342,6 +340,7 @@ std::optional<std::string> cerebras_limiter::update_from_headers(const scope_nam
   auto& s = scope_of(name, now);
   latest_ = &s;
   if (parse(headers, true, wall, snapshot, problem)) s.limits.update(snapshot, now);
+  change(s);
   if (problem.empty()) return std::nullopt;
   return problem;
 }
@@ -368,8 +367,11 @@ scope_status cerebras_limiter::latest_status(time_point now) {
 
 bool cerebras_limiter::pause(const scope_name& name, bool paused) {
   auto* const s = find(name);
-  if (s) s->paused = paused;
-  return s != nullptr;
+  if (s == nullptr) return false;
+  s->paused = paused;
+  change(*s);
+  if (!paused && s->tickets == 0) rest(*s);
+  return true;
 }
 
 std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t most_waiting) {

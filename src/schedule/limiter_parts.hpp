@@ -1,7 +1,11 @@
 // What the limiter keeps of a scope and of a ticket: its own business, so not among the public headers.
 #pragma once
 
+#include <optional>
+#include <set>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "cooldown/dialect/provider_clock.hpp"
@@ -21,11 +25,33 @@ struct cerebras_limiter::scope {
   request_queue queue;
   std::vector<request_queue::head> heads;  // reused
   std::size_t tickets = 0;                 // in any state
+  std::set<ticket_id> released;            // of these, those in flight
+  time_point looked_at{};                  // when it was entered in the agenda
+  std::optional<time_point> due;           // as entered there
+  std::optional<request_queue::head> goes;
+  std::optional<time_point> idle_since;  // as entered among the idle
   bool paused = false;
   scope_totals totals;
   time_point last_used;
   time_point last_refusal{};     // for tokens
   bool charges_maximum = false;  // a request whose maximum was in doubt was refused: the documented rule holds
+};
+
+/// Scopes in which somebody waits, so that an event touches only those that it is about or that are due.
+struct cerebras_limiter::agenda {
+  using by_rank = std::tuple<std::size_t, std::uint64_t, scope*>;
+  using by_age = std::tuple<time_point, std::uint64_t, scope*>;
+
+  std::set<scope*> changed;                     // what stands of them elsewhere here may not hold any more
+  std::set<std::pair<time_point, scope*>> due;  // by when they have to be looked at
+  std::set<by_rank> ready;                      // one of theirs may go: the most urgent class first, then the oldest
+  std::set<by_age> ready_by_age;                // the same: the longest without a release first
+
+  static by_rank rank_of(scope& s) { return {s.goes->rank, s.goes->arrival, &s}; }
+  static by_age age_of(scope& s) { return {s.goes->waits_since, s.goes->arrival, &s}; }
+
+  void enter(scope& s, const request_queue::head* goes, std::optional<time_point> when);
+  void remove(scope& s);
 };
 
 struct cerebras_limiter::ticket {

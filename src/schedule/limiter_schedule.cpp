@@ -53,7 +53,7 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   ++s.tickets;
   s.queue.push(placed.place, id, cost);
   if (first) {
-    release(placed, now);
+    release(id, placed, now);
     return go{.id = id};
   }
   auto const plan = plan_of(placed, now);
@@ -78,7 +78,7 @@ void cerebras_limiter::enqueue(ticket_id id, ticket& t) {
   t.where = ticket::state::waiting;
   t.waited = true;
   t.owner->queue.push(t.place, id, t.cost);
-  waiting_.insert(t.owner);
+  change(*t.owner);
   deadlines_.insert({t.deadline, id});
   ++queued_;
   queued_bytes_ += t.bytes;
@@ -86,14 +86,14 @@ void cerebras_limiter::enqueue(ticket_id id, ticket& t) {
 
 /// It does not wait any more; the caller has taken it out of its scope's queue.
 void cerebras_limiter::stop_waiting(ticket_id id, const ticket& t) {
-  if (t.owner->queue.empty()) waiting_.erase(t.owner);
+  agenda_->changed.insert(t.owner);  // if only to be taken out
   deadlines_.erase({t.deadline, id});
   --queued_;
   queued_bytes_ -= t.bytes;
 }
 
 /// Out of its scope's queue.
-void cerebras_limiter::release(ticket& t, time_point now) {
+void cerebras_limiter::release(ticket_id id, ticket& t, time_point now) {
   t.charged = t.owner->queue.release(t.place, now, settings_.ageing);
   auto& used =
       t.owner->limits.decides(now) == basis::headers ? counters_.dynamic_timings_used : counters_.fallback_timings_used;
@@ -105,6 +105,7 @@ void cerebras_limiter::release(ticket& t, time_point now) {
   t.where = ticket::state::released;
   t.released = now;
   t.reservation = t.owner->limits.reserve(t.cost, t.input, now);
+  t.owner->released.insert(id);
   ++in_flight_;
 }
 
@@ -154,31 +155,13 @@ std::vector<ticket_event> cerebras_limiter::poll(time_point now) {
   return events;
 }
 
-/// Among several scopes the most urgent ticket goes first, then the oldest, but for one out of turn as in a queue: it
-/// matters only where the number in flight is bounded.
-const request_queue::head* cerebras_limiter::next_of_all(time_point now) {
-  const request_queue::head* best = nullptr;
-  const request_queue::head* oldest = nullptr;
-  for (auto* s : waiting_) {
-    auto const* const h = turn_of(*s, now).goes;
-    if (!h) continue;
-    if (!best || std::pair(h->rank, h->arrival) < std::pair(best->rank, best->arrival)) best = h;
-    if (!oldest || h->waits_since < oldest->waits_since) oldest = h;
-    if (settings_.max_in_flight == 0) break;
-  }
-  if (!best) return nullptr;
-  bool const overdue = settings_.ageing > duration::zero() && now - oldest->waits_since >= settings_.ageing;
-  out_of_turn_ = !out_of_turn_ && overdue && oldest->rank > best->rank;
-  return out_of_turn_ ? oldest : best;
-}
-
 void cerebras_limiter::release_ready(time_point now, std::vector<ticket_event>& events) {
   while (may_go(in_flight_)) {
     auto const* const next = next_of_all(now);
     if (!next) return;
     auto const id = next->id;
     auto& t = tickets_.at(id);
-    release(t, now);
+    release(id, t, now);
     stop_waiting(id, t);
     events.push_back({.id = id, .refusal = std::nullopt});
   }
@@ -199,14 +182,6 @@ bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>&
     any = true;
   }
   return any;
-}
-
-std::optional<time_point> cerebras_limiter::next_deadline(time_point now) {
-  if (waiting_.empty()) return std::nullopt;
-  auto next = deadlines_.begin()->first;
-  if (may_go(in_flight_))
-    for (auto* s : waiting_) next = std::min(next, turn_of(*s, now).next);
-  return next;
 }
 
 /// Of a ticket that is in its scope's queue.

@@ -231,7 +231,9 @@ class cerebras_limiter {
  private:
   struct scope;
   struct ticket;
+  struct agenda;
 
+  static std::string key_of(const scope_name& name);
   static bool fit(ticket& t, double limit);
   scope& scope_of(const scope_name& name, time_point now);
   scope* find(const scope_name& name) const;
@@ -245,7 +247,8 @@ class cerebras_limiter {
   quota_settings quota_of(std::string_view model) const;
   void enqueue(ticket_id id, ticket& t);
   void stop_waiting(ticket_id id, const ticket& t);
-  void release(ticket& t, time_point now);
+  void release(ticket_id id, ticket& t, time_point now);
+  void end_flight(ticket_id id, ticket& t);
   static void charge(ticket& t, double tokens);
   static double probable_use(const ticket& t, std::optional<std::uint64_t> relayed);
   void finish(ticket_id id);
@@ -261,6 +264,9 @@ class cerebras_limiter {
   standing plan_of(const ticket& t, time_point now) const;
   constraint held_by(const ticket& t, time_point now) const;
   std::vector<scope_report::waiting_ticket> waiting_of(scope& s, std::size_t most, time_point now) const;
+  void change(scope& s);
+  void look(time_point now);
+  void rest(scope& s);
   const request_queue::head* next_of_all(time_point now);
   void release_ready(time_point now, std::vector<ticket_event>& events);
   bool refuse_overdue(time_point now, std::vector<ticket_event>& events);
@@ -271,7 +277,8 @@ class cerebras_limiter {
 
   limiter_settings settings_;
   std::unordered_map<std::string, std::unique_ptr<scope>> scopes_;
-  std::set<scope*> waiting_;  // scopes with a queue
+  std::unique_ptr<agenda> agenda_;
+  std::set<std::pair<time_point, scope*>> idle_;  // scopes that were without tickets, by their last use
   std::unordered_map<ticket_id, ticket> tickets_;
   std::set<std::pair<time_point, ticket_id>> deadlines_;  // of the tickets that wait
   scope* latest_ = nullptr;
