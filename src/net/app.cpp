@@ -62,7 +62,6 @@ limiter_settings limiter_of(const config::settings& s) {
   out.max_depth = c.queue.max_depth;
   out.max_bytes = c.queue.max_bytes;
   out.max_in_flight = c.queue.max_in_flight;
-  out.load_retries = c.retries;
   return out;
 }
 

@@ -168,7 +168,7 @@ const rate_limit_snapshot* cerebras_limiter::parse(header_view headers, bool exp
 
 observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point now, wall_time wall) {
   auto const found = tickets_.find(id);
-  if (found == tickets_.end() || found->second.where == ticket::state::waiting) return {};
+  if (found == tickets_.end() || found->second.where != ticket::state::released) return {};
   auto& t = found->second;
   auto& s = *t.owner;
   latest_ = &s;
@@ -209,14 +209,13 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   auto& s = *t.owner;
   auto const why = classify_refusal(a.error, a.headers, wall);
   s.limits.observe(t.reservation, snapshot, why.what == refusal::kind::quota ? fate::refused : fate::unknown, now);
-  bool again = why.what != refusal::kind::incurable;
-  if (why.what == refusal::kind::load && ++t.load_refusals > settings_.load_retries) again = false;
-  if (!again) {
+  if (why.what == refusal::kind::load) return defer(id, t, why.retry_after, now);
+  if (why.what == refusal::kind::incurable) {
     s.limits.cancel(t.reservation, now);
     t.reservation = 0;
     return {};
   }
-  bool const of_tokens = why.what == refusal::kind::quota && why.counts.value_or(resource::tokens) == resource::tokens;
+  bool const of_tokens = why.counts.value_or(resource::tokens) == resource::tokens;
   bool const may_be_size = of_tokens && !why.burst && why.over.value_or(window::minute) == window::minute;
   if (t.too_large != ticket::doubt::none && may_be_size) {
     if (t.too_large == ticket::doubt::maximum) s.charges_maximum = true;
@@ -234,18 +233,28 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   s.limits.refused(t.reservation, why, snapshot, now);
   t.reservation = 0;
   if (s.limits.forecast(t.cost, {}, 1, now) > t.deadline) return {};
+  take_back(id, t, now);
+  enqueue(id, t);
+  return {.what = verdict::queue_again, .refusal = {}, .header_problem = {}};
+}
+
+/// The provider refused it: it will wait again.
+void cerebras_limiter::take_back(ticket_id id, ticket& t, time_point now) {
   ++counters_.upstream_refusals;
+  put_back(id, t, now);
+}
+
+/// Its flight is over without an answer to its client.
+void cerebras_limiter::put_back(ticket_id id, ticket& t, time_point now) {
   end_flight(id, t);
   charge(t, 0);
   estimate(t, now);
-  enqueue(id, t);
-  return {.what = verdict::queue_again, .refusal = {}, .header_problem = {}};
 }
 
 void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
                               std::optional<std::uint64_t> prompt_tokens, time_point now, std::uint64_t cached_tokens) {
   auto const found = tickets_.find(id);
-  if (found == tickets_.end() || found->second.where == ticket::state::waiting) return;
+  if (found == tickets_.end() || found->second.where != ticket::state::released) return;
   if (!actual) return leave(id, now);
   auto& t = found->second;
   usage used;
@@ -268,19 +277,17 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
 
 void cerebras_limiter::renew(ticket_id id, time_point now) {
   auto const found = tickets_.find(id);
-  if (found == tickets_.end() || found->second.where == ticket::state::waiting) return;
+  if (found == tickets_.end() || found->second.where != ticket::state::released) return;
   auto& t = found->second;
   t.owner->limits.cancel(t.reservation, now);
   t.reservation = 0;
-  --in_flight_;
-  charge(t, 0);
-  estimate(t, now);
+  put_back(id, t, now);
   enqueue(id, t);
 }
 
 void cerebras_limiter::not_sent(ticket_id id, time_point now) {
   auto const found = tickets_.find(id);
-  if (found == tickets_.end() || found->second.where == ticket::state::waiting) return;
+  if (found == tickets_.end() || found->second.where != ticket::state::released) return;
   auto& t = found->second;
   t.owner->limits.cancel(t.reservation, now);
   charge(t, 0);
@@ -303,9 +310,8 @@ void cerebras_limiter::leave(ticket_id id, time_point now, std::optional<std::ui
   auto const found = tickets_.find(id);
   if (found == tickets_.end()) return;
   auto& t = found->second;
-  if (t.where == ticket::state::waiting) {
-    t.owner->queue.erase(t.place);
-    stop_waiting(id, t);
+  if (t.where != ticket::state::released) {
+    withdraw(id, t);
   } else {
     auto const used = probable_use(t, relayed);
     if (relayed) {
@@ -379,21 +385,22 @@ std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t m
   for (auto const& [key, s] : scopes_) {
     scope_report r{.model = s->model,
                    .credential = s->credential,
-                   .queued = s->queue.size(),
+                   .queued = s->queue.size() + s->deferred.size(),
                    .in_flight = s->limits.in_flight(),
                    .tokens = status_of(*s, now),
                    .budgets = {},
                    .binding = std::nullopt,
                    .tokens_per_char = s->costs.tokens_per_char(),
                    .use_share = s->costs.use_share(),
+                   .concurrency_limit = s->limits.concurrency_limit(now),
                    .decides = s->limits.decides(now),
                    .paused = s->paused,
                    .held_by = constraint::none,
                    .totals = s->totals,
                    .waiting = waiting_of(*s, most_waiting, now)};
-    auto const first = s->queue.order(1, now, settings_.ageing);
-    if (!first.empty()) r.held_by = held_by(tickets_.at(first.front()), now);
-    r.binding = s->limits.binding(first.empty() ? 0 : tickets_.at(first.front()).cost, now);
+    auto const* const next = next_waiting(*s, now);
+    if (next != nullptr) r.held_by = held_by(*next, now);
+    r.binding = s->limits.binding(next != nullptr ? next->cost : 0, now);
     for (std::size_t slot = 0; slot < slot_count; ++slot) {
       auto const counts = resource_of(slot);
       auto const over = window_of(slot);

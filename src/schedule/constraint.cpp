@@ -15,6 +15,8 @@ constexpr wording wordings[constraint_count] = {
     {"paused", "the model is paused"},
     {"provider_pause", "the provider asked for a pause"},
     {"recovery", "after a refusal, requests go one at a time"},
+    {"capacity", "the provider was busy"},
+    {"concurrency", "as many requests as the provider takes at once are there"},
     {"spacing", "the provider refuses bursts: requests are spaced out"},
     {"first_answers", "until an answer shows the limits, few are risked"},
     {"circuit_breaker", "the provider fails"},

@@ -33,7 +33,7 @@ void cerebras_limiter::agenda::remove(scope& s) {
 
 /// Something happened to a scope that may change who of it goes when.
 void cerebras_limiter::change(scope& s) {
-  if (!s.queue.empty()) agenda_->changed.insert(&s);
+  if (s.waits()) agenda_->changed.insert(&s);
 }
 
 /// Brings the agenda up to date.
@@ -43,7 +43,7 @@ void cerebras_limiter::look(time_point now) {
   while (!all.changed.empty()) {
     auto& s = **all.changed.begin();
     all.remove(s);
-    if (s.queue.empty()) continue;
+    if (!s.waits()) continue;
     s.looked_at = now;
     auto const t = turn_of(s, now);
     // Of one that is ready another may become due out of turn.

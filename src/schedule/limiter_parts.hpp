@@ -17,17 +17,20 @@ struct cerebras_limiter::scope {
   scope(std::string_view model_name, std::uint64_t hash, const quota_settings& settings, time_point now)
       : model(model_name), credential(hash), limits(settings, now), last_used(now) {}
 
+  bool waits() const { return !queue.empty() || !deferred.empty(); }
+
   std::string model;
   std::uint64_t credential;
   quota limits;
   cost_estimator costs;
   provider_clock clock;
   request_queue queue;
-  std::vector<request_queue::head> heads;  // reused
-  std::size_t tickets = 0;                 // in any state
-  std::set<ticket_id> released;            // of these, those in flight
-  time_point looked_at{};                  // when it was entered in the agenda
-  std::optional<time_point> due;           // as entered there
+  std::vector<request_queue::head> heads;               // reused
+  std::set<std::pair<time_point, ticket_id>> deferred;  // by when they may be tried again
+  std::size_t tickets = 0;                              // in any state
+  std::set<ticket_id> released;                         // of these, those in flight
+  time_point looked_at{};                               // when it was entered in the agenda
+  std::optional<time_point> due;                        // as entered there
   std::optional<request_queue::head> goes;
   std::optional<time_point> idle_since;  // as entered among the idle
   bool paused = false;
@@ -65,12 +68,14 @@ struct cerebras_limiter::ticket {
   time_point deadline;
   time_point released;
   queue_place place;
-  enum class state { waiting, released } where = state::waiting;
+  /// Deferred: it waits outside the queue, until `not_before`.
+  enum class state { waiting, deferred, released } where = state::waiting;
   bool waited = false;  // at any time
   /// Why it may fit although its estimate is above the whole limit: the provider may charge less than the maximum, or
   /// its input may have fewer tokens than guessed. The provider is asked once; its refusal is final.
   enum class doubt : std::uint8_t { none, maximum, input } too_large = doubt::none;
-  unsigned load_refusals = 0;
+  unsigned capacity_refusals = 0;
+  time_point not_before{};
   quota::reservation_id reservation = 0;
 };
 

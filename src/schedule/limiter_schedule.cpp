@@ -76,8 +76,12 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
 
 void cerebras_limiter::enqueue(ticket_id id, ticket& t) {
   t.where = ticket::state::waiting;
-  t.waited = true;
   t.owner->queue.push(t.place, id, t.cost);
+  start_waiting(id, t);
+}
+
+void cerebras_limiter::start_waiting(ticket_id id, ticket& t) {
+  t.waited = true;
   change(*t.owner);
   deadlines_.insert({t.deadline, id});
   ++queued_;
@@ -90,6 +94,16 @@ void cerebras_limiter::stop_waiting(ticket_id id, const ticket& t) {
   deadlines_.erase({t.deadline, id});
   --queued_;
   queued_bytes_ -= t.bytes;
+}
+
+/// It waits no more, without having gone.
+void cerebras_limiter::withdraw(ticket_id id, ticket& t) {
+  if (t.where == ticket::state::deferred) {
+    t.owner->deferred.erase({t.not_before, id});
+  } else {
+    t.owner->queue.erase(t.place);
+  }
+  stop_waiting(id, t);
 }
 
 /// Out of its scope's queue.
@@ -123,6 +137,8 @@ double cerebras_limiter::kept_from(const scope& s, const request_queue::head& h)
 /// of turn passes it as long as what that one's class has saved is left.
 cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
   if (s.paused) return {nullptr, time_point::max()};
+  auto const back = return_deferred(s, now);
+  if (s.queue.empty()) return {nullptr, back};
   auto& heads = s.heads;
   s.queue.heads(now, settings_.ageing, most_passing, heads);
   auto const ready = [&](const request_queue::head& h, double passed_requests, double passed_tokens) {
@@ -133,7 +149,7 @@ cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
   auto const head_ready = ready(head, 0, 0);
   if (head_ready <= now) return {&head, now};
   bool const yields = !head.paid && head_ready - now > settings_.ageing / longest_hold_up;
-  turn result{nullptr, head_ready};
+  turn result{nullptr, std::min(head_ready, back)};
   if (auto const due = s.queue.next_due(now, settings_.ageing)) result.next = std::min(result.next, *due);
   for (std::size_t i = 1; i < heads.size(); ++i) {
     auto const at = ready(heads[i], 0, 0);
@@ -175,8 +191,7 @@ bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>&
     refused const why{.why = reason::queue_timeout,
                       .retry_after = retry_after(plan_of(t, now), std::chrono::seconds{1}, now),
                       .cost = t.cost};
-    t.owner->queue.erase(t.place);
-    stop_waiting(id, t);
+    withdraw(id, t);
     finish(id);
     events.push_back({.id = id, .refusal = why});
     any = true;
@@ -184,9 +199,13 @@ bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>&
   return any;
 }
 
-/// Of a ticket that is in its scope's queue.
+/// Of a ticket that waits.
 standing cerebras_limiter::plan_of(const ticket& t, time_point now) const {
   auto& s = *t.owner;
+  if (t.where == ticket::state::deferred)
+    return {.position = 1,
+            .expected = std::max(deferred_until(t), s.limits.forecast(t.cost, {}, 1, now)),
+            .held_by = held_by(t, now)};
   auto const ahead = s.queue.ahead_of(t.place, now, settings_.ageing);
   auto expected = s.limits.forecast(t.cost, ahead, s.costs.use_share(), now);
   if (auto const due = s.queue.due_at(t.place, settings_.ageing); due && *due < expected)
@@ -197,6 +216,7 @@ standing cerebras_limiter::plan_of(const ticket& t, time_point now) const {
 /// What holds it back most, whoever is ahead of it.
 constraint cerebras_limiter::held_by(const ticket& t, time_point now) const {
   if (t.owner->paused) return constraint::paused;
+  if (t.where == ticket::state::deferred) return constraint::capacity;
   auto const own = t.owner->limits.ready(t.cost, now - t.submitted, now);
   if (own.at > now) return own.by;
   return may_go(in_flight_) ? constraint::others_ahead : constraint::in_flight;
@@ -204,24 +224,37 @@ constraint cerebras_limiter::held_by(const ticket& t, time_point now) const {
 
 std::optional<standing> cerebras_limiter::standing_of(ticket_id id, time_point now) const {
   auto const found = tickets_.find(id);
-  if (found == tickets_.end() || found->second.where != ticket::state::waiting) return std::nullopt;
+  if (found == tickets_.end() || found->second.where == ticket::state::released) return std::nullopt;
   return plan_of(found->second, now);
+}
+
+/// The next that would go of those in the queue, else of those deferred; nullptr: nobody waits.
+const cerebras_limiter::ticket* cerebras_limiter::next_waiting(const scope& s, time_point now) const {
+  if (auto const first = s.queue.order(1, now, settings_.ageing); !first.empty()) return &tickets_.at(first.front());
+  return s.deferred.empty() ? nullptr : &tickets_.at(s.deferred.begin()->second);
 }
 
 std::vector<scope_report::waiting_ticket> cerebras_limiter::waiting_of(scope& s, std::size_t most,
                                                                        time_point now) const {
   std::vector<scope_report::waiting_ticket> out;
-  request_queue::backlog ahead;
-  for (auto const id : s.queue.order(most, now, settings_.ageing)) {
-    auto const& t = tickets_.at(id);
+  auto const add = [&](ticket_id id, const ticket& t, time_point expected) {
     out.push_back({.id = id,
                    .client = t.place.client,
                    .urgency = t.place.urgency,
                    .cost = t.cost,
                    .waited = now - t.submitted,
-                   .expected_in = s.limits.forecast(t.cost, ahead, s.costs.use_share(), now) - now});
+                   .expected_in = expected - now});
+  };
+  request_queue::backlog ahead;
+  for (auto const id : s.queue.order(most, now, settings_.ageing)) {
+    auto const& t = tickets_.at(id);
+    add(id, t, s.limits.forecast(t.cost, ahead, s.costs.use_share(), now));
     ahead.requests += 1;
     ahead.tokens += t.cost;
+  }
+  for (auto i = s.deferred.begin(); i != s.deferred.end() && out.size() < most; ++i) {
+    auto const& t = tickets_.at(i->second);
+    add(i->second, t, plan_of(t, now).expected);
   }
   return out;
 }

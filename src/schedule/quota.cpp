@@ -6,18 +6,11 @@
 namespace cooldown {
 namespace {
 
-// After a refusal, how long a probe may stay unanswered before the next one goes: a refusal comes faster than an
-// answer.
-constexpr duration probe_spacing = std::chrono::milliseconds{500};
-
 // Beyond what has been admitted within a minute before, and this share of what the configuration allows, a limit that
 // no header reports may turn out lower with every request: so few may be without any answer at a time. A refusal comes
 // faster than an answer, so one that has been quiet for `reordering` is taken for admitted.
 constexpr double trusted_share = 0.15;
 constexpr unsigned most_unproven = 4;
-
-// Releases that a limit per second spaces out are tried closer again so slowly.
-constexpr duration spacing_memory = std::chrono::minutes{10};
 
 constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
 constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
@@ -28,8 +21,7 @@ quota::quota(const quota_settings& settings, time_point now)
     : settings_(settings),
       requests_(settings.rpm_limit, std::chrono::minutes{1}),
       tokens_(settings.tpm_limit, std::chrono::minutes{1}),
-      crowd_(1e9, reordering),
-      second_(1e9, std::chrono::seconds{1}) {
+      crowd_(1e9, reordering) {
   configure(settings, now);
 }
 
@@ -103,14 +95,6 @@ bool quota::counts(std::size_t slot, bool dynamic, time_point now) const {
   return now - b->told_at() <= snapshot_lifetime || window_of(slot) != window::minute;
 }
 
-/// Whatever we believe, it can only be refuted by a request: after a long silence one goes to ask, and the next after
-/// twice as long while the provider refuses.
-time_point quota::probe_at() const {
-  auto const since = std::max({last_release_, last_refusal_, last_update_.value_or(time_point{})});
-  auto const silence = snapshot_lifetime * (1U << std::min(refusals_, 8U));
-  return since + std::min<duration>(silence, length_of(window::day));
-}
-
 /// Not too many into the dark at once: before the first answer of all, when the quota may be spent already, and where a
 /// limit that no header reports might be met.
 time_point quota::unproven_ready_at(time_point now) {
@@ -127,20 +111,9 @@ time_point quota::unproven_ready_at(time_point now) {
 }
 
 readiness quota::ready(double cost, duration waited, time_point now, double passed_requests, double passed_tokens) {
-  readiness r{.at = now};
-  if (hold_until_) {
-    if (*hold_until_ > now) {
-      r.wait_for(*hold_until_, constraint::provider_pause);
-    } else {
-      hold_until_.reset();
-      cautious_ = true;
-    }
-  }
-  r.wait_for(backed_off_until_, constraint::recovery);
   bool const passed = passed_requests > 0;
-  auto const last = passed ? now : last_release_;
-  if (cautious_ && (passed || unanswered_ > 0)) r.wait_for(last + probe_spacing, constraint::recovery);
-  if (spacing_ > duration::zero()) r.wait_for(last + spacing_, constraint::spacing);
+  auto r = pacing_.ready(unanswered_ > 0, passed, now);
+  r.wait_for(slot_ready_at(passed_requests, now), constraint::concurrency);
   bool const dynamic = decides(now) == basis::headers;
   bool forbidden = false;
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
@@ -155,14 +128,20 @@ readiness quota::ready(double cost, duration waited, time_point now, double pass
     r.wait_for(fixed.at, fixed.by);
   }
   r.wait_for(unproven_ready_at(now), constraint::first_answers);
-  if (!passed && !forbidden) r.at = std::min(r.at, std::max(now, probe_at()));
+  if (!passed && !forbidden) r.at = std::min(r.at, std::max(now, pacing_.probe_at()));
   return r;
 }
 
+/// An answer that ends makes room for the next, and nobody knows when; asked as if something else went now: when it is
+/// expected to.
+time_point quota::slot_ready_at(double passed, time_point now) const {
+  auto const limit = concurrency_.limit(now);
+  bool const full = limit && reservations_.size() >= *limit;
+  return full && passed == 0 ? time_point::max() : concurrency_.forecast(reservations_.size(), passed, now);
+}
+
 time_point quota::forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now) {
-  // A long pause is asked about before it ends.
-  auto const pause = hold_until_ ? std::min(*hold_until_, probe_at()) : now;
-  auto at = std::max({now, backed_off_until_, pause});
+  auto at = std::max(pacing_.opens_at(now), concurrency_.forecast(reservations_.size(), ahead.requests, now));
   // Before the first answer the configured limits are a guess, and refuse nobody; the provider's own word is none.
   if (settings_.use_headers && !answered_) return at;
   bool const dynamic = decides(now) == basis::headers;
@@ -203,106 +182,10 @@ double quota::level(resource r, window w, time_point now) {
   return b ? b->level(now) : 0;
 }
 
-/// Only out of a full bucket, with nothing else in flight, is the drop of the remaining the charge of one request.
-bool quota::measurable(time_point now) {
-  if (!reservations_.empty()) return false;
-  auto& tokens = budgets_[tpm_slot];
-  return tokens ? tokens->model() == refill::continuous && tokens->level(now) >= tokens->capacity() : !answered_;
-}
-
-quota::reservation_id quota::reserve(double cost, double input, time_point now) {
-  if (settings_.use_headers && !answered_ && tokens_.ready_at(cost, now) > now) last_probe_ = now;
-  reservation r{.cost = cost,
-                .input = input,
-                .taken = now,
-                .crowd = static_cast<unsigned>(std::min(64.0, crowd_.used(now))),
-                .answered = false,
-                .measurable = measurable(now),
-                .probe = now >= probe_at(),
-                .marks = {}};
-  for (std::size_t slot = 0; slot < slot_count; ++slot)
-    if (auto& b = budgets_[slot]) r.marks[slot] = b->take(amount(slot, cost), now);
-  requests_.record(1, now);
-  tokens_.record(cost, now);
-  crowd_.record(1, now);
-  second_.record(1, now);
-  if (spacing_ > duration::zero() && now - last_burst_ > spacing_memory) {
-    spacing_ = spacing_ > std::chrono::milliseconds{1} ? spacing_ * 9 / 10 : duration::zero();
-    last_burst_ = now - spacing_memory * 9 / 10;
-  }
-  ++unanswered_;
-  last_release_ = now;
-  auto const id = next_id_++;
-  reservations_.emplace(id, r);
-  reserved_ += cost;
-  return id;
-}
-
 budget& quota::make_budget(std::size_t slot, double limit, refill model, time_point now) {
   auto& b = budgets_[slot].emplace(limit, length_of(window_of(slot)), model, now, budget_options());
   b.align(wall_offset_);
   return b;
-}
-
-/// The provider charged nothing for it. `but`: this slot's budget knows already.
-void quota::untake(const reservation& r, time_point now, std::size_t but) {
-  for (std::size_t slot = 0; slot < slot_count; ++slot)
-    if (auto& b = budgets_[slot]; b && slot != but) b->untake(r.marks[slot], amount(slot, r.cost), r.taken, now);
-  requests_.give_back(1, r.taken, now);
-  tokens_.give_back(r.cost, r.taken, now);
-}
-
-void quota::settle(reservation_id id, const usage& used, time_point now) {
-  auto const e = reservations_.find(id);
-  if (e == reservations_.end()) return;
-  if (used.total) {
-    auto const& r = e->second;
-    double const unused = r.cost - *used.total;
-    tokens_.give_back(unused + used.cached, r.taken, now);
-    // By how much the input was charged less at admission than we thought, headers have shown.
-    double input_seen = used.input ? std::max(0.0, r.input - *used.input) : 0;
-    if (now < careful_until_) input_seen = r.input;
-    for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
-      auto& b = budgets_[slot];
-      if (!b) continue;
-      bool const uncached = resource_of(slot) == resource::tokens;
-      double const correction = b->shown() ? -input_seen : (uncached ? used.cached : 0);
-      b->give_back(r.marks[slot], unused + correction, r.taken, now);
-    }
-  }
-  end(e);
-}
-
-void quota::revise(reservation_id id, double cost, double input, time_point now) {
-  auto const e = reservations_.find(id);
-  if (e == reservations_.end()) return;
-  auto& r = e->second;
-  double const less = r.cost - cost;
-  tokens_.give_back(less, r.taken, now);
-  for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
-    auto& b = budgets_[slot];
-    // Its own header has corrected the levels that it showed.
-    if (!b || (r.answered && b->shown())) continue;
-    b->correct(r.marks[slot], less, r.taken, now);
-    for (auto i = e; i != reservations_.end(); ++i) i->second.marks[slot].spent -= less;
-  }
-  reserved_ -= less;
-  r.cost = cost;
-  r.input = input;
-}
-
-void quota::cancel(reservation_id id, time_point now) {
-  auto const e = reservations_.find(id);
-  if (e == reservations_.end()) return;
-  untake(e->second, now);
-  end(e);
-}
-
-void quota::end(entry e) {
-  if (!e->second.answered) --unanswered_;
-  reserved_ -= e->second.cost;
-  reservations_.erase(e);
-  if (reservations_.empty()) reserved_ = 0;  // rounding errors do not outlive them
 }
 
 }  // namespace cooldown

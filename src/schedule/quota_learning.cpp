@@ -1,14 +1,12 @@
 // What headers and refusals say of a quota, and to which of its budgets.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "cooldown/schedule/quota.hpp"
 
 namespace cooldown {
 namespace {
-
-// Refusals in a row that the learned model may explain; beyond, the provider's retry-after is obeyed.
-constexpr unsigned trusted_attempts = 4;
 
 // Total tokens are this many times the uncached ones (API documentation, "Rate limits"), where nothing else tells.
 constexpr double default_total_factor = 3;
@@ -19,14 +17,9 @@ constexpr double plenty_left = 0.25;
 // How long inputs are taken for uncharged at admission after a refusal that the model cannot explain.
 constexpr duration careful_time = std::chrono::minutes{1};
 
-duration backoff(unsigned attempt) {
-  return std::chrono::milliseconds{500} * (1U << std::min(attempt, 6U));
-}
-
-/// Up to a quarter more, so that several proxies do not come back together; by id, so that it can be repeated.
-duration jittered(duration d, std::uint64_t id) {
-  return d + d / 4 * static_cast<duration::rep>(id * 2'654'435'761U % 1024) / 1024;
-}
+// What has been at the provider for so long without a refusal was admitted; of so many this is asked.
+constexpr duration quiet_time = std::chrono::seconds{1};
+constexpr std::size_t most_presumed = 64;
 
 constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
 constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
@@ -80,12 +73,8 @@ rate_limit_snapshot quota::split_buckets(rate_limit_snapshot s) {
 /// The provider admitted it: the pause that a refusal has brought is over.
 void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, time_point now) {
   answered_ = true;
-  if (r.taken >= last_refusal_) {
-    refusals_ = 0;
-    cautious_ = false;
-  }
-  // Of a provider that is busy every answer says that it no longer is; of a quota those sent since.
-  if (hold_for_load_ || r.taken >= hold_set_) hold_until_.reset();
+  pacing_.on_success(r.taken);
+  if (!r.presumed) concurrency_.on_success(r.among, r.taken, now);
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
     auto& b = budgets_[slot];
     if (!b) continue;
@@ -94,6 +83,14 @@ void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, 
   }
   if (auto& rpm = budgets_[rpm_slot])
     proven_requests_ = std::max(proven_requests_, rpm->used(now) - static_cast<double>(unanswered_));
+}
+
+/// The main limit was told.
+void quota::told(const rate_limit_snapshot& snapshot, time_point now) {
+  auto const& main = snapshot.limits[tpm_slot];
+  if (!main.limit || (!main.remaining && !main.reset)) return;
+  last_update_ = now;
+  pacing_.on_heard(now);
 }
 
 std::optional<double> quota::observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became,
@@ -108,8 +105,8 @@ std::optional<double> quota::observe(reservation_id id, const rate_limit_snapsho
   if (became == fate::charged) admitted(r, snapshot, now);
   if (!snapshot || !settings_.use_headers) return std::nullopt;
   // Now there is something better than the word of a refusal that came before anything was known.
-  if (!last_update_) hold_until_.reset();
-  if (auto const& main = snapshot->limits[tpm_slot]; main.limit && (main.remaining || main.reset)) last_update_ = now;
+  if (!last_update_) pacing_.forget_hold();
+  told(*snapshot, now);
   std::optional<double> charge;
   auto const overlap = overlap_of(e);
   auto const split = split_buckets(*snapshot);
@@ -132,7 +129,7 @@ std::optional<double> quota::observe(reservation_id id, const rate_limit_snapsho
 
 void quota::update(const rate_limit_snapshot& snapshot, time_point now) {
   if (!settings_.use_headers) return;
-  if (auto const& main = snapshot.limits[tpm_slot]; main.limit && (main.remaining || main.reset)) last_update_ = now;
+  told(snapshot, now);
   answered_ = true;
   auto const split = split_buckets(snapshot);
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
@@ -150,15 +147,6 @@ double quota::undecided(std::size_t slot, time_point now) const {
   for (auto i = reservations_.rbegin(); i != reservations_.rend() && i->second.taken + reordering > now; ++i)
     if (!i->second.answered) sum += amount(slot, i->second.cost);
   return sum;
-}
-
-/// A limit per second was met: what was admitted within the last one is about what it allows.
-void quota::space_out(const reservation& r, time_point now) {
-  second_.give_back(1, r.taken, now);
-  if (last_burst_ != time_point{} && r.taken < last_burst_) return;  // of the same burst
-  last_burst_ = now;
-  auto const allowed = duration_of_seconds(1 / std::max(1.0, second_.used(now)));
-  spacing_ = std::min<duration>(std::max<duration>(spacing_ * 5 / 4, allowed * 21 / 20), std::chrono::seconds{1});
 }
 
 /// What a limit may be that nobody has told of, by the one that it is related to.
@@ -214,29 +202,40 @@ void quota::refused(reservation_id id, const refusal& why, const rate_limit_snap
   if (e == reservations_.end()) return;
   auto r = e->second;
   end(e);
-  // Requests sent together are refused together: that is one round, not a row of them.
-  if (r.taken >= last_refusal_) {
-    ++refusals_;
-    last_refusal_ = now;
-  }
-  auto const attempt = refusals_;
-  if (why.what == refusal::kind::load) {
-    untake(r, now);
-    back_off(jittered(backoff(attempt), id), now);
-    hold(why.retry_after.value_or(duration::zero()), why, now);
-    return;
-  }
+  pacing::attempt const attempt{.sent = r.taken, .probe = r.probe, .salt = id};
   if (why.burst) {
     untake(r, now);
-    space_out(r, now);
-    if (attempt > trusted_attempts) hold(why.retry_after.value_or(std::chrono::seconds{1}), why, now);
-    back_off(jittered(backoff(attempt > 0 ? attempt - 1 : 0), id), now);
+    pacing_.on_burst(attempt, why.retry_after, now);
     return;
   }
-  cautious_ = true;
-  bool const explained = refused_by_quota(r, why, snapshot, attempt, now);
-  if (!explained || attempt > trusted_attempts) hold(why.retry_after.value_or(backoff(attempt)), why, now);
-  back_off(jittered(backoff(attempt > 0 ? attempt - 1 : 0), id), now);
+  auto const round = pacing_.on_refusal(attempt, now);
+  bool const explained = refused_by_quota(r, why, snapshot, round, now);
+  if (!explained || round > trusted_rounds)
+    pacing_.hold(why.retry_after, length_of(why.over.value_or(window::day)), now);
+}
+
+/// A refusal comes at once, an answer may take minutes: what is at the provider and quiet was admitted.
+void quota::presume_admitted(time_point now) {
+  std::size_t looked_at = 0;
+  for (auto i = reservations_.rbegin(); i != reservations_.rend() && looked_at < most_presumed; ++i) {
+    auto& r = i->second;
+    if (r.taken + quiet_time > now) continue;
+    ++looked_at;
+    if (r.answered || std::exchange(r.presumed, true)) continue;
+    concurrency_.on_success(r.among, r.taken, now);
+  }
+}
+
+time_point quota::refused_for_capacity(reservation_id id, unsigned times, std::optional<duration> told,
+                                       time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return now;
+  auto const r = e->second;
+  end(e);
+  untake(r, now);
+  presume_admitted(now);
+  concurrency_.on_refusal(r.among, now);
+  return pacing_.on_no_capacity({.sent = r.taken, .probe = r.probe, .salt = id}, times, told, now);
 }
 
 /// Returns whether the model now knows better than the refusal when to come again.
@@ -247,7 +246,7 @@ bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limi
   if (unheard_of) create_hidden(*slot, r);
   if (!slot || !budgets_[*slot] || (snapshot && split_buckets(*snapshot).limits[*slot].remaining)) {
     untake(r, now);
-    return snapshot && ready_at(r.cost, duration::zero(), now) > now;
+    return snapshot && !fits_what_is_shown(r.cost, now);
   }
   auto& culprit = *budgets_[*slot];
   culprit.refused(r.marks[*slot], amount(*slot, r.cost), attempt, why.retry_after, undecided(*slot, now), r.taken, now);
@@ -258,18 +257,6 @@ bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limi
   untake(r, now, *slot);
   // Before the first header its size is a guess: the provider's word is better.
   return !unheard_of || last_update_;
-}
-
-void quota::back_off(duration least, time_point now) {
-  backed_off_until_ = std::max(backed_off_until_, now + least);
-}
-
-/// The provider asked for a pause: no longer than the window that it is about, where that is known, and than a day.
-void quota::hold(duration told, const refusal& why, time_point now) {
-  auto const until = now + std::min(told, length_of(why.over.value_or(window::day)));
-  hold_for_load_ = why.what == refusal::kind::load && (!hold_until_ || hold_for_load_);
-  hold_set_ = now;
-  hold_until_ = std::max(hold_until_.value_or(until), until);
 }
 
 }  // namespace cooldown

@@ -68,13 +68,20 @@ TEST(ProviderRefusal, LoadBacksOffAndPasses) {
   EXPECT_GE(seen[1].at - seen[0].at, 300ms) << "a pause";
 }
 
-TEST(ProviderRefusal, LoadThatLastsIsPassedOn) {
+TEST(ProviderRefusal, LoadThatOutlastsTheWaitIsPassedOn) {
   fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(load_refusal); });
-  proxy p(upstream, {{"cerebras.retries", "1"}});
-  auto const r = p.fetch(chat());
+  proxy p(upstream, {{"cerebras.retries", "0"}});
+  auto const r = p.fetch(post_request("/v1/chat/completions", chat_body(), "Prefer: wait=2\r\n"));
   EXPECT_EQ(r.status, 429);
   EXPECT_EQ(boost::json::parse(r.body).at("code").as_string(), "queue_exceeded");
-  EXPECT_EQ(upstream.count(), 2U);
+  EXPECT_EQ(upstream.count(), 2U) << "after a second, and the next try would come too late";
+}
+
+TEST(ProviderRefusal, TheReasonOfAWaitForCapacityIsTold) {
+  fake_upstream upstream(
+      [](auto const& r, tcp_client& c) { return c.send(r.number == 0 ? load_refusal : ok_response(completion())); });
+  proxy p(upstream);
+  EXPECT_EQ(p.fetch(chat()).field("x-ratelimit-delay-reason"), "capacity");
 }
 
 TEST(ProviderRefusal, PaymentPassesAtOnce) {

@@ -207,20 +207,5 @@ TEST_F(LimiterClients, ARemainingBeyondTheLimitIsASecondBucket) {
   EXPECT_NEAR(seconds_of(again - start - 1s), 1000 / (1e6 / 3600), 0.5);
 }
 
-TEST_F(LimiterClients, LoadIsEverybodysPause) {
-  know(60'000);
-  auto const a = send(costing(100, 1));
-  auto const b = send(costing(100, 2));
-  header_field const none[] = {{"server", "x"}};
-  cooldown::answer const busy{
-      .status = 429, .headers = none, .error = {.message = "high traffic", .type = "", .code = "queue_exceeded"}};
-  EXPECT_EQ(limiter->observe(a, busy, start + 1ms, wall).what, verdict::queue_again);
-  EXPECT_TRUE(std::holds_alternative<queued>(limiter->submit(costing(100, 3), start + 2ms)));
-  answer(b, start + 3ms);
-  auto const next = *limiter->next_deadline(start + 3ms);
-  EXPECT_GE(next, start + 500ms);
-  EXPECT_LE(next, start + 2s);
-}
-
 }  // namespace
 }  // namespace cooldown

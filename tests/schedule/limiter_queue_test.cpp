@@ -307,21 +307,6 @@ TEST_F(CerebrasLimiterQueue, TheProvidersWordRefusesTheHastyAtOnce) {
   EXPECT_EQ(std::get<refused>(decided).retry_after, 6s);
 }
 
-TEST_F(CerebrasLimiterQueue, LoadIsRetriedAFewTimesThenPassedOn) {
-  know(60'000);
-  auto const id = send(1000);
-  auto now = start;
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_EQ(refuse(id, now, "queue_exceeded", {}).what, verdict::queue_again) << i;
-    EXPECT_TRUE(released(now + 100ms).empty());
-    now += 10s;
-    ASSERT_EQ(released(now).size(), 1U);
-  }
-  EXPECT_EQ(refuse(id, now, "queue_exceeded", {}).what, verdict::pass);
-  limiter.settle(id, 0, std::nullopt, now);
-  expect_idle();
-}
-
 TEST_F(CerebrasLimiterQueue, IncurableRefusalsPassAtOnce) {
   know(60'000);
   EXPECT_EQ(refuse(send(100), start, "insufficient_quota", {{"retry-after", "5"}}).what, verdict::pass);

@@ -690,25 +690,7 @@ TEST_F(LimiterSchedule, ARefusalThatNamesTotalTokensMakesABucketOfThem) {
   EXPECT_EQ(total->limit, 3000);
 }
 
-TEST_F(LimiterSchedule, ThePauseForLoadIsSharedByTheScope) {
-  know({.remaining = 60'000});
-  auto const id = submit(costing(10));
-  ASSERT_EQ(refuse(id, "", "queue_exceeded", start).what, verdict::queue_again);
-  auto const other = submit(costing(10, 2), start + 10ms);
-  EXPECT_EQ(limiter.queue_length(), 2U);
-  EXPECT_TRUE(released(start + 999ms).empty());
-  // One probe, and when that is answered the rest.
-  EXPECT_EQ(released(start + 1250ms), ids{id});
-  answer(id, {.remaining = 59'000}, start + 1260ms);
-  EXPECT_EQ(released(start + 1260ms), ids{other});
-  in = {1, "other"};
-  know({.remaining = 60'000});
-  EXPECT_TRUE(goes_at_once(costing(10), start + 1261ms));
-}
-
 TEST_F(LimiterSchedule, RepeatedLoadIsAskedLessAndLessOften) {
-  settings.load_retries = 10;
-  limiter.configure(settings, start);
   know({.remaining = 60'000});
   auto const id = submit(costing(10));
   auto now = start;

@@ -27,7 +27,6 @@ struct limiter_settings {
   std::size_t max_depth = 1'000;                 // tickets waiting
   std::size_t max_bytes = 256ULL * 1024 * 1024;  // of their bodies
   std::size_t max_in_flight = 0;                 // released and not yet settled; 0: no bound
-  unsigned load_retries = 2;                     // how often a refusal for load goes back to the queue
   std::size_t max_scopes = 1'024;                // beyond, the longest unused is forgotten
   duration ageing = std::chrono::seconds{30};    // after so long a class gets a release out of turn; 0: never
   /// Limits of single models, in place of quota.limits.
@@ -138,7 +137,8 @@ struct scope_report {
   std::vector<budget_report> budgets;
   std::optional<binding_limit> binding;  // the limit that counts for the next one waiting; nullopt: none is known
   double tokens_per_char = 0;
-  double use_share = 1;  // of what is reserved, so much is used in the end
+  double use_share = 1;                          // of what is reserved, so much is used in the end
+  std::optional<std::size_t> concurrency_limit;  // as many the provider takes at once; nullopt: no limit is known
   basis decides = basis::fallback;
   bool paused = false;
   constraint held_by = constraint::none;  // what keeps the next one waiting from going; none: nobody waits
@@ -184,7 +184,8 @@ class cerebras_limiter {
   /// When poll() has something to say next, if nothing else happens. nullopt: nobody waits.
   std::optional<time_point> next_deadline(time_point now);
 
-  /// The upstream answered a released ticket. After queue_again it waits as before its release.
+  /// The upstream answered a released ticket. After queue_again it waits as before its release; one that was refused
+  /// for want of capacity does so at least for a backoff of its own, while others may go.
   observation observe(ticket_id id, const answer& a, time_point now, wall_time wall);
 
   /// The answer is over and cost `actual` tokens (nullopt: unknown, as of leave()); `prompt_tokens` as the provider
@@ -246,6 +247,13 @@ class cerebras_limiter {
   void observe_charge(ticket& t, double charge, time_point now);
   quota_settings quota_of(std::string_view model) const;
   void enqueue(ticket_id id, ticket& t);
+  void start_waiting(ticket_id id, ticket& t);
+  void withdraw(ticket_id id, ticket& t);
+  void take_back(ticket_id id, ticket& t, time_point now);
+  void put_back(ticket_id id, ticket& t, time_point now);
+  observation defer(ticket_id id, ticket& t, std::optional<duration> told, time_point now);
+  static time_point deferred_until(const ticket& t);
+  time_point return_deferred(scope& s, time_point now);
   void stop_waiting(ticket_id id, const ticket& t);
   void release(ticket_id id, ticket& t, time_point now);
   void end_flight(ticket_id id, ticket& t);
@@ -263,6 +271,7 @@ class cerebras_limiter {
   turn turn_of(scope& s, time_point now);
   standing plan_of(const ticket& t, time_point now) const;
   constraint held_by(const ticket& t, time_point now) const;
+  const ticket* next_waiting(const scope& s, time_point now) const;
   std::vector<scope_report::waiting_ticket> waiting_of(scope& s, std::size_t most, time_point now) const;
   void change(scope& s);
   void look(time_point now);

@@ -15,6 +15,8 @@ enum class constraint : std::uint8_t {
   paused,           // somebody paused its scope
   provider_pause,   // the provider asked for a pause, or was out of a quota that it does not report
   recovery,         // after a refusal: one at a time until one is admitted
+  capacity,         // the provider was busy: a refused request waits, or all do when nothing gets through
+  concurrency,      // as many are at the provider as it takes at once
   spacing,          // the provider has refused bursts: releases are spaced out
   first_answers,    // until an answer has shown the limits, few are risked
   circuit_breaker,  // the provider fails

@@ -1,5 +1,5 @@
-// All that is known about the quota of one scope (credential and model): six budgets where headers tell, static sliding
-// windows where they don't, and a hold where the provider asked for one.
+// All that is known about the quota of one scope (credential and model): budgets where headers tell, static sliding
+// windows where they don't, its pacing, and how many requests the provider takes at once.
 #pragma once
 
 #include <array>
@@ -10,7 +10,9 @@
 #include "cooldown/dialect/refusal.hpp"
 #include "cooldown/limit/budget.hpp"
 #include "cooldown/limit/sliding_window.hpp"
+#include "cooldown/schedule/concurrency.hpp"
 #include "cooldown/schedule/constraint.hpp"
+#include "cooldown/schedule/pacing.hpp"
 #include "cooldown/schedule/request_queue.hpp"
 
 namespace cooldown {
@@ -31,9 +33,6 @@ struct quota_settings {
   std::optional<refill> replenishment;  // how limits refill; nullopt: learned
 };
 
-/// Snapshots older than this decide nothing any more.
-constexpr duration snapshot_lifetime = std::chrono::minutes{5};
-
 /// What a request has used, in tokens, as far as its answer told.
 struct usage {
   std::optional<double> total;
@@ -43,17 +42,6 @@ struct usage {
 
 /// What decided a release: the provider's headers, or the configured limits.
 enum class basis : std::uint8_t { headers, fallback };
-
-/// When something may go, and what holds it back until then.
-struct readiness {
-  time_point at;
-  constraint by = constraint::none;  // none: it may go now
-  void wait_for(time_point until, constraint what) {
-    if (until <= at) return;
-    at = until;
-    by = what;
-  }
-};
 
 /// The limit that a person should look at, with what is left of it.
 struct binding_limit {
@@ -104,8 +92,19 @@ class quota {
   /// A snapshot without a reservation of ours.
   void update(const rate_limit_snapshot& snapshot, time_point now);
 
-  /// The provider refused the reservation, which ends here. `snapshot`: what the refusal carried, already observed.
+  /// The provider refused the reservation for a quota, and it ends here. `snapshot`: what the refusal carried, already
+  /// observed.
   void refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now);
+
+  /// The provider had no capacity for the reservation, which ends here, for the `times`th time. Returns when that
+  /// request may be tried again, as far as our own backoff goes; refused_until() holds as well.
+  time_point refused_for_capacity(reservation_id id, unsigned times, std::optional<duration> told, time_point now);
+
+  /// Until when those wait that were refused for want of capacity, by the provider's word.
+  time_point refused_until() const { return pacing_.refused_until(); }
+
+  /// How many requests the provider takes at once; nullopt: no limit is known.
+  std::optional<std::size_t> concurrency_limit(time_point now) const { return concurrency_.limit(now); }
 
   /// What a reservation takes is known better: `cost` tokens, of which `input` for the input.
   void revise(reservation_id id, double cost, double input, time_point now);
@@ -123,15 +122,16 @@ class quota {
   std::size_t in_flight() const { return reservations_.size(); }
   const budget* find(resource r, window w) const;
   double level(resource r, window w, time_point now);
-  std::optional<time_point> hold_until() const { return hold_until_; }
 
  private:
   struct reservation {
     double cost = 0;
     double input = 0;  // of it
     time_point taken;
-    unsigned crowd = 0;  // others released within `reordering` before it
+    unsigned crowd = 0;     // others released within `reordering` before it
+    std::size_t among = 0;  // in flight at its release, itself included
     bool answered = false;
+    bool presumed = false;    // admitted, by its silence
     bool measurable = false;  // its header will show its charge
     bool probe = false;       // sent after a long silence, whatever we believed
     std::array<budget::mark, slot_count> marks{};
@@ -141,8 +141,8 @@ class quota {
   using entry = std::map<reservation_id, reservation>::iterator;
   readiness static_ready(double cost, duration waited, time_point now, double passed_requests, double passed_tokens);
   bool counts(std::size_t slot, bool dynamic, time_point now) const;
-  time_point probe_at() const;
   time_point unproven_ready_at(time_point now);
+  time_point slot_ready_at(double passed, time_point now) const;
   rate_limit_snapshot split_buckets(rate_limit_snapshot s);
   budget& make_budget(std::size_t slot, double limit, refill model, time_point now);
   void create(std::size_t slot, entry answered, const limit_snapshot& s);
@@ -151,13 +151,12 @@ class quota {
   std::optional<double> likely_limit(std::size_t slot) const;
   std::optional<std::size_t> culprit_of(const reservation& r, const refusal& why, bool informed, time_point now);
   bool fits_what_is_shown(double cost, time_point now);
+  void presume_admitted(time_point now);
+  void told(const rate_limit_snapshot& snapshot, time_point now);
   void admitted(const reservation& r, const rate_limit_snapshot* snapshot, time_point now);
   bool refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
                         time_point now);
-  void back_off(duration least, time_point now);
-  void hold(duration told, const refusal& why, time_point now);
   double undecided(std::size_t slot, time_point now) const;
-  void space_out(const reservation& r, time_point now);
   bool measurable(time_point now);
   unsigned overlap_of(entry e) const;
   void untake(const reservation& r, time_point now, std::size_t but = slot_count);
@@ -168,10 +167,9 @@ class quota {
   std::array<std::optional<budget>, slot_count> budgets_;
   sliding_window requests_;
   sliding_window tokens_;
-  sliding_window crowd_;   // releases within `reordering`
-  sliding_window second_;  // releases within the last second
-  duration spacing_{};     // between releases, after refusals for bursts
-  time_point last_burst_{};
+  sliding_window crowd_;  // releases within `reordering`
+  pacing pacing_;
+  concurrency concurrency_;
   time_point careful_until_{};            // inputs are not taken for charged at admission
   double proven_requests_ = 0;            // the most that were admitted within a minute
   std::array<double, 3> total_factor_{};  // per window: the total bucket is so many times the main limit; 0: none seen
@@ -181,15 +179,7 @@ class quota {
   std::size_t unanswered_ = 0;
   double reserved_ = 0;  // tokens of all reservations
   std::optional<time_point> last_update_;
-  bool answered_ = false;                 // the provider has admitted something: the start is over
-  std::optional<time_point> hold_until_;  // the provider's word
-  time_point hold_set_{};
-  bool hold_for_load_ = false;
-  time_point backed_off_until_{};  // our own, which no word of the provider's makes shorter
-  bool cautious_ = false;          // after a refusal: one at a time until one is admitted
-  unsigned refusals_ = 0;          // rounds of refusals since one was admitted
-  time_point last_refusal_{};      // the first of its round
-  time_point last_release_{};
+  bool answered_ = false;    // the provider has admitted something: the start is over
   time_point last_probe_{};  // at a cold start: the last release beyond the static limits
 };
 

@@ -1,0 +1,109 @@
+// What is reserved for requests at the provider, and what comes back of it.
+#include <algorithm>
+
+#include "cooldown/schedule/quota.hpp"
+
+namespace cooldown {
+namespace {
+
+constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
+
+}  // namespace
+
+/// Only out of a full bucket, with nothing else in flight, is the drop of the remaining the charge of one request.
+bool quota::measurable(time_point now) {
+  if (!reservations_.empty()) return false;
+  auto& tokens = budgets_[tpm_slot];
+  return tokens ? tokens->model() == refill::continuous && tokens->level(now) >= tokens->capacity() : !answered_;
+}
+
+quota::reservation_id quota::reserve(double cost, double input, time_point now) {
+  if (settings_.use_headers && !answered_ && tokens_.ready_at(cost, now) > now) last_probe_ = now;
+  reservation r{.cost = cost,
+                .input = input,
+                .taken = now,
+                .crowd = static_cast<unsigned>(std::min(64.0, crowd_.used(now))),
+                .among = reservations_.size() + 1,
+                .answered = false,
+                .measurable = measurable(now),
+                .probe = now >= pacing_.probe_at(),
+                .marks = {}};
+  for (std::size_t slot = 0; slot < slot_count; ++slot)
+    if (auto& b = budgets_[slot]) r.marks[slot] = b->take(amount(slot, cost), now);
+  requests_.record(1, now);
+  tokens_.record(cost, now);
+  crowd_.record(1, now);
+  pacing_.on_release(now);
+  ++unanswered_;
+  auto const id = next_id_++;
+  reservations_.emplace(id, r);
+  reserved_ += cost;
+  return id;
+}
+
+/// The provider charged nothing for it. `but`: this slot's budget knows already.
+void quota::untake(const reservation& r, time_point now, std::size_t but) {
+  for (std::size_t slot = 0; slot < slot_count; ++slot)
+    if (auto& b = budgets_[slot]; b && slot != but) b->untake(r.marks[slot], amount(slot, r.cost), r.taken, now);
+  requests_.give_back(1, r.taken, now);
+  tokens_.give_back(r.cost, r.taken, now);
+}
+
+void quota::settle(reservation_id id, const usage& used, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  if (used.total) {
+    auto const& r = e->second;
+    double const unused = r.cost - *used.total;
+    tokens_.give_back(unused + used.cached, r.taken, now);
+    // By how much the input was charged less at admission than we thought, headers have shown.
+    double input_seen = used.input ? std::max(0.0, r.input - *used.input) : 0;
+    if (now < careful_until_) input_seen = r.input;
+    for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
+      auto& b = budgets_[slot];
+      if (!b) continue;
+      bool const uncached = resource_of(slot) == resource::tokens;
+      double const correction = b->shown() ? -input_seen : (uncached ? used.cached : 0);
+      b->give_back(r.marks[slot], unused + correction, r.taken, now);
+    }
+  }
+  if (e->second.answered) {
+    pacing_.on_end(now);
+    concurrency_.on_end(now - e->second.taken);
+  }
+  end(e);
+}
+
+void quota::revise(reservation_id id, double cost, double input, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  auto& r = e->second;
+  double const less = r.cost - cost;
+  tokens_.give_back(less, r.taken, now);
+  for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
+    auto& b = budgets_[slot];
+    // Its own header has corrected the levels that it showed.
+    if (!b || (r.answered && b->shown())) continue;
+    b->correct(r.marks[slot], less, r.taken, now);
+    for (auto i = e; i != reservations_.end(); ++i) i->second.marks[slot].spent -= less;
+  }
+  reserved_ -= less;
+  r.cost = cost;
+  r.input = input;
+}
+
+void quota::cancel(reservation_id id, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  untake(e->second, now);
+  end(e);
+}
+
+void quota::end(entry e) {
+  if (!e->second.answered) --unanswered_;
+  reserved_ -= e->second.cost;
+  reservations_.erase(e);
+  if (reservations_.empty()) reserved_ = 0;  // rounding errors do not outlive them
+}
+
+}  // namespace cooldown
