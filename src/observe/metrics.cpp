@@ -77,6 +77,9 @@ void scope_families(exposition& out, cerebras_limiter& limiter, time_point now) 
   auto reset = gauge("budget_reset_seconds", "Time until it is full again, where the provider tells.");
   auto queued = gauge("scope_queued_requests", "Requests of the model and credential that wait for quota.");
   auto in_flight = gauge("scope_in_flight_requests", "Those at the provider.");
+  auto concurrency =
+      gauge("scope_concurrency_limit",
+            "As many the provider takes at once, where its refusals for want of capacity have shown it.");
   auto paused = gauge("scope_paused", "1 while somebody paused it.");
   auto released = counter("scope_released_requests_total", "Requests let through.");
   auto tokens = counter("scope_released_tokens_total", "Tokens reserved for them.");
@@ -86,6 +89,7 @@ void scope_families(exposition& out, cerebras_limiter& limiter, time_point now) 
     labels const with{{"model", http::utf8_text(s.model)}, {"credential", std::to_string(shown(s.credential))}};
     exposition::add(queued, static_cast<double>(s.queued), with);
     exposition::add(in_flight, static_cast<double>(s.in_flight), with);
+    if (s.concurrency_limit) exposition::add(concurrency, static_cast<double>(*s.concurrency_limit), with);
     exposition::add(paused, s.paused ? 1 : 0, with);
     exposition::add(released, static_cast<double>(s.totals.released), with);
     exposition::add(tokens, s.totals.tokens_released, with);
@@ -100,7 +104,8 @@ void scope_families(exposition& out, cerebras_limiter& limiter, time_point now) 
       if (b.next_reset) exposition::add(reset, std::max(0.0, seconds_of(*b.next_reset - now)), of_budget);
     }
   }
-  for (auto* f : {&limit, &left, &reset, &queued, &in_flight, &paused, &released, &tokens, &used, &refused})
+  for (auto* f :
+       {&limit, &left, &reset, &queued, &in_flight, &concurrency, &paused, &released, &tokens, &used, &refused})
     out.put(std::move(*f));
 }
 

@@ -83,6 +83,7 @@ std::string status_json(const sources& from, time_point now) {
                    {"budgets", std::move(budgets)},
                    {"waiting", std::move(queue)}};
     add_held_by(o, s.held_by);
+    if (s.concurrency_limit) o["concurrency_limit"] = *s.concurrency_limit;
     if (s.binding)
       o["binding"] = {{"resource", name_of(resource_of(s.binding->slot))},
                       {"window", name_of(window_of(s.binding->slot))},
