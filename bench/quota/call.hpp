@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
-#include "cooldown/sim/model_quota.hpp"
-#include "cooldown/sim/rate_headers.hpp"
+#include "cooldown/sim/provider.hpp"
 #include "cooldown/text/header_view.hpp"
 
 #include "quota/workload.hpp"
@@ -65,11 +64,8 @@ inline std::vector<header_field> view(const rate_headers& from) {
   return fields;
 }
 
-/// A 429, 400 or 503 of the provider's.
-struct provider_refusal {
-  unsigned status = 429;
-  sim::api_error error;
-  rate_headers headers;  // with retry-after
+/// A 429, 400 or 503, and its Retry-After as the proxy reads it.
+struct refusal : sim::provider_refusal {
   std::optional<duration> retry_after;
 
   bool retry_helps() const { return status != 400; }

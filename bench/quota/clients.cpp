@@ -24,11 +24,6 @@ int pareto(std::mt19937_64& random, range r, double exponent) {
   return static_cast<int>(std::min<double>(r.low * std::pow(u, -1 / exponent), r.high));
 }
 
-/// With the mean 1.
-double lognormal(std::mt19937_64& random, double sigma) {
-  return sigma == 0 ? 1 : std::lognormal_distribution<double>(-sigma * sigma / 2, sigma)(random);
-}
-
 std::mt19937_64 seeded(unsigned seed, std::size_t index, unsigned purpose) {
   std::seed_seq s{seed, static_cast<unsigned>(index), purpose};
   return std::mt19937_64(s);
@@ -102,9 +97,8 @@ call_ptr clients::make(std::size_t index) {
   auto const& told = w_.provider;
   auto const chars = g.tail ? pareto(from.random, g.input_chars, *g.tail) : between(from.random, g.input_chars);
   c->size.input_chars = static_cast<std::uint64_t>(chars);
-  c->facts.input_tokens =
-      static_cast<std::int64_t>(chars * told.tokens_per_char * lognormal(from.fate, told.token_noise));
-  c->facts.cached_tokens = std::llround(static_cast<double>(c->facts.input_tokens) * g.cached);
+  c->facts.input_tokens = static_cast<std::int64_t>(sim::tokens_in(told, chars, from.fate));
+  c->facts.cached_tokens = std::llround(static_cast<double>(c->facts.input_tokens) * g.cached.value_or(told.cached));
   c->output = g.reply;
   if (g.max_output) {
     auto const most = between(from.random, *g.max_output);

@@ -17,7 +17,7 @@ class omniscient final : public scheduler {
   }
   void head(const call_ptr& /*c*/, const rate_headers& /*headers*/) override {}
   /// Had it known, it would have sent the request a moment earlier or later.
-  void refused(const call_ptr& c, const provider_refusal& why) override {
+  void refused(const call_ptr& c, const refusal& why) override {
     if (why.retry_helps()) {
       submit(c);
     } else {

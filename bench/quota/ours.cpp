@@ -41,7 +41,7 @@ class ours final : public scheduler {
     update();
   }
 
-  void refused(const call_ptr& c, const provider_refusal& why) override {
+  void refused(const call_ptr& c, const refusal& why) override {
     if (why.status != 429) {
       failed(c, why);
       return;
@@ -93,7 +93,7 @@ class ours final : public scheduler {
   time_point now() const { return world_.loop().now(); }
 
   /// A 400, or a 503: what may be repeated keeps its ticket.
-  void failed(const call_ptr& c, const provider_refusal& why) {
+  void failed(const call_ptr& c, const refusal& why) {
     attempt_facts const f{.metered = true,
                           .method = "POST",
                           .repeats = c->repeats,

@@ -19,9 +19,7 @@ class direct : public scheduler {
   explicit direct(surroundings& world) : world_(world) {}
   void submit(const call_ptr& c) override { world_.send(c); }
   void head(const call_ptr& /*c*/, const rate_headers& /*headers*/) override {}
-  void refused(const call_ptr& c, const provider_refusal& why) override {
-    world_.refuse(c, why.retry_helps(), why.retry_after);
-  }
+  void refused(const call_ptr& c, const refusal& why) override { world_.refuse(c, why.retry_helps(), why.retry_after); }
   void done(const call_ptr& /*c*/) override {}
   void left(const call_ptr& /*c*/) override {}
 
@@ -56,7 +54,7 @@ class seed final : public direct {
 
   void head(const call_ptr& c, const rate_headers& headers) override { learn(gates_[c->model], headers); }
 
-  void refused(const call_ptr& c, const provider_refusal& why) override {
+  void refused(const call_ptr& c, const refusal& why) override {
     auto& g = gates_[c->model];
     learn(g, why.headers);
     if (why.status == 429) g.until = std::max(g.until, world_.loop().now() + why.retry_after.value_or(60s));

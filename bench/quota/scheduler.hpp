@@ -28,7 +28,7 @@ class scheduler {
   virtual ~scheduler() = default;
   virtual void submit(const call_ptr& c) = 0;
   virtual void head(const call_ptr& c, const rate_headers& headers) = 0;
-  virtual void refused(const call_ptr& c, const provider_refusal& why) = 0;
+  virtual void refused(const call_ptr& c, const refusal& why) = 0;
   virtual void done(const call_ptr& c) = 0;
   virtual void left(const call_ptr& c) = 0;
   /// Somebody was charged or refunded, or limits changed.

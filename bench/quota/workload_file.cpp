@@ -5,21 +5,22 @@
 #include <fstream>
 #include <iterator>
 
-#include "quota/fields.hpp"
-#include "quota/provider_fields.hpp"
+#include "sim/provider_file.hpp"
 
 namespace cooldown::bench {
 namespace {
 
-constexpr std::pair<std::string_view, std::size_t> configurable[] = {
-    {"rph", slot_of(resource::requests, window::hour)},
-    {"rpd", slot_of(resource::requests, window::day)},
-    {"tph", slot_of(resource::tokens, window::hour)},
-    {"tpd", slot_of(resource::tokens, window::day)},
-    {"total_tpm", slot_of(resource::total_tokens, window::minute)},
-    {"total_tph", slot_of(resource::total_tokens, window::hour)},
-    {"total_tpd", slot_of(resource::total_tokens, window::day)},
-};
+using config::yaml_node;
+using sim::bad_field;
+using sim::bounds;
+using sim::duration_in;
+using sim::duration_range_in;
+using sim::fields;
+using sim::list_in;
+using sim::number_in;
+using sim::range_in;
+using sim::shares;
+using sim::text_in;
 
 void read_configured(const yaml_node& node, const std::string& path, workload& w) {
   constexpr bounds positive{1, 1e12};
@@ -59,7 +60,7 @@ client_group read_group(const yaml_node& node, const std::string& path, int mode
   });
   f.integer("reply", g.reply);
   f.time("time_per_token", g.time_per_token);
-  f.number("cached", g.cached, shares);
+  f.with("cached", [&](const yaml_node& n, const std::string& p) { g.cached = number_in(n, p, shares); });
   f.with("cancel", [&](const yaml_node& n, const std::string& p) { g.cancel = read_cancel(n, p); });
   int urgency = g.urgency;
   f.integer("urgency", urgency, {0, 7});
@@ -96,7 +97,7 @@ workload read_tree(const yaml_node& root, const std::string& file) {
   f.with("seconds", [&](const yaml_node& n, const std::string& p) {
     w.length = duration_of_seconds(number_in(n, p, {1, 10'000'000}));
   });
-  f.with("provider", [&](const yaml_node& n, const std::string& p) { w.provider = read_provider(n, p); });
+  f.with("provider", [&](const yaml_node& n, const std::string& p) { w.provider = sim::read_provider(n, p); });
   f.with("configured", [&](const yaml_node& n, const std::string& p) { read_configured(n, p, w); });
   f.with("clock_ahead", [&](const yaml_node& n, const std::string& p) { w.skew = duration_in(n, p, true); });
   f.with("clients", [&](const yaml_node& n, const std::string& p) {
@@ -111,7 +112,7 @@ workload read_tree(const yaml_node& root, const std::string& file) {
 }
 
 workload_error error_at(const std::string& file, config::place at, const std::string& message) {
-  return {file + ":" + std::to_string(std::max(at.line, 1)) + ": " + message};
+  return {sim::complaint(file, at, message)};
 }
 
 }  // namespace

@@ -9,9 +9,9 @@ constexpr std::size_t max_models = 1000;
 }  // namespace
 
 admission::admission(const std::vector<model_spec>& models, const quota_rules& rules, bool any_model)
-    : rules_(rules), any_model_(any_model && !models.empty()) {
-  if (any_model_) unlisted_ = models.front().limits;
+    : rules_(rules), unlisted_(models.front().limits), any_model_(any_model) {
   for (const auto& model : models) models_.try_emplace(model.name, model.limits, rules);
+  first_ = find(models.front().name);
 }
 
 model_quota* admission::find(std::string_view model) {

@@ -22,8 +22,8 @@ nanoseconds from_seconds(double s) {
 // When which token is there.
 class pace {
  public:
-  pace(const simulation& world, const fault_plan& faults) : speed_(world.options().speed), first_(world.now()) {
-    first_ += world.options().ttft + std::chrono::milliseconds{faults.argument(fault_kind::delay)};
+  pace(const simulation& world, const generation_plan& plan) : speed_(plan.speed), first_(world.now()) {
+    first_ += world.options().ttft + plan.late + std::chrono::milliseconds{plan.faults.argument(fault_kind::delay)};
   }
   nanoseconds first() const { return first_; }
   nanoseconds at(std::int64_t tokens) const {
@@ -144,14 +144,14 @@ open_admission::open_admission(simulation& world, model_quota& quota, const rese
 }
 
 open_admission::~open_admission() {
-  quota_.settle(held_, used_, world_.now());
+  quota_.settle(held_, used_, world_.advance());
   --world_.traffic().in_flight;
   if (!finished_) ++world_.traffic().aborted;
 }
 
 asio::awaitable<next_step> generate(connection& client, simulation& world, open_admission& open,
                                     const generation_plan& plan) {
-  const pace timing{world, plan.faults};
+  const pace timing{world, plan};
   if (plan.stream) co_return co_await send_stream(client, world, open, plan, timing);
   co_return co_await send_whole(client, world, open, plan, timing);
 }

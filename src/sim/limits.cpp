@@ -1,5 +1,6 @@
 #include "cooldown/sim/limits.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -14,6 +15,14 @@ std::int64_t* find_limit(model_limits& limits, std::string_view key) {
   if (key == "tph") return &limits.tph;
   if (key == "tpd") return &limits.tpd;
   return nullptr;
+}
+
+model_limits scaled(model_limits limits, double factor) {
+  for (const auto name : limit_names) {
+    auto* const limit = find_limit(limits, name);
+    if (*limit > 0) *limit = std::max(1LL, std::llround(static_cast<double>(*limit) * factor));
+  }
+  return limits;
 }
 
 std::optional<limit_kind> limit_kind_of(std::string_view key) {

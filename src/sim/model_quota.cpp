@@ -30,7 +30,8 @@ constexpr int max_rounds = 64;
 
 }  // namespace
 
-model_quota::model_quota(const model_limits& limits, const quota_rules& rules) : limits_(limits), rules_(rules) {
+model_quota::model_quota(const model_limits& limits, const quota_rules& rules)
+    : limits_(limits), at_start_(limits), rules_(rules) {
   apply_limits(nanoseconds{0});
 }
 
@@ -141,6 +142,10 @@ std::vector<quota_reading> model_quota::readings(nanoseconds now) {
 void model_quota::set_limits(const model_limits& limits, nanoseconds now) {
   limits_ = limits;
   apply_limits(now);
+}
+
+void model_quota::scale_limits(double factor, nanoseconds now) {
+  set_limits(scaled(at_start_, factor), now);
 }
 
 void model_quota::reset(nanoseconds now) {

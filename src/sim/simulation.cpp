@@ -10,7 +10,7 @@ namespace {
 namespace json = boost::json;
 
 sim_options with_wall_clock(sim_options options) {
-  options.rules.wall_at_epoch = std::chrono::system_clock::now().time_since_epoch();
+  options.provider.rules.wall_at_epoch = std::chrono::system_clock::now().time_since_epoch();
   return options;
 }
 
@@ -52,23 +52,26 @@ json::object levels_object(const std::vector<quota_reading>& readings) {
 simulation::simulation(sim_options options)
     : options_(with_wall_clock(std::move(options))),
       start_(std::chrono::steady_clock::now()),
-      quotas_(options_.models, options_.rules, options_.any_model),
+      provider_(options_.provider, options_.models, options_.any_model, options_.run, options_.seed),
       random_(options_.seed) {}
 
 double simulation::unix_time(nanoseconds t) const {
-  return static_cast<double>((options_.rules.wall_at_epoch + t).count()) / 1e9;
+  return static_cast<double>((options_.provider.rules.wall_at_epoch + t).count()) / 1e9;
 }
 
 fault_plan simulation::draw(std::string_view header) {
   return draw_faults(options_.faults, header, random_);
 }
 
-std::vector<rate_header> simulation::headers(const std::vector<quota_reading>& readings, bool refusal) const {
-  if (options_.headers_until && now() >= *options_.headers_until) return {};
-  if (!refusal) return render_headers(options_.headers, readings);
-  if (options_.refusal == refusal_style::bare || options_.headers == header_style::none) return {};
-  const bool has_resets = options_.headers == header_style::resets;
-  return render_headers(has_resets ? header_style::resets : header_style::all_resets, readings);
+nanoseconds simulation::advance() {
+  const auto time = now();
+  provider_.advance(time);
+  return time;
+}
+
+std::variant<grant, provider_refusal> simulation::arrive(model_quota& quota, const request_facts& facts) {
+  const auto time = advance();
+  return provider_.arrive(quota, facts, provider_.draw_bad(), time);
 }
 
 std::string simulation::next_id() {
@@ -76,9 +79,9 @@ std::string simulation::next_id() {
 }
 
 std::string simulation::stats() {
-  const auto time = now();
+  const auto time = advance();
   json::object models;
-  for (auto& [name, quota] : quotas_.models()) {
+  for (auto& [name, quota] : quotas().models()) {
     const auto& counters = quota.counters();
     std::uint64_t refusals = 0;
     auto by_budget = refusals_object(counters, refusals);
@@ -121,7 +124,7 @@ bool simulation::set_limits(std::string_view body, std::string& answer) {
     answer = R"(expected {"model": NAME, "tpm": N, ...})";
     return false;
   }
-  auto* quota = quotas_.find({model_name->data(), model_name->size()});
+  auto* quota = quotas().find({model_name->data(), model_name->size()});
   if (quota == nullptr) {
     answer = "no such model";
     return false;
@@ -142,13 +145,13 @@ bool simulation::set_limits(std::string_view body, std::string& answer) {
       limits.total_factor = std::min(number, 1e6);
     }
   }
-  quota->set_limits(limits, now());
+  quota->set_limits(limits, advance());
   answer = json::serialize(limits_object(limits));
   return true;
 }
 
 void simulation::reset() {
-  quotas_.reset(now());
+  quotas().reset(advance());
   // What is open stays open: these two are levels, not counts.
   traffic_ = {0, traffic_.connections_open, 0, traffic_.in_flight, 0, 0};
 }

@@ -23,14 +23,14 @@ class upstream {
   explicit upstream(std::string_view text)
       : w_(read(text)), provider_(loop_, w_, 1, w_.length, [this] { ++changes; }) {}
 
-  std::optional<provider_refusal> ask(call& c) {
+  std::optional<refusal> ask(call& c) {
     c.facts = {.input_tokens = 100, .cached_tokens = 0, .max_output = 200};
     headers_.clear();
     auto const no = provider_.arrive(c, headers_);
     if (no) headers_ = no->headers;
     return no;
   }
-  std::optional<provider_refusal> ask() {
+  std::optional<refusal> ask() {
     call c;
     return ask(c);
   }

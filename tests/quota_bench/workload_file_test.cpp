@@ -104,7 +104,7 @@ provider:
   EXPECT_EQ(p.headers_late.high, 3s);
   EXPECT_TRUE(p.headers_on_errors);
   EXPECT_EQ(p.reset_says, 60s);
-  EXPECT_EQ(p.refusals, refusal_style::generic);
+  EXPECT_EQ(p.refusals, sim::refusal_style::generic);
   EXPECT_FALSE(p.retry_after);
   ASSERT_TRUE(p.load);
   EXPECT_EQ(p.load->share, 0.05);

@@ -1,100 +1,15 @@
-// The server over real loopback sockets, in this process; each test speaks HTTP by hand.
-#include "cooldown/sim/server.hpp"
-
-#include <chrono>
-#include <functional>
-#include <string>
-#include <thread>
-
-#include <boost/asio/connect.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
+
+#include "server_fixture.hpp"
 
 namespace cooldown::sim {
 namespace {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
 using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-constexpr auto body = R"({"model":"m","max_tokens":20,"messages":[{"role":"user","content":"twelve chars"}]})";
-constexpr auto stream_body =
-    R"({"model":"m","stream":true,"max_tokens":40,"messages":[{"role":"user","content":"twelve chars"}]})";
-
-class server_test : public testing::Test {
- protected:
-  server_test() {
-    options_.port = 0;
-    options_.quiet = true;
-    options_.ttft = std::chrono::milliseconds{1};
-    options_.speed = 20000;
-    std::string error;
-    options_.models = {*parse_model_spec("m,rpm=3,tpm=60000", error)};
-  }
-
-  ~server_test() override {
-    context_.stop();
-    if (thread_.joinable()) thread_.join();
-  }
-
-  void start() {
-    server_.emplace(context_, options_);
-    thread_ = std::thread{[this] { context_.run(); }};
-  }
-
-  tcp::socket connect() {
-    tcp::socket socket{client_context_};
-    socket.connect({asio::ip::make_address("127.0.0.1"), server_->port()});
-    return socket;
-  }
-
-  static void send(tcp::socket& socket, std::string_view method, std::string_view path, std::string_view content,
-                   std::string_view headers = "connection: close\r\n") {
-    std::string text;
-    text.append(method).append(" ").append(path).append(" HTTP/1.1\r\nhost: sim\r\n").append(headers);
-    text.append("content-length: ").append(std::to_string(content.size())).append("\r\n\r\n").append(content);
-    asio::write(socket, asio::buffer(text));
-  }
-
-  // All until the connection ends; `error` tells how.
-  static std::string receive(tcp::socket& socket, boost::system::error_code& error) {
-    std::string answer;
-    asio::read(socket, asio::dynamic_buffer(answer), error);
-    return answer;
-  }
-
-  std::string call(std::string_view method, std::string_view path, std::string_view content = "",
-                   const std::string& headers = "") {
-    auto socket = connect();
-    send(socket, method, path, content, headers + "connection: close\r\n");
-    boost::system::error_code error;
-    return receive(socket, error);
-  }
-
-  std::string chat(std::string_view content, const std::string& headers = "") {
-    return call("POST", "/v1/chat/completions", content, headers);
-  }
-
-  bool eventually_in_stats(const std::string& text) {
-    for (int i = 0; i < 200; ++i) {
-      if (call("GET", "/sim/stats").find(text) != std::string::npos) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds{10});
-    }
-    return false;
-  }
-
-  sim_options options_;
-  asio::io_context context_{1};
-  std::optional<server> server_;
-  std::thread thread_;
-  asio::io_context client_context_;
-};
 
 TEST_F(server_test, answers_and_refuses) {
   start();
@@ -113,7 +28,9 @@ TEST_F(server_test, answers_and_refuses) {
 }
 
 TEST_F(server_test, refuses_with_headers_and_the_exact_time) {
-  options_.refusal = refusal_style::headers;
+  options_.provider.refusals = refusal_style::telling;
+  options_.provider.refusal_headers = header_style::all_resets;
+  options_.provider.retry_after.reset();
   start();
   for (int i = 0; i < 3; ++i) chat(body);
   EXPECT_THAT(chat(body), AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("retry-after: 20\r\n"),
@@ -168,6 +85,13 @@ TEST_F(server_test, replies_as_long_as_the_request_says) {
   EXPECT_THAT(chat(body_without_maximum), HasSubstr(R"("completion_tokens":200,)"));
 }
 
+TEST_F(server_test, generates_as_fast_as_the_request_says) {
+  start();
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_THAT(chat(body, "X-Sim-Speed: 100.5\r\n"), HasSubstr(R"("completion_tokens":20)"));
+  EXPECT_GE(std::chrono::steady_clock::now() - before, std::chrono::milliseconds{199});
+}
+
 TEST_F(server_test, notices_a_client_that_leaves_and_refunds_the_rest) {
   options_.speed = 1000;
   options_.reply_tokens = 100000;
@@ -212,7 +136,7 @@ TEST_F(server_test, breaks_when_told_to) {
 }
 
 TEST_F(server_test, stops_sending_headers_in_time) {
-  options_.headers_until = std::chrono::milliseconds{0};
+  options_.provider.headers_until = std::chrono::milliseconds{0};
   start();
   EXPECT_THAT(chat(body), AllOf(StartsWith("HTTP/1.1 200"), Not(HasSubstr("x-ratelimit"))));
 }

@@ -12,11 +12,15 @@ namespace cooldown::sim {
 
 class admission {
  public:
-  // With `any_model`, a model that is not listed gets the limits of the first one, as a quota of its own.
+  // There is at least one model. With `any_model`, a model that is not listed gets the limits of the first one, as a
+  // quota of its own.
   admission(const std::vector<model_spec>& models, const quota_rules& rules, bool any_model = false);
 
   // The quota of `model`, or nullptr if there is no such model. Stays valid.
   model_quota* find(std::string_view model);
+
+  // The first that was listed.
+  model_quota& first() { return *first_; }
 
   // In the order of their names.
   std::map<std::string, model_quota, std::less<>>& models() { return models_; }
@@ -28,6 +32,7 @@ class admission {
   quota_rules rules_;
   model_limits unlisted_;
   bool any_model_;
+  model_quota* first_;
 };
 
 }  // namespace cooldown::sim

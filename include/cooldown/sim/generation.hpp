@@ -42,6 +42,8 @@ struct generation_plan {
   api_reply reply;  // its usage is that of the complete answer
   std::vector<rate_header> headers;
   fault_plan faults;
+  nanoseconds late{0};  // so much later everything comes
+  double speed = 0;     // tokens per second; 0: all at once
   bool stream = false;
   bool keep_alive = true;
   bool is_http_1_0 = false;  // no chunks: the end of the body is the end of the connection

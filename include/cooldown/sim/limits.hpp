@@ -62,8 +62,13 @@ struct model_spec {
 inline constexpr std::int64_t measured_output_cap = 16384;
 inline constexpr std::int64_t measured_free_input = 1000;
 
+inline constexpr std::string_view limit_names[] = {"rps", "rpm", "rph", "rpd", "tpm", "tph", "tpd"};
+
 // The limit named `key` ("rpm", "tpd", ...), or nullptr.
 std::int64_t* find_limit(model_limits& limits, std::string_view key);
+
+// Every limit so many times as large, and none gone.
+model_limits scaled(model_limits limits, double factor);
 
 // What the limit named `key` counts, and over what; nothing if there is no such name.
 struct limit_kind {

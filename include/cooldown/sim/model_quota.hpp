@@ -106,6 +106,8 @@ class model_quota {
   // Changes limits at run time; what was used of a limit that stays stays used.
   void set_limits(const model_limits& limits, nanoseconds now);
   const model_limits& limits() const { return limits_; }
+  // As set_limits, with all limits so many times those at the start.
+  void scale_limits(double factor, nanoseconds now);
 
   // Refills everything and zeroes the counters; reservations from before are forgotten.
   void reset(nanoseconds now);
@@ -127,6 +129,7 @@ class model_quota {
   void apply_limits(nanoseconds now);
 
   model_limits limits_;
+  model_limits at_start_;
   quota_rules rules_;
   std::vector<budget> budgets_;
   std::uint64_t sequence_ = 0;

@@ -8,16 +8,9 @@
 #include <vector>
 
 #include "cooldown/sim/fault.hpp"
-#include "cooldown/sim/limits.hpp"
-#include "cooldown/sim/rate_headers.hpp"
+#include "cooldown/sim/provider_settings.hpp"
 
 namespace cooldown::sim {
-
-// What a 429 for quota carries.
-enum class refusal_style : std::uint8_t {
-  headers,  // the rate-limit headers with resets, and the exact retry-after
-  bare,     // retry-after alone, always the same number
-};
 
 struct sim_options {
   std::string host = "127.0.0.1";
@@ -27,17 +20,13 @@ struct sim_options {
 
   std::vector<model_spec> models;
   bool any_model = false;
-  std::int64_t rps = 0;  // for every model that sets none
-  quota_rules rules;
-  header_style headers = header_style::plain;
-  refusal_style refusal = refusal_style::bare;
-  int retry_after = 60;                                    // s, for bare refusals
-  std::optional<std::chrono::milliseconds> headers_until;  // since the start; after it no rate-limit headers
+  std::int64_t rps = 0;        // for every model that sets none
+  provider_settings provider;  // its limits are those of models that come without
+  nanoseconds run{0};          // changes of limits come at shares of it
 
   std::chrono::milliseconds ttft{50};
   double speed = 2000;  // output tokens per second; 0: all at once
   std::int64_t reply_tokens = 200;
-  double chars_per_token = 4;
 
   std::vector<fault> faults;
   std::uint64_t seed = 1;

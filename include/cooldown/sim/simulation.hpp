@@ -1,4 +1,4 @@
-// Everything of the simulator but its sockets: options, quotas, counters, the clock and the dice.
+// Everything of the simulator but its sockets: options, the provider, counters, the clock and the dice.
 #pragma once
 
 #include <chrono>
@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "cooldown/sim/admission.hpp"
 #include "cooldown/sim/options.hpp"
+#include "cooldown/sim/provider.hpp"
 
 namespace cooldown::sim {
 
@@ -27,19 +27,22 @@ class simulation {
   explicit simulation(sim_options options);
 
   const sim_options& options() const { return options_; }
-  admission& quotas() { return quotas_; }
+  provider& upstream() { return provider_; }
+  admission& quotas() { return provider_.quotas(); }
   traffic_counters& traffic() { return traffic_; }
 
   // Since the start; steady.
   nanoseconds now() const { return std::chrono::steady_clock::now() - start_; }
+  // The same, with everything that happens at the provider until then: before its quotas are touched.
+  nanoseconds advance();
   // The wall clock at `t`, in s since 1970.
   double unix_time(nanoseconds t) const;
 
   // The faults of one metered request with this X-Sim-Fault header.
   fault_plan draw(std::string_view header);
 
-  // The rate-limit headers to send now; `refusal`: those of a 429.
-  std::vector<rate_header> headers(const std::vector<quota_reading>& readings, bool refusal) const;
+  // A request for this quota arrives, now.
+  std::variant<grant, provider_refusal> arrive(model_quota& quota, const request_facts& facts);
 
   // "chatcmpl-" and a number: unique in this run.
   std::string next_id();
@@ -52,7 +55,7 @@ class simulation {
  private:
   sim_options options_;
   std::chrono::steady_clock::time_point start_;
-  admission quotas_;
+  provider provider_;
   traffic_counters traffic_;
   std::mt19937_64 random_;
   std::uint64_t ids_ = 0;

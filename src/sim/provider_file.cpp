@@ -1,14 +1,18 @@
-#include "quota/provider_fields.hpp"
+#include "sim/provider_file.hpp"
 
-namespace cooldown::bench {
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "cooldown/time.hpp"
+
+namespace cooldown::sim {
 namespace {
 
-constexpr std::string_view limit_names[] = {"rps", "rpm", "rph", "rpd", "tpm", "tph", "tpd"};
-
-sim::model_limits read_limits(const yaml_node& node, const std::string& path) {
-  sim::model_limits limits;
+model_limits read_limits(const yaml_node& node, const std::string& path) {
+  model_limits limits;
   fields f(node, path);
-  for (auto const name : limit_names) f.whole(name, *sim::find_limit(limits, name));
+  for (auto const name : limit_names) f.whole(name, *find_limit(limits, name));
   f.end();
   return limits;
 }
@@ -18,7 +22,7 @@ std::vector<spent_share> read_spent(const yaml_node& node, const std::string& pa
   fields f(node, path);
   for (auto const name : limit_names) {
     f.with(name, [&](const yaml_node& n, const std::string& p) {
-      all.push_back({*sim::limit_kind_of(name), number_in(n, p, shares)});
+      all.push_back({*limit_kind_of(name), number_in(n, p, shares)});
     });
   }
   f.end();
@@ -31,6 +35,10 @@ void read_times(fields& f, timetable& when) {
   f.time("every", when.every);
 }
 
+void check_times(const yaml_node& node, const std::string& path, const timetable& when) {
+  if (when.every && *when.every <= nanoseconds{0}) throw bad_field{node.at, path + ".every must be longer than 0s"};
+}
+
 foreign_use read_foreign(const yaml_node& node, const std::string& path) {
   foreign_use use;
   fields f(node, path);
@@ -38,8 +46,7 @@ foreign_use read_foreign(const yaml_node& node, const std::string& path) {
   f.whole("rpm", use.rpm);
   read_times(f, use.when);
   f.end();
-  if (use.when.every && *use.when.every <= duration{0})
-    throw bad_field{node.at, path + ".every must be longer than 0s"};
+  check_times(node, path, use.when);
   return use;
 }
 
@@ -62,9 +69,9 @@ void read_load(const yaml_node& node, const std::string& path, provider_settings
   f.number("share", load.share, shares);
   read_times(f, load.when);
   f.with("retry_after", [&](const yaml_node& n, const std::string& p) { s.load_retry_after = text_in(n, p); });
+  f.with("should_retry", [&](const yaml_node& n, const std::string& p) { s.load_should_retry = flag_in(n, p); });
   f.end();
-  if (load.when.every && *load.when.every <= duration{0})
-    throw bad_field{node.at, path + ".every must be longer than 0s"};
+  check_times(node, path, load.when);
   s.load = load;
 }
 
@@ -91,14 +98,22 @@ header_anomaly read_anomaly(const yaml_node& node, const std::string& path) {
   return a;
 }
 
+std::vector<limit_kind> read_hidden(const yaml_node& node, const std::string& path) {
+  choices<limit_kind> known;
+  for (auto const name : limit_names) known.emplace_back(name, *limit_kind_of(name));
+  std::vector<limit_kind> all;
+  for (auto const& item : list_in(node, path)) all.push_back(choice_in(item, path, known));
+  return all;
+}
+
 void read_headers(fields& f, provider_settings& s) {
-  using sim::header_style;
   f.choice("headers", s.headers,
            {{"none", header_style::none},
             {"resets", header_style::resets},
             {"six", header_style::plain},
             {"six_resets", header_style::all_resets},
             {"two_buckets", header_style::two_buckets}});
+  f.with("hidden", [&](const yaml_node& n, const std::string& p) { s.hidden = read_hidden(n, p); });
   f.number("headers_missing", s.headers_missing, shares);
   f.time("headers_until", s.headers_until);
   f.time("headers_stale", s.headers_stale);
@@ -125,8 +140,6 @@ void read_refusals(fields& f, provider_settings& s) {
 }  // namespace
 
 provider_settings read_provider(const yaml_node& node, const std::string& path) {
-  using sim::cost_rule;
-  using sim::refill_rule;
   provider_settings s;
   fields f(node, path);
   f.choice("refill", s.rules.refill,
@@ -145,6 +158,7 @@ provider_settings read_provider(const yaml_node& node, const std::string& path) 
   f.with("foreign", [&](const yaml_node& n, const std::string& p) { s.foreign = read_foreign(n, p); });
   f.with("changes", [&](const yaml_node& n, const std::string& p) { s.changes = read_changes(n, p); });
   f.with("tokens_per_char", [&](const yaml_node& n, const std::string& p) { read_tokens(n, p, s); });
+  f.number("cached", s.cached, shares);
   f.integer("models", s.models, {1, 100});
   f.end();
   if (s.foreign && s.foreign->rpm == 0 && s.foreign->when.always()) {
@@ -154,4 +168,31 @@ provider_settings read_provider(const yaml_node& node, const std::string& path) 
   return s;
 }
 
-}  // namespace cooldown::bench
+std::string complaint(const std::string& file, config::place at, const std::string& message) {
+  return file + ":" + std::to_string(std::max(at.line, 1)) + ": " + message;
+}
+
+std::variant<provider_file, std::string> load_provider(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string const text(std::istreambuf_iterator<char>(in), {});
+  if (!in.good() && !in.eof()) return path + ": cannot read the file";
+  auto const tree = config::read_yaml(text);
+  if (auto const* const error = std::get_if<config::yaml_error>(&tree))
+    return complaint(path, error->at, error->message);
+  try {
+    provider_file found;
+    auto const& root = std::get<yaml_node>(tree);
+    fields f(root, "");
+    f.with("seconds", [&](const yaml_node& n, const std::string& p) {
+      found.length = duration_of_seconds(number_in(n, p, {1, 10'000'000}));
+    });
+    auto const* const provider = f.find("provider");
+    if (provider == nullptr) throw bad_field{root.at, "there is no provider: {...}"};
+    found.provider = read_provider(*provider, "provider");
+    return found;
+  } catch (const bad_field& error) {
+    return complaint(path, error.at, error.message);
+  }
+}
+
+}  // namespace cooldown::sim

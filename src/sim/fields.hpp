@@ -9,12 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include "cooldown/time.hpp"
+#include "cooldown/sim/provider_settings.hpp"
 
 #include "config/yaml_tree.hpp"
-#include "quota/workload.hpp"
 
-namespace cooldown::bench {
+namespace cooldown::sim {
 
 using config::yaml_node;
 
@@ -35,7 +34,7 @@ double number_in(const yaml_node& node, std::string_view what, bounds b = {});
 int integer_in(const yaml_node& node, std::string_view what, bounds b = {0, 1e9});
 bool flag_in(const yaml_node& node, std::string_view what);
 /// "250ms", "2500us", "10s", "5m", "1h", also with a fraction.
-duration duration_in(const yaml_node& node, std::string_view what, bool may_be_negative = false);
+nanoseconds duration_in(const yaml_node& node, std::string_view what, bool may_be_negative = false);
 std::string text_in(const yaml_node& node, std::string_view what);
 const std::vector<yaml_node>& list_in(const yaml_node& node, std::string_view what);
 /// [low, high], or one value for both.
@@ -100,4 +99,4 @@ class fields {
   std::vector<std::string_view> asked_;
 };
 
-}  // namespace cooldown::bench
+}  // namespace cooldown::sim

@@ -1,10 +1,10 @@
-#include "quota/fields.hpp"
+#include "sim/fields.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
 
-namespace cooldown::bench {
+namespace cooldown::sim {
 namespace {
 
 [[noreturn]] void wrong(const yaml_node& node, std::string_view what, const std::string& expected) {
@@ -58,7 +58,7 @@ bool flag_in(const yaml_node& node, std::string_view what) {
   return node.text == "true";
 }
 
-duration duration_in(const yaml_node& node, std::string_view what, bool may_be_negative) {
+nanoseconds duration_in(const yaml_node& node, std::string_view what, bool may_be_negative) {
   constexpr std::pair<std::string_view, double> units[] = {
       {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
   constexpr double longest = 100 * 86'400.0;
@@ -69,7 +69,7 @@ duration duration_in(const yaml_node& node, std::string_view what, bool may_be_n
     for (auto const& [unit, seconds] : units) {
       if (text.substr(digits) != unit || !parse(text.substr(0, digits), value)) continue;
       value *= seconds;
-      if (std::abs(value) <= longest && (value >= 0 || may_be_negative)) return duration{std::llround(value * 1e9)};
+      if (std::abs(value) <= longest && (value >= 0 || may_be_negative)) return nanoseconds{std::llround(value * 1e9)};
     }
   }
   wrong(node, what, "a time such as 250ms, 10s or 5m, of at most 100 days");
@@ -141,4 +141,4 @@ void fields::end() const {
   }
 }
 
-}  // namespace cooldown::bench
+}  // namespace cooldown::sim
