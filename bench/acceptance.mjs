@@ -1,167 +1,123 @@
-// The schedule in real time: parallel clients in a closed loop ask for more than the quota, through the real binary in
-// front of a simulator, once for each kind of quota. Prints what share of the quota was used, how many upstream 429s
-// there were and whether any client saw one.
-//   node bench/acceptance.mjs [--seconds 60] [--clients 24] [--tpm 60000] [--only TEXT] [--together 4]
+// The schedule in real time: the clients of a workload's file through the real binary to a simulator with the file's
+// provider, beside what the same workload comes to in simulated time (docs/schedule.md).
+//   node bench/acceptance.mjs [--workload FILE]... [--seconds 120] [--together 1]
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { startProxy, startSim } from '../tests/clients/support.mjs';
+import { Clients } from './workload_clients.mjs';
 
-const model = (tpm, more = '') => ['--model', `m,tpm=${tpm}${more}`];
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const quota = process.env.COOLDOWN_QUOTA ?? join(root, 'build/release/quota');
+const folder = join(root, 'bench/quota/workloads');
+const usual = ['J1', 'K1', 'M2', 'S2a', 'T6', 'T8'];
+// Streams need it for their first token, and every answer beyond the time that its tokens take.
+const ttft = '100'; // ms
 
-// `quota(seconds)`: the most that anybody could use, in tokens (or requests, where `requests`).
-function workloads(tpm) {
-  const bucket = (seconds) => tpm * (1 + seconds / 60);
-  const windows = (seconds, start) => {
-    const first = Math.floor(start / 60_000);
-    const last = Math.floor((start + seconds * 1000) / 60_000);
-    return tpm * (last - first + 1);
-  };
-  const sliding = (seconds) => tpm * Math.ceil((seconds - 1) / 60); // clients stop a moment late
-  const telling = ['--headers', 'resets', '--refusal', 'headers'];
-  const half = tpm / 2;
-  const rpm = 60;
-  const requests = (seconds) => rpm * (1 + seconds / 60);
-  return [
-    { name: 'bucket, no resets', sim: model(tpm), quota: bucket, want: [0.98, 0.005] },
-    { name: 'bucket, resets', sim: [...model(tpm), ...telling], quota: bucket, want: [0.98, 0.005] },
-    { name: 'window, no resets', sim: [...model(tpm), '--refill', 'window'], quota: windows, want: [0.97, 0.005] },
-    { name: 'window, resets', sim: [...model(tpm), '--refill', 'window', ...telling], quota: windows, want: [0.97, 0.005] },
-    { name: 'sliding, no resets', sim: [...model(tpm), '--refill', 'sliding'], quota: sliding, want: [0.95, 0.01] },
-    { name: 'sliding, resets', sim: [...model(tpm), '--refill', 'sliding', ...telling], quota: sliding, want: [0.95, 0.01] },
-    { name: 'large maxima, small use', sim: model(tpm), quota: bucket, maxima: [4000, 12_000], want: [0.95, 0.01] },
-    {
-      name: 'rpm-bound, configured right',
-      sim: [...model(10_000_000, `,rpm=${rpm}`), '--headers', 'resets'],
-      config: { rpm_limit: rpm, tpm_limit: 10_000_000 },
-      quota: requests,
-      requests: true,
-      want: [0.97, 0.005],
-    },
-    {
-      name: 'rpm-bound, configured 5 times too high',
-      sim: [...model(10_000_000, `,rpm=${rpm}`), '--headers', 'resets'],
-      config: { rpm_limit: 5 * rpm, tpm_limit: 10_000_000 },
-      quota: requests,
-      requests: true,
-      want: [0.9, 0.03],
-    },
-    {
-      name: 'tpm configured 60 times too low',
-      sim: model(tpm),
-      config: { tpm_limit: Math.round(tpm / 60) },
-      quota: bucket,
-      want: [0.97, 0.005],
-    },
-    {
-      name: 'live: measured cost, two buckets',
-      sim: [
-        ...model(tpm, ',rpm=300,rph=9000,rpd=100000,tph=1000000,tpd=10000000'),
-        ...['--headers', 'two-buckets', '--cost', 'measured'],
-      ],
-      config: { rpm_limit: 300 },
-      quota: bucket,
-      maxima: [500, 4000],
-      want: [0.9, 0.02],
-    },
-    {
-      name: 'foreign consumer takes half',
-      sim: [...model(tpm), '--foreign', String(half)],
-      quota: (seconds) => tpm + (half * seconds) / 60,
-      want: [0.9, 0.05],
-    },
-    { name: 'headers vanish after 15 s', sim: [...model(tpm), '--headers-until', '15'], quota: bucket, want: [0.9, 0.02] },
-  ];
-}
+const bench = (file, seconds, ...more) =>
+  JSON.parse(execFileSync(quota, ['--workload', file, '--seconds', seconds, '--seeds', '3', ...more], { encoding: 'utf8' }));
 
-async function client(origin, random, end, maxima, seen) {
-  const between = (low, high) => low + Math.floor(random() * (high - low));
-  while (performance.now() < end) {
-    const body = {
-      model: 'm',
-      messages: [{ role: 'user', content: 'x'.repeat(between(100, 2000)) }],
-      max_completion_tokens: between(...maxima),
-      stream: random() < 0.5,
-    };
-    const stop = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
-    try {
-      const response = await fetch(`${origin}/v1/chat/completions`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-        signal: stop,
-      });
-      if (response.status !== 200) seen.bad.push(response.status);
-      await response.arrayBuffer();
-      seen.ok += 1;
-    } catch (error) {
-      if (!stop.aborted) seen.bad.push(error.message);
+function configuration({ configured: { rpm, tpm, ...others }, clients }) {
+  const rules = [];
+  let client = 0;
+  for (const group of clients) {
+    for (let i = 0; i < (group.one_client ? 1 : group.connections); i += 1) {
+      client += 1;
+      if (group.weight !== 1) rules.push({ match: { user: `c${client}` }, weight: group.weight });
     }
   }
+  const limits = Object.keys(others).length > 0 ? { default: { rpm, tpm, ...others } } : {};
+  return { rpm_limit: rpm, tpm_limit: tpm, limits, clients: rules };
 }
 
-// The counts of a Prometheus histogram, by upper bound.
-function histogram(text, name) {
-  const lines = text.matchAll(new RegExp(`^${name}_bucket\\{.*le="([^"]+)".*\\} (\\d+)`, 'gm'));
-  return [...lines].map(([, bound, count]) => [bound, Number(count)]);
+function percentile(values, p) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(Math.ceil(p * sorted.length), 1) - 1];
 }
 
-// The upper bound of the p-quantile of what came in between two readings.
-function quantile(before, after, p) {
-  const counts = after.map(([bound, count], i) => [bound, count - (before[i]?.[1] ?? 0)]);
-  const total = counts.at(-1)?.[1] ?? 0;
-  return total === 0 ? '-' : counts.find(([, count]) => count >= p * total)[0];
+// As bench/quota/outcome.cpp: 1 if everybody got the same part of what weighted max-min fairness gives them.
+function jain(clients) {
+  const parts = [];
+  for (const model of new Set(clients.map((c) => c.model))) {
+    const all = clients.filter((c) => c.model === model);
+    let total = all.reduce((sum, c) => sum + c.tokens, 0);
+    let weights = all.reduce((sum, c) => sum + c.weight, 0);
+    const wish = new Map(all.map((c) => [c, c.endless ? total : c.asked]));
+    for (const c of all.toSorted((a, b) => wish.get(a) / a.weight - wish.get(b) / b.weight)) {
+      const fair = Math.min((total * c.weight) / weights, wish.get(c));
+      total -= fair;
+      weights -= c.weight;
+      if (fair > 0) parts.push(c.tokens / fair);
+    }
+  }
+  const sum = parts.reduce((a, b) => a + b, 0);
+  const squares = parts.reduce((a, b) => a + b * b, 0);
+  return squares > 0 ? sum ** 2 / (parts.length * squares) : NaN;
 }
 
-async function run(work, { clients, seconds, tpm }) {
-  const sim = await startSim('--quiet', ...work.sim);
-  const proxy = await startProxy(sim.origin, {
-    cerebras: { rpm_limit: 1_000_000, tpm_limit: tpm, rate_limits: { use_headers: true }, ...work.config },
-  });
-  const seen = { ok: 0, bad: [] };
+function counted(models) {
+  const all = Object.values(models);
+  const sum = (...keys) => all.reduce((total, m) => total + keys.reduce((some, key) => some + m[key], 0), 0);
+  return {
+    admitted: sum('admissions'),
+    refused: sum('refusals', 'refusals_load'),
+    tokens: sum('input_tokens', 'output_tokens'),
+  };
+}
+
+async function run(file, seconds) {
+  const workload = bench(file, seconds, '--describe');
+  if (workload.restarts > 0 || workload.clock_ahead_s !== 0) throw new Error(`${file}: events and clocks are not for real time`);
+  const models = Math.max(...workload.clients.map((group) => group.model)) + 1;
+  const names = Array.from({ length: models }, (_, i) => ['--model', `m${i}`]).flat();
+  const sim = await startSim('--quiet', '--provider', file, ...names, '--ttft', ttft);
+  let proxy;
   try {
-    const start = performance.now();
-    const wall = Date.now();
-    const end = start + seconds * 1000;
-    const errors = async () =>
-      histogram(await (await fetch(`${proxy.admin}/metrics`)).text(), 'cooldown_forecast_error_ratio');
-    // Forecasts are judged once the load is steady: in the last two thirds.
-    const early = new Promise((resolve) => setTimeout(resolve, (seconds * 1000) / 3)).then(errors);
-    await Promise.all(
-      Array.from({ length: clients }, () => client(proxy.origin, Math.random, end, work.maxima ?? [200, 400], seen)),
-    );
-    const elapsed = (performance.now() - start) / 1000;
-    const { admissions, refusals, tokens_used: used } = (await sim.stats()).models.m;
-    const [before, after] = [await early, await errors()];
-    // First come, first served cannot spend the last of it: the next in line needs its whole cost.
-    const [low, high] = work.maxima ?? [200, 400];
-    const last = work.requests ? 1 : (low + high) / 2 + 250;
-    const share = (work.requests ? admissions : used) / (work.quota(elapsed, wall) - last);
-    const forecast = [0.5, 0.9].map((p) => quantile(before, after, p));
-    return { ...work, share, admissions, refused: refusals / admissions, bad: seen.bad, forecast };
+    proxy = await startProxy(sim.origin, { cerebras: configuration(workload) });
+    const clients = new Clients(proxy.origin, workload, seconds);
+    const end = await clients.run();
+    const provider = counted((await sim.stats()).models);
+    await end();
+    return { workload, provider, seen: clients.seen, simulated: bench(file, seconds, '--json') };
   } finally {
-    await proxy.stop();
+    await proxy?.stop();
     await sim.stop();
   }
 }
 
-const text = { type: 'string' };
-const { values } = parseArgs({ options: { seconds: text, clients: text, tpm: text, only: text, together: text } });
-const settings = {
-  seconds: Number(values.seconds ?? 60),
-  clients: Number(values.clients ?? 24),
-  tpm: Number(values.tpm ?? 60_000),
-};
-const together = Number(values.together ?? 4);
-const rows = workloads(settings.tpm).filter(({ name }) => name.includes(values.only ?? ''));
-console.log('| workload | share of quota | upstream 429s / admissions | clients\' non-200 | forecast error p50, p90 (bounds) | |');
-console.log('|---|---|---|---|---|---|');
-let failed = 0;
-while (rows.length > 0) {
-  for (const r of await Promise.all(rows.splice(0, together).map((work) => run(work, settings)))) {
-    const ok = r.share >= r.want[0] && r.refused <= r.want[1] && r.bad.length === 0;
-    if (!ok) failed += 1;
-    const refused = `${(100 * r.refused).toFixed(2)} % of ${r.admissions}`;
-    console.log(`| ${r.name} | ${r.share.toFixed(3)} | ${refused} | ${r.bad.length} ${r.bad.slice(0, 2)} | ${r.forecast.join(', ')} | ${ok ? 'as wanted' : 'NOT AS WANTED'} |`);
-  }
+const shown = (value, digits) => (value === undefined || value === null || Number.isNaN(value) ? '-' : value.toFixed(digits));
+
+function print({ workload, provider, seen, simulated }) {
+  const cells = [
+    workload.name,
+    ...[provider.tokens / workload.possible_tokens, simulated.share].map((v) => shown(v, 3)),
+    ...[provider.refused / Math.max(provider.admitted, 1), simulated.upstream_429_per_admission].map((v) => shown(v, 4)),
+    `${seen.non200.length}`,
+    shown(simulated.non_200, 0),
+    ...[workload.unequal ? NaN : jain([...seen.clients.values()]), simulated.jain].map((v) => shown(v, 3)),
+    ...[percentile(seen.watched, 0.95), simulated.watched_p95_s].map((v) => shown(v, 2)),
+    `${provider.admitted}`,
+  ];
+  console.log(`| ${cells.join(' | ')} |`);
 }
-process.exitCode = failed > 0 ? 1 : 0;
+
+const { values } = parseArgs({
+  options: {
+    workload: { type: 'string', multiple: true },
+    seconds: { type: 'string', default: '120' },
+    together: { type: 'string', default: '1' },
+  },
+});
+const known = readdirSync(folder);
+const files = values.workload ?? usual.map((name) => join(folder, known.find((file) => file.startsWith(`${name}-`))));
+console.log('| workload | share | simulated | 429/adm | simulated | non-200 | simulated | Jain | simulated | light p95 s | simulated | admitted |');
+console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|');
+while (files.length > 0) {
+  const some = files.splice(0, Number(values.together));
+  for (const result of await Promise.all(some.map((file) => run(file, Number(values.seconds))))) print(result);
+}
+console.error(`load average: ${loadavg().map((each) => each.toFixed(1)).join(' ')}`);

@@ -4,12 +4,14 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "quota/describe.hpp"
 #include "quota/experiment.hpp"
 #include "quota/report.hpp"
 #include "quota/workload_file.hpp"
@@ -28,6 +30,7 @@ struct arguments {
   bool ours_only = false;
   bool list = false;
   bool json = false;
+  bool describe = false;
   std::string csv_file;
 };
 
@@ -62,9 +65,21 @@ result_row measure(const workload& w, contestant who, const std::vector<double>&
 
 using file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
+/// The tokens of the omniscient, by seed.
+std::vector<double> possible_tokens(const workload& w, const arguments& a) {
+  std::vector<double> all;
+  for (unsigned i = 0; i < a.seeds; ++i) all.push_back(run_once(w, contestant::omniscient, a.seed + i).tokens);
+  return all;
+}
+
+void describe(const workload& w, const arguments& a) {
+  auto const all = possible_tokens(w, a);
+  auto const mean = std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
+  std::printf("%s\n", description_of(w, mean).c_str());
+}
+
 void run_one(const workload& w, const arguments& a, std::FILE* out) {
-  std::vector<double> best;
-  for (unsigned i = 0; i < a.seeds; ++i) best.push_back(run_once(w, contestant::omniscient, a.seed + i).tokens);
+  auto const best = possible_tokens(w, a);
   auto contestants = std::vector{contestant::ours, contestant::seed, contestant::direct};
   if (a.ours_only || a.json) contestants.resize(1);
   for (auto const who : contestants) {
@@ -83,6 +98,10 @@ int run(const arguments& a) {
   if (!chosen) return 1;
   if (a.list) {
     for (auto const& w : *chosen) std::printf("%s\n", w.name.c_str());
+    return 0;
+  }
+  if (a.describe) {
+    for (auto const& w : *chosen) describe(w, a);
     return 0;
   }
   file out(nullptr, std::fclose);
@@ -118,6 +137,7 @@ int main(int argc, char** argv) {
   app.add_option("--csv", a.csv_file, "write the figures there as well");
   app.add_flag("--json", a.json, "print one JSON object a line and workload, of the limiter only");
   app.add_flag("--ours-only", a.ours_only, "leave out the other schedulers");
+  app.add_flag("--describe", a.describe, "print each workload as JSON, with the tokens that its quota has room for");
   app.add_flag("--list", a.list, "print the names of the workloads");
   CLI11_PARSE(app, argc, argv);
   if (a.paths.empty()) a.paths = {COOLDOWN_WORKLOADS};

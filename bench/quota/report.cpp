@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string>
 
+#include "quota/describe.hpp"
+
 namespace cooldown::bench {
 namespace {
 
@@ -18,15 +20,6 @@ int width_of(figure f) {
 template <class Do>
 void for_each_figure(Do what) {
   for (std::size_t i = 0; i < figure_count; ++i) what(static_cast<figure>(i));
-}
-
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (char const c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return result + '"';
 }
 
 std::string json_members(const figures& f) {
