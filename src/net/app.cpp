@@ -208,6 +208,13 @@ std::uint64_t app::credential_of(std::string_view authorization) const {
   return std::hash<std::string>{}(salt_ + std::string(authorization));
 }
 
+std::uint64_t app::hash_of(std::string_view method, std::string_view target, std::string_view body) const {
+  // Bodies are large: they are not copied in order to be salted. Who makes two of its own alike fools itself only.
+  auto const of_body = std::hash<std::string_view>{}(body);
+  auto const salted = fmt::format("{}{} {} {}", salt_, method, target, of_body);
+  return std::max<std::uint64_t>(1, std::hash<std::string>{}(salted));
+}
+
 void app::complain_once(const std::string& problem) {
   if (problem.empty() || complaints_.size() >= most_complaints || !complaints_.insert(problem).second) return;
   log.warn("rate-limit headers of the provider: " + problem + " (said once)");

@@ -125,6 +125,7 @@ ticket_facts exchange::facts_of_ticket() const {
   t.client = standing.client;
   t.weight = standing.weight;
   t.urgency = standing.urgency;
+  t.body_hash = a_.hash_of(r_.method, r_.target, r_.body.view());
   return t;
 }
 

@@ -312,6 +312,7 @@ void cerebras_limiter::leave(ticket_id id, time_point now, std::optional<std::ui
   auto& t = found->second;
   if (t.where != ticket::state::released) {
     withdraw(id, t);
+    keep_arrival(t, now);
   } else {
     auto const used = probable_use(t, relayed);
     if (relayed) {

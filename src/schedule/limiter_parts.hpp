@@ -68,6 +68,7 @@ struct cerebras_limiter::ticket {
   time_point deadline;
   time_point released;
   queue_place place;
+  std::uint64_t body_hash = 0;
   /// Deferred: it waits outside the queue, until `not_before`.
   enum class state { waiting, deferred, released } where = state::waiting;
   bool waited = false;  // at any time

@@ -35,16 +35,15 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   t.bytes = facts.body_bytes;
   t.submitted = now;
   t.deadline = now + facts.max_wait;
-  t.place = {.arrival = next_arrival_++,
-             .client = facts.client,
-             .weight = facts.weight,
-             .urgency = facts.urgency,
-             .submitted = now};
+  t.body_hash = facts.body_hash;
+  t.place = {.arrival = 0, .client = facts.client, .weight = facts.weight, .urgency = facts.urgency, .submitted = now};
   if (!estimate(t, now))
     return refused{.why = reason::request_too_large_for_limit,
                    .retry_after = std::nullopt,
                    .cost = s.costs.estimate(facts.size, careful(s, now)),
                    .limit = t.cost};
+  auto const kept = arrivals_.take({facts.scope.credential, facts.client, facts.body_hash}, now);
+  t.place.arrival = kept ? *kept : next_arrival_++;
   double const cost = t.cost;
   bool const first =
       s.queue.empty() && !s.paused && may_go(in_flight_) && s.limits.ready_at(cost, duration::zero(), now) <= now;
@@ -67,11 +66,17 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
     no = refused{.why = reason::queue_full, .retry_after = retry_after(plan, std::chrono::seconds{1}, now)};
   }
   if (no) {
+    if (kept) keep_arrival(placed, now);
     finish(id);
     return *no;
   }
   enqueue(id, placed);
   return queued{.id = id, .position = plan.position, .expected = plan.expected, .held_by = plan.held_by};
+}
+
+/// It ends without having gone: its request may come back.
+void cerebras_limiter::keep_arrival(const ticket& t, time_point now) {
+  arrivals_.keep({t.owner->credential, t.place.client, t.body_hash}, t.place.arrival, now);
 }
 
 void cerebras_limiter::enqueue(ticket_id id, ticket& t) {
@@ -192,6 +197,7 @@ bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>&
                       .retry_after = retry_after(plan_of(t, now), std::chrono::seconds{1}, now),
                       .cost = t.cost};
     withdraw(id, t);
+    keep_arrival(t, now);
     finish(id);
     events.push_back({.id = id, .refusal = why});
     any = true;

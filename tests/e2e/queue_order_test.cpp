@@ -1,4 +1,6 @@
 // Who goes first: urgency, fair shares, rules for clients, limits of single models.
+#include <optional>
+
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -105,6 +107,22 @@ TEST_F(QueueOrder, OneUserCannotFillTheQueueForAnother) {
   EXPECT_LE(place(seen, "few-1"), 1U) << ::testing::PrintToString(seen);
   EXPECT_LE(place(seen, "few-2"), 3U) << ::testing::PrintToString(seen);
   EXPECT_LT(place(seen, "many-1"), place(seen, "many-2")) << "each user's own stay in order";
+}
+
+TEST_F(QueueOrder, WhoDisconnectsAndComesBackWithTheSameRequestGoesWhereItStood) {
+  start();
+  auto const waiting = [&](std::size_t n) { return eventually([&] { return proxy_->queue_length() == n; }); };
+  std::optional<tcp_client> gone(std::in_place, proxy_->port());
+  ASSERT_TRUE(gone->send(post_request("/v1/chat/completions", chat_body("m", 10, false, "first"))));
+  ASSERT_TRUE(waiting(1));
+  clients_.emplace_back(proxy_->port());
+  ASSERT_TRUE(clients_.back().send(post_request("/v1/chat/completions", chat_body("m", 10, false, "second"))));
+  ASSERT_TRUE(waiting(2));
+  marks_.emplace_back("second");
+  gone.reset();
+  ASSERT_TRUE(waiting(1));
+  add("first");
+  EXPECT_THAT(order(), ElementsAre("first", "second"));
 }
 
 TEST_F(QueueOrder, WithoutFairSharesItIsFirstInFirstOut) {

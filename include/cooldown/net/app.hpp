@@ -47,6 +47,9 @@ class app {
   /// A salted hash of a credential, so that none is kept.
   std::uint64_t credential_of(std::string_view authorization) const;
 
+  /// A salted hash by which the same request is known again; never 0.
+  std::uint64_t hash_of(std::string_view method, std::string_view target, std::string_view body) const;
+
   /// While the upstream is suspected, only as many tickets are released as may try it; the others keep their places and
   /// their reservations unmade. Call when a metered request ends; the breaker's gate calls it by itself.
   void bound_in_flight();

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cooldown/exchange/outcome.hpp"
+#include "cooldown/schedule/arrivals.hpp"
 #include "cooldown/schedule/cost_estimator.hpp"
 #include "cooldown/schedule/quota.hpp"
 #include "cooldown/schedule/request_queue.hpp"
@@ -47,6 +48,9 @@ struct ticket_facts {
   std::uint64_t client = 0;  // whose fair share it counts against: a hash
   double weight = 1;         // of that client's share
   std::uint8_t urgency = 3;  // RFC 9218: 0 goes first, 7 last
+  /// Of the request: who disconnects or is rejected while it waits, and comes back with the same within two minutes,
+  /// goes where it stood. 0: unknown.
+  std::uint64_t body_hash = 0;
 };
 
 /// Where a waiting ticket stands, by the present plan.
@@ -255,6 +259,7 @@ class cerebras_limiter {
   static time_point deferred_until(const ticket& t);
   time_point return_deferred(scope& s, time_point now);
   void stop_waiting(ticket_id id, const ticket& t);
+  void keep_arrival(const ticket& t, time_point now);
   void release(ticket_id id, ticket& t, time_point now);
   void end_flight(ticket_id id, ticket& t);
   static void charge(ticket& t, double tokens);
@@ -290,6 +295,7 @@ class cerebras_limiter {
   std::set<std::pair<time_point, scope*>> idle_;  // scopes that were without tickets, by their last use
   std::unordered_map<ticket_id, ticket> tickets_;
   std::set<std::pair<time_point, ticket_id>> deadlines_;  // of the tickets that wait
+  arrivals arrivals_;                                     // of those that waited in vain
   scope* latest_ = nullptr;
   ticket_id next_ticket_ = 1;
   std::uint64_t next_arrival_ = 1;
