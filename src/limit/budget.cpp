@@ -61,7 +61,7 @@ budget::budget(double limit, duration window, refill model, time_point now, cons
       evidence_since_(now),
       window_start_(now),
       announced_(model == refill::window),
-      hidden_(limit, window) {}
+      hidden_(limit, window, now) {}
 
 void budget::configure(const budget_settings& settings) {
   settings_ = settings;
@@ -169,7 +169,7 @@ double budget::used(time_point now) {
 }
 
 bool budget::forbids(double n, time_point now) {
-  return !reported_ && used(now) + n > hidden_.configured();
+  return !reported_ && !hidden_.is_guess() && used(now) + n > hidden_.configured();
 }
 
 double budget::spare(double n) const {

@@ -125,13 +125,11 @@ void budget::suspect_window(std::optional<duration> retry_after, time_point now)
 void budget::admitted(time_point sent, time_point now) {
   if (!learned() || hidden_.met_since(sent)) return;
   advance(now);
-  // Refused once more than the refill explains: what it brought meanwhile is not relied on.
-  if (hidden_.admitted(now)) levels_.lower(std::max(0.0, levels_.level()));
+  // Refused more often than the refill explains: what it has brought since is not relied on. In a window or a sliding
+  // log a burst now would only be refused a little later; what goes evenly fits all of them.
+  if (hidden_.admitted(spent_, sent, now)) levels_.lower(std::max(0.0, levels_.level()));
   if (confirmed_) return;
-  if (model_ == refill::window && suspected_at_ && sent < boundary_after(*suspected_at_)) {
-    adopt(refill::continuous, true);  // before any window's end there was some again
-    levels_.restart(0);
-  } else if (model_ == refill::window) {
+  if (model_ == refill::window) {
     assumed_ = false;
     levels_.restart(limit_ - taken_since_reset());
   }
@@ -161,8 +159,8 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
   untake(m, n, sent, now);
   hidden_.untake(n, sent);
   if (explained) return;
-  if (!shown_ && (!learned() || model_ == refill::continuous)) {
-    met(n, undecided, retry_after, sent, now);
+  if (!shown_) {
+    met(n, undecided, probe, retry_after, sent, now);
   } else if (model_ == refill::window) {
     refused_in_window(probe, retry_after, now);
   } else if (model_ == refill::continuous && !confirmed_ && !plausible_bucket() && (attempt > 1 || !few_in_limit(n))) {
@@ -170,8 +168,6 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
     suspect_window(retry_after, now);
   } else {
     if (attempt <= 1) widen_margin(n);
-    if (!reported_) hidden_.shrink();
-    follow_hidden_limit();
     // Half of it was missing, or, if that was not enough, all of it.
     levels_.lower(std::max(0.0, then + n * (attempt <= 1 ? 0.5 : 1.0)));
   }
@@ -211,20 +207,22 @@ void budget::refused_in_window(bool probe, std::optional<duration> retry_after, 
 
 /// A refusal where our own count saw room: the limit was used up when the request was sent, whoever has used it. What
 /// its value is, that alone does not say: an earlier process or somebody else may have been there.
-void budget::met(double n, double undecided, std::optional<duration> retry_after, time_point sent, time_point now) {
+void budget::met(double n, double undecided, bool probe, std::optional<duration> retry_after, time_point sent,
+                 time_point now) {
   if (!settings_.pinned && model_ == refill::sliding) adopt(refill::continuous, false);
-  bool const in_vain = hidden_.met({.n = n,
-                                    .spent = spent_,
-                                    .undecided = undecided,
-                                    .used = log_.sum(),
-                                    .oldest = log_.empty() ? std::nullopt : std::optional{log_.oldest()},
-                                    .sent = sent,
-                                    .now = now},
-                                   reported_);
+  hidden_.met({.n = n,
+               .spent = spent_,
+               .undecided = undecided,
+               .used = log_.sum(),
+               .oldest = log_.empty() ? std::nullopt : std::optional{log_.oldest()},
+               .sent = sent,
+               .now = now},
+              reported_);
   follow_hidden_limit();
-  levels_.lower(levels_.level() + undecided - rate() * seconds_of(now - sent));
-  if (in_vain && hidden_.long_in_vain(sent) && !confirmed_ && model_ == refill::continuous)
-    suspect_window(retry_after, now);
+  if (model_ == refill::window) return refused_in_window(probe, retry_after, now);
+  double const since = model_ == refill::continuous ? rate() * seconds_of(now - sent) : 0;
+  levels_.lower(levels_.level() + undecided - since);
+  if (model_ == refill::continuous) levels_.lower(std::max(0.0, rate() * seconds_of(hidden_.patience()) - n));
 }
 
 void budget::follow_hidden_limit() {

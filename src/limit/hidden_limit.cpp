@@ -2,102 +2,150 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace cooldown {
 namespace {
 
-// It is tried higher after a stretch of use without a refusal: a minute, or this part of a longer window. A try that is
-// refused makes the next one wait twice as long, so often.
-constexpr int stretch_part = 30;
-constexpr duration shortest_stretch = std::chrono::minutes{1};
-constexpr unsigned most_failed_steps = 2;
-// How soon half of what we were admitted once is forgotten, in windows.
-constexpr double proof_half_life = 10;
-// A sliding one is lowered by this.
-constexpr double lower_step = 0.97;
-// So many requests between two refusals tell the refill well enough to begin anew.
+// A climb goes by a quarter, then by half, then it doubles; each step is held for this part of the window. A limit ten
+// times as large is reached within one window.
+constexpr double first_step = 0.25;
+constexpr int step_part = 8;
+
+// A climb that was refused makes the next one wait four times as long, until it costs no more than one refusal in so
+// many admissions, or so many windows have passed.
+constexpr double cheap_requests = 200;
+constexpr double longest_windows = 8;
+constexpr unsigned most_failed_climbs = 4;
+// A climb has found something if at least this much more is there.
+constexpr double found_more = 1.2;
+
+// So many requests between two refusals tell the refill to about a tenth: then measuring begins anew. Of fewer, one
+// more may have fit.
 constexpr double telling_requests = 8;
-// Asked in vain for this part of the window is long.
-constexpr int patient_part = 8;
+
+// Lowered, and refused again with less than this part of what had come in before: lowering did not help. So many
+// windows may lie between, and for so many it is not done again.
+constexpr double even_less = 0.75;
+constexpr int remembered_windows = 4;
+constexpr int steadfast_windows = 10;
+
+// Asked in vain, it is asked again after as long as it has been empty, at most after this part of the window or this
+// time.
+constexpr int patient_part = 4;
+constexpr duration most_patience = std::chrono::minutes{5};
+
+// Refused for this part of the window, it was not a bucket that gave nothing, or somebody else took all of it.
+constexpr int long_dry_part = 8;
 
 }  // namespace
 
 void hidden_limit::configure(double limit) {
-  configured_ = limit;
-  value_ = limit;
-  met_at_.reset();
-  empty_at_.reset();
-  step_ = first_step;
-  raised_ = false;
-  in_vain_ = false;
-  failed_steps_ = 0;
+  auto const guess = guessed_;
+  *this = hidden_limit(limit, window_, born_);
+  guessed_ = guess;
 }
 
 void hidden_limit::untake(double n, time_point sent) {
-  if (empty_at_ && met_since(sent)) spent_at_empty_ -= n;
+  if (met_since(sent)) spent_at_empty_ -= n;
 }
 
-bool hidden_limit::met(const meeting& m, bool fixed) {
-  double const inflow = m.spent - m.undecided - spent_at_empty_;
-  bool const asked_in_vain = empty_at_ && inflow < m.n;
-  if (empty_at_ && !asked_in_vain && !fixed) lower(m);
-  if (!met_at_) tried_at_ = m.now;
+void hidden_limit::met(const meeting& m, bool fixed) {
+  in_vain_ = dry_since_.has_value();
+  if (!in_vain_) {
+    if (empty_at_ && !fixed) judge(m);
+    dry_since_ = m.sent;
+    tried_at_ = m.now;
+  }
   met_at_ = m.now;
-  in_vain_ = asked_in_vain;
-  if (!empty_at_ || inflow >= telling_requests * m.n) {
+  if (!empty_at_ || m.spent - m.undecided - spent_at_empty_ >= telling_requests * m.n) {
     empty_at_ = m.sent;
     spent_at_empty_ = m.spent;
   }
-  return asked_in_vain;
 }
 
-/// What has come in between two moments at which it was used up is its refill, or what others leave of it. And of what
-/// we were admitted within a window, a bucket that was full at its start explains half.
-void hidden_limit::lower(const meeting& m) {
-  if (raised_) failed_steps_ = std::min(failed_steps_ + 1, most_failed_steps);
-  raised_ = false;
-  step_ = first_step;
-  double const since = m.oldest ? std::min(1.0, seconds_of(m.now - *m.oldest) / seconds_of(window_)) : 1;
-  double const used = m.used - m.undecided;
-  // Lately there was so much more: others may be here for a moment only.
-  proven_ =
-      std::max(used, proven_ * std::exp2(-seconds_of(m.now - proven_at_) / (proof_half_life * seconds_of(window_))));
-  proven_at_ = m.now;
-  double const least = std::max({1.0, used / (1 + since), proven_ / 2});
+/// What has come in since it was used up before is its refill, or what others leave of it. Where nothing came for long,
+/// that was no bucket's refill: then the limit is what was admitted within a window, if our own log covers one.
+void hidden_limit::judge(const meeting& m) {
   double const inflow = m.spent - m.undecided - spent_at_empty_;
-  double const over = seconds_of(m.sent - *empty_at_);
-  value_ = std::min(value_, std::max(least, inflow * seconds_of(window_) / over));
+  double const windows = std::max(1e-9, seconds_of(m.sent - *empty_at_) / seconds_of(window_));
+  bool const telling = inflow >= telling_requests * m.n;
+  double const used = m.used - m.undecided;
+  double const seen = dried_ ? used : (inflow + (telling || held_ ? 0 : m.n)) / windows;
+  // Of what we were admitted within a window, a bucket that was full at its start explains half.
+  double const since = m.oldest ? std::min(1.0, seconds_of(m.now - *m.oldest) / seconds_of(window_)) : 1;
+  double const least = std::max({1.0, held_.value_or(0), used / (1 + since)});
+  bool const steady = m.spent - m.undecided - spent_at_run_ >= telling_requests * m.n;
+  if (!dried_ || m.now - born_ >= window_) lower(seen, least, steady && (telling || dried_), m.now);
+  if (dried_) empty_at_.reset();
+  dried_ = false;
+  step_ = 0;
+  if (held_) failed_climbs_ = value_ >= found_more * *held_ ? 0 : std::min(failed_climbs_ + 1, most_failed_climbs);
+  held_.reset();
 }
 
-bool hidden_limit::admitted(time_point now) {
-  bool const lately = in_vain_ && now - *met_at_ < window_ / patient_part;
-  in_vain_ = false;
-  return lately;
+/// Where somebody comes and goes who takes everything, less speed brings even less: then the value was right.
+void hidden_limit::lower(double seen, double least, bool telling, time_point now) {
+  if (seen >= value_) return;
+  if (!held_ && telling) {
+    if (steadfast_until_ && now < *steadfast_until_) return;
+    bool const lately = lowered_at_ && now - *lowered_at_ < remembered_windows * window_;
+    if (lately && seen < even_less * seen_then_) {
+      value_ = std::max(value_, lowered_from_);
+      failed_climbs_ = 0;
+      steadfast_until_ = now + steadfast_windows * window_;
+      lowered_at_.reset();
+      return;
+    }
+    if (!lately) {
+      lowered_from_ = value_;
+      seen_then_ = seen;
+    }
+    lowered_at_ = now;
+  }
+  lowered_early_ = lowered_early_ || now - born_ < window_;
+  value_ = std::min(value_, std::max(least, seen));
 }
 
-/// Used up for a stretch without a refusal: there may be more. Each step is larger than the one before.
+bool hidden_limit::admitted(double spent, time_point sent, time_point now) {
+  bool dry = false;
+  if (dry_since_) {
+    spent_at_run_ = spent;
+    dry = sent - *dry_since_ >= window_ / long_dry_part;
+    dried_ = dried_ || dry;
+  }
+  dry_since_.reset();
+  return std::exchange(in_vain_, false) && (dry || now - *met_at_ < window_ / long_dry_part);
+}
+
+/// Used up for a stretch without a refusal: there may be more.
 void hidden_limit::taken(double n, double level, time_point now) {
-  if (!met_at_ || value_ >= configured_) return;
-  if (now - tried_at_ < stretch() * (raised_ ? 1 : 2 << failed_steps_)) return;
+  if (!met_at_ || dry_since_ || (!guessed_ && value_ >= configured_)) return;
+  // What was seen in the first window may have been somebody else's, or an earlier process's.
+  bool const again = lowered_early_ && now - born_ >= window_;
+  if (again) {
+    lowered_early_ = false;
+    failed_climbs_ = 0;
+  }
+  if (!again && now - tried_at_ < (held_ ? window_ / step_part : due(n))) return;
   if (level > std::max(2 * n, value_ / 10)) return;  // nobody waits for it
-  if (raised_) failed_steps_ = 0;
-  raised_ = true;
+  if (!held_) held_ = value_;
   tried_at_ = now;
-  value_ = std::min(configured_, value_ * (1 + step_));
-  step_ = std::min(1.0, 2 * step_);
+  step_ = std::min(1.0, std::max(first_step, 2 * step_));
+  value_ *= 1 + step_;
+  if (!guessed_) value_ = std::min(value_, configured_);
 }
 
-/// How long it is used without a refusal before it is tried higher.
-duration hidden_limit::stretch() const {
-  return std::min(window_, std::max(shortest_stretch, window_ / stretch_part));
+/// How long it is used without a refusal before a climb begins, by requests of `n`.
+duration hidden_limit::due(double n) const {
+  double const first = 1.0 / step_part;
+  double const longest = std::clamp(cheap_requests * n / value_, first, longest_windows);
+  return duration_of_seconds(seconds_of(window_) * std::min(longest, first * std::pow(4, failed_climbs_)));
 }
 
-bool hidden_limit::long_in_vain(time_point sent) const {
-  return in_vain_ && sent - *empty_at_ > window_ / patient_part;
-}
-
-void hidden_limit::shrink() {
-  value_ = std::max(1.0, lower_step * value_);
+duration hidden_limit::patience() const {
+  if (!in_vain_) return duration::zero();
+  return std::min<duration>({*met_at_ - *dry_since_, window_ / patient_part, most_patience});
 }
 
 }  // namespace cooldown

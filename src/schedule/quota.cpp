@@ -59,7 +59,8 @@ void quota::create_configured(time_point now) {
     } else if (b) {
       b->set_limit(*limit);
     } else {
-      make_budget(slot, *limit, refill::continuous, now);
+      auto& made = make_budget(slot, *limit, refill::continuous, now);
+      if (slot == rpm_slot && !settings_.header_fallback) made.guessed();
     }
   }
 }

@@ -172,6 +172,7 @@ void quota::create_hidden(std::size_t slot, reservation& refused) {
   auto const limit = likely_limit(slot);
   if (!limit) return;
   auto& b = make_budget(slot, *limit, refill::continuous, refused.taken);
+  b.guessed();
   refused.marks[slot] = b.take(amount(slot, refused.cost), refused.taken);
   for (auto& [id, r] : reservations_)
     if (r.taken + reordering >= refused.taken)
@@ -210,8 +211,7 @@ void quota::refused(reservation_id id, const refusal& why, const rate_limit_snap
   }
   auto const round = pacing_.on_refusal(attempt, now);
   bool const explained = refused_by_quota(r, why, snapshot, round, now);
-  if (!explained || round > trusted_rounds)
-    pacing_.hold(why.retry_after, length_of(why.over.value_or(window::day)), now);
+  if (!explained) pacing_.hold(why.retry_after, length_of(why.over.value_or(window::day)), now);
 }
 
 /// A refusal comes at once, an answer may take minutes: what is at the provider and quiet was admitted.
@@ -246,7 +246,7 @@ bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limi
   if (unheard_of) create_hidden(*slot, r);
   if (!slot || !budgets_[*slot] || (snapshot && split_buckets(*snapshot).limits[*slot].remaining)) {
     untake(r, now);
-    return snapshot && !fits_what_is_shown(r.cost, now);
+    return attempt <= trusted_rounds && snapshot && !fits_what_is_shown(r.cost, now);
   }
   auto& culprit = *budgets_[*slot];
   culprit.refused(r.marks[*slot], amount(*slot, r.cost), attempt, why.retry_after, undecided(*slot, now), r.taken, now);
@@ -255,8 +255,10 @@ bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limi
   if (resource_of(*slot) != resource::requests && culprit.model() == refill::continuous)
     careful_until_ = now + careful_time;
   untake(r, now, *slot);
-  // Before the first header its size is a guess: the provider's word is better.
-  return !unheard_of || last_update_;
+  // Before the first header its size is a guess: the provider's word is better. A limit that is not shown has a
+  // patience of its own.
+  bool const guess = unheard_of && !last_update_;
+  return !guess && (attempt <= trusted_rounds || !culprit.shown());
 }
 
 }  // namespace cooldown

@@ -134,6 +134,9 @@ class budget {
   void refused(const mark& m, double n, unsigned attempt, std::optional<duration> retry_after, double undecided,
                time_point sent, time_point now);
 
+  /// Nobody has configured its limit: refusals and their absence say more of it than the guess that it was made with.
+  void guessed() { hidden_.guessed(); }
+
   /// The configured limit changed.
   void set_limit(double limit);
 
@@ -141,7 +144,8 @@ class budget {
   void advance(time_point now);
   void roll(time_point now);
   void learn_from_headers(time_point now);
-  void met(double n, double undecided, std::optional<duration> retry_after, time_point sent, time_point now);
+  void met(double n, double undecided, bool probe, std::optional<duration> retry_after, time_point sent,
+           time_point now);
   void follow_hidden_limit();
   void observe_reset(const limit_snapshot& s, time_point sent, time_point now);
   void vote(const limit_snapshot& s);

@@ -7,8 +7,12 @@
 
 namespace cooldown {
 
-/// What was admitted between two moments at which a limit was used up is what came in between. That lowers its value;
-/// use without a refusal raises it again, up to what is configured.
+/// A refusal says when a limit was used up, not how large it is. What is admitted between two such moments is what came
+/// in between: the refill, or what others leave of it. That lowers the value. Use without a refusal raises it again, by
+/// steps that grow; a step that is refused falls back to the value that had held, and the next one waits longer.
+///
+///   configured ──refused, refused again──► lowered ──a stretch of use──► climbing ──refused──► lowered
+///                                             └──refused again, with less: others come and go──► as before
 class hidden_limit {
  public:
   /// A refusal of `n` that was sent at `sent`, and our own count by then.
@@ -22,10 +26,16 @@ class hidden_limit {
     time_point now;
   };
 
-  hidden_limit(double configured, duration window) : window_(window), configured_(configured), value_(configured) {}
+  /// `born`: nothing that was used before is known.
+  hidden_limit(double configured, duration window, time_point born)
+      : window_(window), configured_(configured), value_(configured), born_(born) {}
 
   /// What is configured has changed: everything learned is forgotten.
   void configure(double limit);
+
+  /// Nobody has configured it: it may turn out higher, too.
+  void guessed() { guessed_ = true; }
+  bool is_guess() const { return guessed_; }
 
   double configured() const { return configured_; }
   /// What is believed now.
@@ -35,47 +45,55 @@ class hidden_limit {
   /// True when a refusal that came later has told already what one of a request sent at `sent` could tell.
   bool met_since(time_point sent) const { return met_at_ && sent <= *met_at_; }
 
-  /// It was full, or a window has ended: what came in since it was used up says nothing any more.
+  /// It was full: what came in since it was used up says nothing any more.
   void filled() { empty_at_.reset(); }
 
   /// Of what was taken for admitted, `n` sent at `sent` was refused.
   void untake(double n, time_point sent);
 
-  /// It was used up when a request was sent. `fixed`: a header tells its value. Returns true when nothing had come in
-  /// since it was used up before.
-  bool met(const meeting& m, bool fixed);
+  /// It was used up when a request was sent. `fixed`: a header tells its value.
+  void met(const meeting& m, bool fixed);
 
-  /// A request sent after the last refusal was admitted. Returns true when that one was refused in vain, and lately.
-  bool admitted(time_point now);
-
-  /// True when it was met in vain at `sent`, long after it was used up.
-  bool long_in_vain(time_point sent) const;
+  /// A request sent after the last refusal was admitted; `spent` is as in `meeting`. Returns true when it was asked in
+  /// vain before, lately or for long: then it is empty now.
+  bool admitted(double spent, time_point sent, time_point now);
 
   /// `n` is taken of it, of which `level` is left.
   void taken(double n, double level, time_point now);
 
-  /// A refusal of a sliding one: there is a little less than was believed.
-  void shrink();
+  /// How long to wait after a refusal in vain before it is asked again: zero unless the last one was.
+  duration patience() const;
 
  private:
-  void lower(const meeting& m);
-  duration stretch() const;
-
-  static constexpr double first_step = 0.25;
+  void judge(const meeting& m);
+  void lower(double seen, double least, bool telling, time_point now);
+  duration due(double n) const;
 
   duration window_;
   double configured_;
+  bool guessed_ = false;
   double value_;
+  time_point born_;
   std::optional<time_point> met_at_;
-  std::optional<time_point> empty_at_;  // used up then, and not full since
+  bool in_vain_ = false;                 // refused again before anything was admitted
+  std::optional<time_point> dry_since_;  // refused then, and nothing admitted since
+  std::optional<time_point> empty_at_;   // used up then, and not full since
   double spent_at_empty_ = 0;
-  time_point tried_at_{};  // when it was raised last
-  double proven_ = 0;      // the most that was admitted within a window, fading
-  time_point proven_at_{};
-  double step_ = first_step;   // by how much it is raised next
-  bool raised_ = false;        // and not refused since
-  bool in_vain_ = false;       // refused again before anything was admitted
-  unsigned failed_steps_ = 0;  // raises in a row that were refused
+  double spent_at_run_ = 0;  // at the first admission after a refusal
+  bool dried_ = false;       // since it was used up, nothing was admitted for long
+
+  // Climbing.
+  time_point tried_at_{};       // when it was raised or refused last
+  double step_ = 0;             // by how much it is raised next
+  std::optional<double> held_;  // the value that a climb began with
+  unsigned failed_climbs_ = 0;
+
+  // Others who come and go: lowered because of them, we get even less.
+  std::optional<time_point> lowered_at_;
+  double lowered_from_ = 0;
+  bool lowered_early_ = false;  // in the first window, of which our own log says little
+  double seen_then_ = 0;
+  std::optional<time_point> steadfast_until_;
 };
 
 }  // namespace cooldown
