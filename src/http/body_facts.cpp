@@ -19,11 +19,17 @@ constexpr unsigned deepest = 8;
 struct tally {
   std::uint64_t chars = 0;
   std::uint64_t images = 0;
+  character_kinds kinds{};
 };
+
+tally tally_of(const measured_text& text) {
+  return {.chars = text.chars, .images = 0, .kinds = text.kinds};
+}
 
 tally& operator+=(tally& a, const tally& b) {
   a.chars += b.chars;
   a.images += b.images;
+  a.kinds += b.kinds;
   return a;
 }
 
@@ -85,6 +91,7 @@ class body_walker {
     for (auto const& t : spoken_) sum += t;
     for (auto const& t : raw_) sum += t;
     facts_.input_chars = sum.chars;
+    facts_.input_kinds = sum.kinds;
     facts_.images = sum.images;
     for (auto const& m : maximum_)
       if (!facts_.max_output_tokens) facts_.max_output_tokens = m;
@@ -95,7 +102,7 @@ class body_walker {
     tally sum;
     switch (type_of(value)) {
       case ondemand::json_type::string:
-        sum.chars = count_escaped_characters(between_quotes(value));
+        sum = tally_of(measure_escaped(between_quotes(value)));
         break;
       case ondemand::json_type::number:
         sum.chars = characters_per_token;
@@ -149,7 +156,7 @@ class body_walker {
     }
     // simdjson takes the distance to the next token and trusts that there is one. One comparison rather than that.
     if (raw.size() > body_.size()) return broken();
-    return {count_characters(raw), 0};
+    return tally_of(measure_json(raw));
   }
 
   std::string name_of(ondemand::value& value) {
@@ -237,6 +244,7 @@ body_facts inspect_body(std::string_view body, std::size_t capacity, bool identi
   }
   facts = {};
   facts.input_chars = body.size();
+  facts.input_kinds.dense = body.size();
   return facts;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "cooldown/text/character_kinds.hpp"
+
 namespace cooldown::http {
 
 /// Facts of an OpenAI-shaped request body. A body that is not a JSON object (compressed, msgpack, broken) gives
@@ -16,6 +18,7 @@ struct body_facts {
   std::string model;                               // empty when absent; longer than 256 bytes: cut
   std::string user;                                // `user`, for fair shares; cut likewise
   std::uint64_t input_chars = 0;                   // Unicode characters of all text the model will read, tools included
+  character_kinds input_kinds;                     // of these; all of a body that is not parsed is dense
   std::uint64_t images = 0;                        // image_url / input_image parts
   std::uint64_t choices = 1;                       // `n`
   std::optional<std::uint64_t> max_output_tokens;  // max_completion_tokens, else max_tokens
