@@ -114,6 +114,7 @@ ticket_facts exchange::facts_of_ticket() const {
   ticket_facts t;
   t.scope = {r_.credential, facts_.model};
   t.size = {.input_chars = facts_.input_chars,
+            .input_kinds = facts_.input_kinds,
             .images = facts_.images,
             .choices = facts_.choices,
             .max_output_tokens = facts_.max_output_tokens,

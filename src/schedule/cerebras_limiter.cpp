@@ -66,13 +66,11 @@ cerebras_limiter::scope& cerebras_limiter::scope_of(const scope_name& name, time
 /// Lowers a cost above the whole limit where it is only a guess: a missing maximum, a large one that accounts have been
 /// seen to charge 16,384 for, or an input of which only the characters are known. False: even the least that it may
 /// cost is above the limit.
-bool cerebras_limiter::fit(ticket& t, double limit) {
+bool cerebras_limiter::fit(ticket& t, double limit, time_point now) {
   t.too_large = ticket::doubt::none;
   if (t.cost <= limit) return true;
   auto& s = *t.owner;
-  double output = 0;
-  if (t.size.max_output_tokens) output = t.cost - t.input;
-  if (!s.charges_maximum && t.size.choices <= 1) output = std::min(output, cost_estimator::highest_default);
+  double const output = s.costs.least_output_tokens(t.size, now);
   if (s.costs.least_input_tokens(t.size) + output > limit) return false;
   if (t.input + output > limit) {
     t.too_large = ticket::doubt::input;
@@ -93,9 +91,9 @@ bool cerebras_limiter::careful(const scope& s, time_point now) const {
 bool cerebras_limiter::estimate(ticket& t, time_point now) {
   auto& s = *t.owner;
   t.input = s.costs.input_tokens(t.size);
-  t.cost = s.costs.estimate(t.size, careful(s, now));
+  t.cost = s.costs.estimate(t.size, careful(s, now), now);
   auto const limit = s.limits.known_token_limit(now);
-  if (!limit || fit(t, *limit)) return true;
+  if (!limit || fit(t, *limit, now)) return true;
   t.cost = *limit;
   t.too_large = ticket::doubt::input;
   return false;
@@ -125,11 +123,11 @@ void cerebras_limiter::revise(ticket& t, double cost, double input, time_point n
 }
 
 /// A header has shown what the ticket was charged: what waits and what is in flight will be charged like it.
-void cerebras_limiter::observe_charge(ticket& t, double charge, time_point now) {
+void cerebras_limiter::observe_charge(ticket& t, const seen_charge& seen, time_point now) {
   auto& s = *t.owner;
-  bool const changed = s.costs.observe_charge(t.size, charge);
+  bool const changed = s.costs.observe_charge(t.size, seen, now);
   // By how much its input was charged less than we thought, is in it.
-  if (charge > 0 && charge < t.cost) revise(t, charge, 0, now);
+  if (seen.tokens > 0 && seen.tokens < t.cost) revise(t, seen.tokens, 0, now);
   if (!changed) return;
   estimate_again(s, now);
   for (auto const id : s.released) {
@@ -194,10 +192,12 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
   auto const charge = s.limits.observe(t.reservation, parsed, success ? fate::charged : fate::unknown, now);
   if (success) {
     s.costs.observe_admission(t.size);
-    if (charge) {
+    // Admitted, it was not charged the maximum that it could never have fitted.
+    bool const cap_shown = t.too_large == ticket::doubt::maximum && !(charge && charge->alone);
+    if (cap_shown) {
+      observe_charge(t, {.tokens = t.cost, .alone = true}, now);
+    } else if (charge) {
       observe_charge(t, *charge, now);
-    } else if (t.too_large == ticket::doubt::maximum) {
-      observe_charge(t, t.cost, now);
     }
     if (first) estimate_again(s, now);
   }
@@ -218,10 +218,10 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   bool const of_tokens = why.counts.value_or(resource::tokens) == resource::tokens;
   bool const may_be_size = of_tokens && !why.burst && why.over.value_or(window::minute) == window::minute;
   if (t.too_large != ticket::doubt::none && may_be_size) {
-    if (t.too_large == ticket::doubt::maximum) s.charges_maximum = true;
+    if (t.too_large == ticket::doubt::maximum) s.costs.observe_whole_maximum(now);
     refused const too_large{.why = reason::request_too_large_for_limit,
                             .retry_after = std::nullopt,
-                            .cost = s.costs.estimate(t.size, true),
+                            .cost = s.costs.estimate(t.size, true, now),
                             .limit = s.limits.known_token_limit(now).value_or(0)};
     s.limits.cancel(t.reservation, now);
     t.reservation = 0;

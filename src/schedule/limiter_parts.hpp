@@ -36,8 +36,7 @@ struct cerebras_limiter::scope {
   bool paused = false;
   scope_totals totals;
   time_point last_used;
-  time_point last_refusal{};     // for tokens
-  bool charges_maximum = false;  // a request whose maximum was in doubt was refused: the documented rule holds
+  time_point last_refusal{};  // for tokens
 };
 
 /// Scopes in which somebody waits, so that an event touches only those that it is about or that are due.

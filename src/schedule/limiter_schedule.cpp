@@ -40,7 +40,7 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   if (!estimate(t, now))
     return refused{.why = reason::request_too_large_for_limit,
                    .retry_after = std::nullopt,
-                   .cost = s.costs.estimate(facts.size, careful(s, now)),
+                   .cost = s.costs.estimate(facts.size, careful(s, now), now),
                    .limit = t.cost};
   auto const kept = arrivals_.take({facts.scope.credential, facts.client, facts.body_hash}, now);
   t.place.arrival = kept ? *kept : next_arrival_++;

@@ -93,8 +93,8 @@ void quota::told(const rate_limit_snapshot& snapshot, time_point now) {
   pacing_.on_heard(now);
 }
 
-std::optional<double> quota::observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became,
-                                     time_point now) {
+std::optional<seen_charge> quota::observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became,
+                                          time_point now) {
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return std::nullopt;
   auto& r = e->second;
@@ -107,7 +107,7 @@ std::optional<double> quota::observe(reservation_id id, const rate_limit_snapsho
   // Now there is something better than the word of a refusal that came before anything was known.
   if (!last_update_) pacing_.forget_hold();
   told(*snapshot, now);
-  std::optional<double> charge;
+  std::optional<seen_charge> charge;
   auto const overlap = overlap_of(e);
   auto const split = split_buckets(*snapshot);
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
@@ -121,8 +121,9 @@ std::optional<double> quota::observe(reservation_id id, const rate_limit_snapsho
     double const residual =
         budgets_[slot]->observe(r.marks[slot], amount(slot, r.cost), s, r.taken, now, overlap, became);
     if (slot != tpm_slot || became != fate::charged || !s.remaining) continue;
-    // The first header of all is about a bucket that was full, and mostly about the first request to be met.
-    if (created || (r.measurable && id + 1 == next_id_)) charge = r.cost - residual;
+    // What the first header of all shows missing may be others' charges as well, of now or before.
+    bool const alone = !created && r.measurable && id + 1 == next_id_;
+    if (created || alone) charge = {.tokens = r.cost - residual, .alone = alone};
   }
   return charge;
 }

@@ -7,6 +7,8 @@
 namespace cooldown {
 namespace {
 
+constexpr time_point at{std::chrono::hours{1000}};
+
 request_size size(std::uint64_t chars, std::optional<std::uint64_t> max) {
   request_size s;
   s.input_chars = chars;
@@ -16,26 +18,26 @@ request_size size(std::uint64_t chars, std::optional<std::uint64_t> max) {
 
 TEST(CostEstimator, StartsFromTheDocumentedRule) {
   cost_estimator e;
-  EXPECT_NEAR(e.estimate(size(1000, 500), true), 8 + 300 + 500, 1);
-  EXPECT_GE(e.estimate(size(0, 0), true), 1);
+  EXPECT_NEAR(e.estimate(size(1000, 500), true, at), 8 + 300 + 500, 1);
+  EXPECT_GE(e.estimate(size(0, 0), true, at), 1);
 }
 
 TEST(CostEstimator, AMissingMaximumIsTakenCarefullyWhereItMatters) {
   cost_estimator const e;
-  EXPECT_NEAR(e.estimate(size(0, {}), true), 16'384, 10);
-  EXPECT_NEAR(e.estimate(size(0, {}), false), 512, 10);
+  EXPECT_NEAR(e.estimate(size(0, {}), true, at), 16'384, 10);
+  EXPECT_NEAR(e.estimate(size(0, {}), false, at), 512, 10);
 }
 
 TEST(CostEstimator, ImagesChoicesAndEmbeddingsCount) {
   cost_estimator const e;
   auto s = size(0, 100);
   s.choices = 3;
-  EXPECT_NEAR(e.estimate(s, true), 308, 1);
+  EXPECT_NEAR(e.estimate(s, true, at), 308, 1);
   s.images = 2;
-  EXPECT_NEAR(e.estimate(s, true), 2308, 1);
+  EXPECT_NEAR(e.estimate(s, true, at), 2308, 1);
   auto embedding = size(1000, {});
   embedding.generates = false;
-  EXPECT_NEAR(e.estimate(embedding, true), 308, 1);
+  EXPECT_NEAR(e.estimate(embedding, true, at), 308, 1);
 }
 
 TEST(CostEstimator, LearnsCharactersPerTokenAsAHighQuantile) {
@@ -57,38 +59,39 @@ TEST(CostEstimator, LearnsCharactersPerTokenAsAHighQuantile) {
 TEST(CostEstimator, BelievesATextThatIsFarOffAtOnce) {
   cost_estimator e;
   e.observe_prompt(size(10'000, 10), 10'000);
-  EXPECT_GE(e.estimate(size(10'000, 10), true), 10'000);
+  EXPECT_GE(e.estimate(size(10'000, 10), true, at), 10'000);
 }
 
 TEST(CostEstimator, LearnsTheRealChargeOfAMissingMaximum) {
   cost_estimator e;
-  EXPECT_TRUE(e.observe_charge(size(100, {}), 5000));
-  EXPECT_NEAR(e.estimate(size(100, {}), true), 5008, 10);  // a little more than that for the input
-  EXPECT_NEAR(e.estimate(size(100, {}), false), 5008, 10);
+  EXPECT_TRUE(e.observe_charge(size(100, {}), {5000}, at));
+  EXPECT_NEAR(e.estimate(size(100, {}), true, at), 5008, 10);  // a little more than that for the input
+  EXPECT_NEAR(e.estimate(size(100, {}), false, at), 5008, 10);
   e.observe_refusal(size(100, {}));
-  EXPECT_GT(e.estimate(size(100, {}), true), 9000);
+  EXPECT_NEAR(e.estimate(size(100, {}), true, at), 5008, 10) << "others may have taken the quota";
+  e.observe_refusal(size(100, {}));
+  EXPECT_GT(e.estimate(size(100, {}), true, at), 9000) << "twice in a row";
 }
 
 TEST(CostEstimator, WhatARefusalRaisedComesDownWithAdmissions) {
   cost_estimator e;
-  e.observe_charge(size(100, {}), 3'000);
-  auto const seen = e.estimate(size(100, {}), true);
-  e.observe_refusal(size(100, {}));
-  e.observe_refusal(size(100, {}));
+  e.observe_charge(size(100, {}), {3'000}, at);
+  auto const seen = e.estimate(size(100, {}), true, at);
+  for (int i = 0; i < 3; ++i) e.observe_refusal(size(100, {}));
   for (int i = 0; i < 10; ++i) e.observe_admission(size(100, {}));
-  EXPECT_GT(e.estimate(size(100, {}), true), 2 * seen) << "slowly";
+  EXPECT_GT(e.estimate(size(100, {}), true, at), 2 * seen) << "slowly";
   for (int i = 0; i < 100; ++i) e.observe_admission(size(100, {}));
-  EXPECT_EQ(e.estimate(size(100, {}), true), seen) << "and no further";
+  EXPECT_EQ(e.estimate(size(100, {}), true, at), seen) << "and no further";
 }
 
 TEST(CostEstimator, LearnsThatALargeMaximumIsCharged16384) {
   cost_estimator e;
-  EXPECT_TRUE(e.observe_charge(size(40, 60'000), 16'384));
-  EXPECT_NEAR(e.estimate(size(40, 60'000), true), 16'390, 6);
-  EXPECT_NEAR(e.estimate(size(40, 1000), true), 1020, 1);
+  EXPECT_TRUE(e.observe_charge(size(40, 60'000), {16'384}, at));
+  EXPECT_NEAR(e.estimate(size(40, 60'000), true, at), 16'390, 6);
+  EXPECT_NEAR(e.estimate(size(40, 1000), true, at), 1020, 1);
   // A charge above the cap shows that there is none.
-  EXPECT_TRUE(e.observe_charge(size(40, 60'000), 60'020));
-  EXPECT_NEAR(e.estimate(size(40, 60'000), true), 60'020, 1);
+  EXPECT_TRUE(e.observe_charge(size(40, 60'000), {60'020}, at));
+  EXPECT_NEAR(e.estimate(size(40, 60'000), true, at), 60'020, 1);
 }
 
 TEST(CostEstimator, AChargeThatReachesTheMaximumProvesNoCap) {
@@ -107,29 +110,29 @@ TEST(CostEstimator, AChargeThatReachesTheMaximumProvesNoCap) {
                       {100, 16'000, 16'000}};
   for (auto const& r : rows) {
     cost_estimator e;
-    for (int i = 0; i < 3; ++i) e.observe_charge(size(r.chars, r.maximum), r.charge);
-    EXPECT_GE(e.estimate(size(20, 8'000), true), 8'000) << "after a maximum of " << r.maximum;
+    for (int i = 0; i < 3; ++i) e.observe_charge(size(r.chars, r.maximum), {r.charge}, at);
+    EXPECT_GE(e.estimate(size(20, 8'000), true, at), 8'000) << "after a maximum of " << r.maximum;
   }
 }
 
 TEST(CostEstimator, ASmallMaximumTellsNothingOfLargerOnes) {
   cost_estimator e;
   // Whatever the account charges for those, and however often.
-  for (int i = 0; i < 10; ++i) EXPECT_FALSE(e.observe_charge(size(100, 1'000), 300));
-  EXPECT_GE(e.estimate(size(20, 8'000), true), 8'000);
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(e.observe_charge(size(100, 1'000), {300}, at));
+  EXPECT_GE(e.estimate(size(20, 8'000), true, at), 8'000);
 }
 
 TEST(CostEstimator, ACapBelowWhatAccountsAreKnownToChargeIsBelievedWhenSeenTwice) {
   cost_estimator e;
-  EXPECT_FALSE(e.observe_charge(size(40, 30'000), 4'000));
-  EXPECT_GE(e.estimate(size(40, 30'000), true), 30'000);
-  EXPECT_FALSE(e.observe_charge(size(40, 30'000), 6'000)) << "another one: neither is a cap";
-  EXPECT_TRUE(e.observe_charge(size(40, 20'000), 6'010));
-  EXPECT_NEAR(e.estimate(size(40, 30'000), true), 6'020, 30);
+  EXPECT_FALSE(e.observe_charge(size(40, 30'000), {4'000}, at));
+  EXPECT_GE(e.estimate(size(40, 30'000), true, at), 30'000);
+  EXPECT_FALSE(e.observe_charge(size(40, 30'000), {6'000}, at)) << "another one: neither is a cap";
+  EXPECT_TRUE(e.observe_charge(size(40, 20'000), {6'010}, at));
+  EXPECT_NEAR(e.estimate(size(40, 30'000), true, at), 6'020, 30);
   // What is charged beyond it shows that there is none, and then one observation does not bring it back.
-  EXPECT_TRUE(e.observe_charge(size(40, 30'000), 30'000));
-  EXPECT_FALSE(e.observe_charge(size(40, 30'000), 6'000));
-  EXPECT_GE(e.estimate(size(40, 30'000), true), 30'000);
+  EXPECT_TRUE(e.observe_charge(size(40, 30'000), {30'000}, at));
+  EXPECT_FALSE(e.observe_charge(size(40, 30'000), {6'000}, at));
+  EXPECT_GE(e.estimate(size(40, 30'000), true, at), 30'000);
 }
 
 TEST(CostEstimator, TheLeastThatAnInputMayCostIsWhatWasSeenLowestOrLess) {

@@ -239,7 +239,7 @@ class cerebras_limiter {
   struct agenda;
 
   static std::string key_of(const scope_name& name);
-  static bool fit(ticket& t, double limit);
+  static bool fit(ticket& t, double limit, time_point now);
   scope& scope_of(const scope_name& name, time_point now);
   scope* find(const scope_name& name) const;
   scope_status status_of(scope& s, time_point now);
@@ -248,7 +248,7 @@ class cerebras_limiter {
   bool estimate(ticket& t, time_point now);
   void estimate_again(scope& s, time_point now);
   void revise(ticket& t, double cost, double input, time_point now);
-  void observe_charge(ticket& t, double charge, time_point now);
+  void observe_charge(ticket& t, const seen_charge& seen, time_point now);
   quota_settings quota_of(std::string_view model) const;
   void enqueue(ticket_id id, ticket& t);
   void start_waiting(ticket_id id, ticket& t);

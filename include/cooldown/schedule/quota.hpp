@@ -14,6 +14,7 @@
 #include "cooldown/schedule/constraint.hpp"
 #include "cooldown/schedule/pacing.hpp"
 #include "cooldown/schedule/request_queue.hpp"
+#include "cooldown/schedule/seen_charge.hpp"
 
 namespace cooldown {
 
@@ -86,8 +87,9 @@ class quota {
   reservation_id reserve(double cost, double input, time_point now);
 
   /// The response head of a reservation: its snapshot, if it had one, whole or not. Returns the tokens that the
-  /// provider charged for it, where nothing else can explain the drop of the remaining.
-  std::optional<double> observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became, time_point now);
+  /// provider charged for it, where the remaining tells of this one.
+  std::optional<seen_charge> observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became,
+                                     time_point now);
 
   /// A snapshot without a reservation of ours.
   void update(const rate_limit_snapshot& snapshot, time_point now);
