@@ -22,9 +22,13 @@ constexpr duration probe_spacing = 500ms;
 // So many rounds of capacity refusals without a success are no chance any more.
 constexpr unsigned chance_rounds = 2;
 
-// Releases that a limit per second spaces out are tried closer again so slowly.
+// Releases that a limit per second spaces out are tried closer again so slowly; closer than it allows, they are spaced
+// out by steps that overshoot little. One a second needs more than a second between two: travel times differ.
 constexpr duration spacing_memory = 10min;
-constexpr duration most_spacing = 1s;
+constexpr double closer = 0.93;
+constexpr double farther = 1.06;
+constexpr double travel = 1.05;
+constexpr duration most_spacing = 2s;
 
 constexpr duration longest_silence = 24h;
 
@@ -39,7 +43,7 @@ void pacing::on_release(time_point now) {
   second_.record(1, now);
   last_release_ = now;
   if (spacing_ == duration::zero() || now - last_burst_ <= spacing_memory) return;
-  spacing_ = spacing_ > 1ms ? spacing_ * 9 / 10 : duration::zero();
+  spacing_ = spacing_ > 1ms ? duration_of_seconds(closer * seconds_of(spacing_)) : duration::zero();
   last_burst_ = now - spacing_memory * 9 / 10;
 }
 
@@ -86,8 +90,9 @@ void pacing::space_out(time_point sent, time_point now) {
   second_.give_back(1, sent, now);
   if (last_burst_ != time_point{} && sent < last_burst_) return;  // of the same burst
   last_burst_ = now;
-  auto const allowed = duration_of_seconds(1 / std::max(1.0, second_.used(now)));
-  spacing_ = std::min<duration>(std::max<duration>(spacing_ * 5 / 4, allowed * 21 / 20), most_spacing);
+  double const allowed = 1 / std::max(1.0, second_.used(now));
+  auto const wider = duration_of_seconds(std::max(farther * seconds_of(spacing_), travel * allowed));
+  spacing_ = std::min(wider, most_spacing);
 }
 
 time_point pacing::on_no_capacity(const attempt& refused, unsigned times, std::optional<duration> told,
