@@ -18,15 +18,16 @@ constexpr std::ptrdiff_t least_of_a_kind = 8;
 // requests is refused, once in many thousands.
 constexpr double least_evidence = 10;
 
+// Where fewer are refused, more than the limit pays.
+constexpr double least_share = 0.25;
+
 // Within a limit a share of requests may be refused by bad luck, taken for at least this; one outcome moves it by so
 // much.
 constexpr double least_luck = 0.2;
 constexpr double luck_rate = 1.0 / 64;
 
-// Refusals that bad luck explains with a lower chance are none: beyond what is proven, where a step is soon tried
-// again, and within it.
-constexpr double step_chance = 0.25;
-const double limit_chance = std::exp(-least_evidence);
+// How much likelier a limit than bad luck has to be where a step is tried, which can soon be tried again.
+constexpr double step_evidence = 1.4;
 
 // After how long without a refusal a limit is forgotten; more is tried twice as often, so that one that still holds is
 // not.
@@ -36,13 +37,21 @@ constexpr duration longest_wait = memory / 2;
 // Steps that fail make the next wait for up to 64 times as many successes.
 constexpr unsigned most_failed_steps = 6;
 
-// One answer moves the average of their times by so much.
-constexpr int answer_time_part = 8;
+// One answer moves the average of their times by so much, and a refusal that of theirs.
+constexpr int time_part = 8;
+
+// Refusals vary by how long they take to arrive, and travel times by how many are under way.
+constexpr int quiet_factor = 4;
+constexpr duration least_quiet = 50ms;
 
 double log_likelihood(double refused, double admitted) {
   double const n = refused + admitted;
   auto const term = [n](double k) { return k > 0 ? k * std::log(k / n) : 0; };
   return term(refused) + term(admitted);
+}
+
+void average(duration& of, duration next) {
+  of = of == duration::zero() ? next : of + (next - of) / time_part;
 }
 
 }  // namespace
@@ -91,7 +100,8 @@ std::optional<std::size_t> concurrency::limit_by_outcomes() const {
   double admitted_above = 0;
   for (std::size_t i = 0; i + 1 < sorted.size(); ++i) {
     (sorted[i].refused ? refused_above : admitted_above) += 1;
-    if (sorted[i].among == sorted[i + 1].among || refused_above <= admitted_above) continue;
+    if (sorted[i].among == sorted[i + 1].among || refused_above < least_share * (refused_above + admitted_above))
+      continue;
     double const refused_below = refused - refused_above;
     double const admitted_below = admitted - admitted_above;
     // Where fewer in flight are refused as often, it is not their number.
@@ -105,21 +115,27 @@ std::optional<std::size_t> concurrency::limit_by_outcomes() const {
   return found;
 }
 
-/// Could so many refusals without a success be bad luck?
-bool concurrency::by_luck(std::size_t refusals, double chance) const {
-  return std::pow(std::max(luck_, least_luck), static_cast<double>(refusals)) > chance;
+/// Could so many refusals of what was sent be bad luck?
+bool concurrency::by_luck(std::size_t refused, std::size_t sent, double evidence) const {
+  double const luck = std::max(luck_, least_luck);
+  auto const k = static_cast<double>(refused);
+  auto const n = static_cast<double>(std::max(refused, sent));
+  return k <= luck * n || log_likelihood(k, n - k) - k * std::log(luck) - (n - k) * std::log(1 - luck) < evidence;
+}
+
+void concurrency::on_release(std::size_t among) {
+  if (limit_ > proven_ && among > proven_) ++tried_;
 }
 
 void concurrency::on_success(std::size_t among, time_point sent, time_point now) {
   record({among, false}, now);
-  if (!limit(now) || sent < learned_at_) return;
+  if (!limit(now) || sent < changed_at_) return;
   if (among > proven_) {
-    if (limit_ > proven_) {
+    if (among == limit_) {
       failed_steps_ = 0;
       step_ = std::min(2 * step_, limit_);
     }
     proven_ = among;
-    limit_ = std::max(limit_, proven_);
   }
   if (among < limit_) return;
   ++full_;
@@ -131,7 +147,7 @@ void concurrency::try_more(time_point now) {
   proven_ = limit_;
   limit_ += step_;
   full_ = 0;
-  refused_steps_ = 0;
+  tried_ = refused_ = 0;
   changed_at_ = now;
 }
 
@@ -142,7 +158,8 @@ void concurrency::lower_to(std::size_t limit, time_point now) {
   changed_at_ = now;
 }
 
-void concurrency::on_refusal(std::size_t among, time_point now) {
+void concurrency::on_refusal(std::size_t among, time_point sent, time_point now) {
+  average(refusal_time_, now - sent);
   if (forgotten(now)) {
     limit_ = 0;
     failed_steps_ = 0;
@@ -150,21 +167,24 @@ void concurrency::on_refusal(std::size_t among, time_point now) {
   refused_at_ = now;
   record({among, true}, now);
   if (limit_ > proven_ && among > proven_) {
-    if (by_luck(++refused_steps_, step_chance)) return;
+    if (by_luck(++refused_, tried_, step_evidence)) return;
     failed_steps_ = std::min(failed_steps_ + 1, most_failed_steps);
     lower_to(proven_, now);
     return;
   }
   auto learned = limit_by_outcomes();
-  if (limit_ > 0 && !by_luck(refused_in_a_row_, limit_chance)) learned = least_refused_ - 1;
+  if (limit_ > 0 && !by_luck(refused_in_a_row_, 0, least_evidence)) learned = least_refused_ - 1;
   if (!learned || (limit_ > 0 && *learned >= limit_)) return;
-  if (limit_ == 0) luck_ = least_luck;
+  if (limit_ == 0) luck_ = 0;
   lower_to(*learned, now);
-  learned_at_ = now;
 }
 
 void concurrency::on_end(duration took) {
-  answer_time_ = answer_time_ == duration::zero() ? took : answer_time_ + (took - answer_time_) / answer_time_part;
+  average(answer_time_, took);
+}
+
+duration concurrency::quiet_time() const {
+  return std::max(least_quiet, quiet_factor * refusal_time_);
 }
 
 time_point concurrency::forecast(std::size_t in_flight, double ahead, time_point now) const {

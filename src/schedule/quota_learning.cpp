@@ -17,8 +17,7 @@ constexpr double plenty_left = 0.25;
 // How long inputs are taken for uncharged at admission after a refusal that the model cannot explain.
 constexpr duration careful_time = std::chrono::minutes{1};
 
-// What has been at the provider for so long without a refusal was admitted; of so many this is asked.
-constexpr duration quiet_time = std::chrono::seconds{1};
+// Of so many at the provider it is asked whether they have been quiet.
 constexpr std::size_t most_presumed = 64;
 
 constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
@@ -215,12 +214,12 @@ void quota::refused(reservation_id id, const refusal& why, const rate_limit_snap
   if (!explained) pacing_.hold(why.retry_after, length_of(why.over.value_or(window::day)), now);
 }
 
-/// A refusal comes at once, an answer may take minutes: what is at the provider and quiet was admitted.
+/// What is at the provider and quiet was admitted.
 void quota::presume_admitted(time_point now) {
   std::size_t looked_at = 0;
   for (auto i = reservations_.rbegin(); i != reservations_.rend() && looked_at < most_presumed; ++i) {
     auto& r = i->second;
-    if (r.taken + quiet_time > now) continue;
+    if (r.taken + concurrency_.quiet_time() > now) continue;
     ++looked_at;
     if (r.answered || std::exchange(r.presumed, true)) continue;
     concurrency_.on_success(r.among, r.taken, now);
@@ -235,7 +234,7 @@ time_point quota::refused_for_capacity(reservation_id id, unsigned times, std::o
   end(e);
   untake(r, now);
   presume_admitted(now);
-  concurrency_.on_refusal(r.among, now);
+  concurrency_.on_refusal(r.among, r.taken, now);
   return pacing_.on_no_capacity({.sent = r.taken, .probe = r.probe, .salt = id}, times, told, now);
 }
 

@@ -34,6 +34,7 @@ quota::reservation_id quota::reserve(double cost, double input, time_point now) 
   tokens_.record(cost, now);
   crowd_.record(1, now);
   pacing_.on_release(now);
+  concurrency_.on_release(r.among);
   ++unanswered_;
   auto const id = next_id_++;
   reservations_.emplace(id, r);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <list>
 #include <map>
 #include <random>
 
@@ -52,39 +53,60 @@ struct world {
     while (busy + resting < clients && in_flight < subject->limit(now).value_or(1'000'000)) {
       ++busy;
       ++in_flight;
-      after(travel, [this, among = in_flight, sent = now] { arrive(among, sent); });
+      subject->on_release(in_flight);
+      undecided.push_back({in_flight, now});
+      after(travel, [this, which = std::prev(undecided.end())] { arrive(which); });
     }
   }
 
-  void arrive(std::size_t among, time_point sent) {
+  struct attempt {
+    std::size_t among;
+    time_point sent;
+    bool told = false;  // that it was admitted, or presumed so
+  };
+  using attempts = std::list<attempt>;
+
+  void arrive(attempts::iterator which) {
     bool const refused = at_provider >= capacity(now - start) || std::bernoulli_distribution(unlucky)(random);
     if (refused) {
-      after(travel, [this, among] {
-        tally->refused += 1;
-        --busy;
-        --in_flight;
-        ++resting;
-        subject->on_refusal(among, now);
-        after(1s, [this] { --resting, go(); });
-        go();
-      });
+      after(travel, [this, which] { take_back(which); });
       return;
     }
     ++at_provider;
     auto const takes = duration_of_seconds(seconds_of(answer_time) * std::uniform_real_distribution(0.5, 1.5)(random));
     after(takes, [this] { --at_provider; });
-    after(takes + travel, [this, among, sent] {
+    after(takes + travel, [this, which] {
       tally->admitted += 1;
       --busy;
       --in_flight;
-      subject->on_success(among, sent, now);
-      subject->on_end(now - sent);
+      admitted(*which);
+      subject->on_end(now - which->sent);
+      undecided.erase(which);
       go();
     });
   }
 
+  void take_back(attempts::iterator which) {
+    tally->refused += 1;
+    --busy;
+    --in_flight;
+    ++resting;
+    auto const refused = *which;
+    undecided.erase(which);
+    for (auto& each : undecided)
+      if (each.sent + subject->quiet_time() <= now) admitted(each);
+    subject->on_refusal(refused.among, refused.sent, now);
+    after(1s, [this] { --resting, go(); });
+    go();
+  }
+
+  void admitted(attempt& a) {
+    if (!std::exchange(a.told, true)) subject->on_success(a.among, a.sent, now);
+  }
+
   std::multimap<time_point, std::function<void()>> events;
   std::mt19937_64 random{7};
+  attempts undecided;
   std::size_t busy = 0;
   std::size_t resting = 0;
   std::size_t in_flight = 0;
@@ -103,6 +125,7 @@ TEST(Concurrency, NoLimitIsKnownBeforeARefusal) {
 }
 
 TEST(Concurrency, ALimitIsLearnedAndUsed) {
+  constexpr auto travel_time = 2ms;
   for (std::size_t const most : {1U, 3U, 8U, 20U, 100U}) {
     for (auto const answer_time : {100ms, 1000ms, 20'000ms}) {
       world w;
@@ -112,22 +135,24 @@ TEST(Concurrency, ALimitIsLearnedAndUsed) {
       concurrency c;
       auto const f = w.run(c, 0s, 1800s);
       EXPECT_GE(f.admitted, 0.95 * static_cast<double>(most) * 1800 / seconds_of(answer_time + 4ms)) << most;
-      // Until the first answer nothing is known, and two in three come again every second.
-      EXPECT_LE(f.refused, 0.05 * f.admitted + 2 * static_cast<double>(most) * (2 + seconds_of(answer_time)) + 150)
-          << most;
+      // Until the first answer nothing is known, and two in three come again every second. Where answers are as short
+      // as travel is long, one more than the limit often finds a place that has just become free.
+      double const beginning = 2.0 * static_cast<double>(most) * (2 + seconds_of(answer_time)) + 150;
+      EXPECT_LE(f.refused, (most * travel_time > answer_time ? 0.2 : 0.05) * f.admitted + beginning) << most;
     }
   }
 }
 
 TEST(Concurrency, RefusalsThatHaveNothingToDoWithItTeachNothing) {
   for (double const share : {0.01, 0.05, 0.2, 0.5}) {
-    for (auto const travel : {1ms, 50ms}) {
+    for (auto const& [travel, clients] : {std::pair{1ms, 24U}, {50ms, 24U}, {2ms, 240U}}) {
       world w;
+      w.clients = clients;
       w.unlucky = share;
       w.travel = travel;
       concurrency c;
       auto const f = w.run(c, 0s, 1800s);
-      double const free = 24 * 1800 / (seconds_of(w.answer_time + 2 * travel) + share / (1 - share));
+      double const free = clients * 1800 / (seconds_of(w.answer_time + 2 * travel) + share / (1 - share));
       EXPECT_GE(f.admitted, (share < 0.5 ? 0.97 : 0.85) * free) << share;
     }
   }
@@ -161,7 +186,7 @@ TEST(Concurrency, AChangeIsFollowedBothWays) {
 TEST(Concurrency, TenMinutesWithoutARefusalForgetIt) {
   concurrency c;
   for (std::size_t n = 1; n <= 4; ++n) c.on_success(n, start, start);
-  for (std::size_t n = 5; n <= 24; ++n) c.on_refusal(n, start);
+  for (std::size_t n = 5; n <= 24; ++n) c.on_refusal(n, start, start);
   EXPECT_EQ(c.limit(start), 4U);
   EXPECT_EQ(c.limit(start + 10min), 4U);
   EXPECT_FALSE(c.limit(start + 10min + 1ns));
@@ -170,7 +195,7 @@ TEST(Concurrency, TenMinutesWithoutARefusalForgetIt) {
 TEST(Concurrency, AForecastCountsTheAnswersThatHaveToEndBefore) {
   concurrency c;
   for (std::size_t n = 1; n <= 4; ++n) c.on_success(n, start, start);
-  for (std::size_t n = 5; n <= 24; ++n) c.on_refusal(n, start);
+  for (std::size_t n = 5; n <= 24; ++n) c.on_refusal(n, start, start);
   c.on_end(8s);
   struct {
     std::size_t in_flight;

@@ -17,11 +17,18 @@ namespace cooldown {
 /// step that is refused is taken back, and the next one comes later. Ten minutes without a refusal forget it.
 class concurrency {
  public:
-  /// An attempt that was sent at `sent`, as one of `among` in flight, itself included, was admitted.
+  /// A request goes, as one of `among` in flight, itself included.
+  void on_release(std::size_t among);
+
+  /// An attempt that was sent at `sent`, as one of `among`, was admitted; once for each.
   void on_success(std::size_t among, time_point sent, time_point now);
 
   /// … was refused for want of capacity.
-  void on_refusal(std::size_t among, time_point now);
+  void on_refusal(std::size_t among, time_point sent, time_point now);
+
+  /// What has been at the provider for so long without a refusal was admitted. Refusals come at once, answers may take
+  /// minutes: without this, what was refused would be compared with what was sent much earlier.
+  duration quiet_time() const;
 
   /// An answer is over, `took` after its request was sent.
   void on_end(duration took);
@@ -45,7 +52,7 @@ class concurrency {
   std::optional<std::size_t> limit_by_outcomes() const;
   void lower_to(std::size_t limit, time_point now);
   void try_more(time_point now);
-  bool by_luck(std::size_t refusals, double chance) const;
+  bool by_luck(std::size_t refused, std::size_t sent, double evidence) const;
   bool forgotten(time_point now) const;
 
   std::vector<outcome> outcomes_;  // the latest
@@ -55,14 +62,15 @@ class concurrency {
   std::size_t limit_ = 0;          // 0: none is known
   std::size_t proven_ = 0;         // below limit_ while more is tried
   std::size_t step_ = 1;
-  unsigned failed_steps_ = 0;      // in a row
-  std::size_t refused_steps_ = 0;  // refusals since more was tried
-  double luck_ = 0;                // the share refused within the limit
-  double full_ = 0;                // successes at the limit since it was changed
+  unsigned failed_steps_ = 0;  // in a row
+  std::size_t tried_ = 0;      // sent beyond proven_ since more is tried
+  std::size_t refused_ = 0;    // of these
+  double luck_ = 0;            // the share refused within the limit
+  double full_ = 0;            // successes at the limit since it was changed
   time_point changed_at_{};
-  time_point learned_at_{};  // from outcomes
   time_point refused_at_{};
-  duration answer_time_{};  // a slow average
+  duration answer_time_{};  // slow averages
+  duration refusal_time_{};
 };
 
 }  // namespace cooldown
