@@ -19,6 +19,13 @@ constexpr double rounding = 0.5;
 constexpr double misjudged = 0.1;
 constexpr double misplaced = 0.5;
 
+// A remaining is what was expected within this share of the cost, or so many requests.
+constexpr double doubted_share = 0.5;
+constexpr double doubted_requests = 2.5;
+
+// What costs less is counted in requests, or as good as.
+constexpr double fewest_tokens = 100;
+
 // While nothing tells how a limit refills, the last of what is there without any refill goes one by one, so far apart
 // that refill shows in the next header.
 constexpr double last_certain = 4;
@@ -175,7 +182,8 @@ bool budget::forbids(double n, time_point now) {
 double budget::spare(double n) const {
   if (model_ == refill::window) return 0;
   double const clocks = model_ == refill::continuous ? rate() * seconds_of(shown_ ? guard : 2 * guard) : 0;
-  double const cut_off = n < 100 ? 0 : 1;  // remainders are shown in whole units; requests are counted in whole ones
+  double const cut_off =
+      n < fewest_tokens ? 0 : 1;  // remainders are shown in whole units; requests are counted in whole ones
   return std::clamp(capacity() - n, 0.0, cut_off + clocks + margin_);
 }
 
@@ -283,6 +291,19 @@ void budget::untake(const mark& m, double n, time_point taken, time_point now) {
   levels_.untake(m.level, n);
   levels_.cap(capacity());
   spent_ -= n;
+}
+
+bool budget::surprised_by(double remaining, const mark& m, double n) const {
+  if (m.epoch != epoch_) return false;
+  double const doubt = n < fewest_tokens ? doubted_requests : doubted_share * n + rounding;
+  auto const off = [&](double expected) { return std::abs(remaining - expected) > doubt; };
+  return off(levels_.level_after(m.level)) && !(assumed_ && !off(limit_ - (m.spent - spent_at_reset_)));
+}
+
+void budget::observe_copy(const mark& m, time_point sent, time_point now) {
+  advance(now);
+  told_at_ = now;
+  if (m.epoch == epoch_) levels_.not_shown(m.level, sent);
 }
 
 double budget::observe(const mark& m, double n, const limit_snapshot& s, time_point sent, time_point now,

@@ -44,7 +44,7 @@ void reckoning::answered(std::uint64_t sequence) {
   pending_sum_ -= found->n;
   found->n = 0;
   while (!pending_.empty() && pending_.front().n == 0) pending_.pop_front();
-  if (pending_.empty()) pending_sum_ = 0;  // rounding errors do not outlive it
+  if (pending_.empty() && copied_.empty()) pending_sum_ = 0;  // rounding errors do not outlive it
 }
 
 void reckoning::untake(const mark& m, double n) {
@@ -75,7 +75,32 @@ void reckoning::include_until(time_point cutoff) {
     pending_sum_ -= pending_.front().n;
     pending_.pop_front();
   }
-  if (pending_.empty()) pending_sum_ = 0;
+  if (pending_.empty() && copied_.empty()) pending_sum_ = 0;
+}
+
+void reckoning::not_shown(const mark& m, time_point sent) {
+  auto const before = pending_sum_;
+  answered(m.sequence);
+  double const n = before - pending_sum_;
+  if (n <= 0) return;
+  pending_sum_ = before;
+  if (!copied_.empty() && sent - copied_.back().sent < reordering) {
+    copied_.back().sent = std::max(copied_.back().sent, sent);
+    copied_.back().n += n;
+    return;
+  }
+  if (copied_.size() == most_copied) {
+    pending_sum_ -= copied_.front().n;
+    copied_.pop_front();
+  }
+  copied_.push_back({sent, n});
+}
+
+void reckoning::include_copied(time_point sent) {
+  while (!copied_.empty() && copied_.front().sent < sent) {
+    pending_sum_ -= copied_.front().n;
+    copied_.pop_front();
+  }
 }
 
 double reckoning::lowest() const {
@@ -94,6 +119,7 @@ double reckoning::observe(const mark& m, double remaining, time_point sent, time
     last = std::min(last, low);
   }
   latest_sent_ = std::max(latest_sent_, sent);
+  include_copied(sent);
   include_until(latest_sent_ - reordering);
   double const change = lowest() + income_ - pending_sum_ - level_;
   level_ += change;
@@ -114,6 +140,7 @@ void reckoning::restart(double level) {
   history_.clear();
   corrections_ = 0;
   pending_.clear();
+  copied_.clear();
   pending_sum_ = 0;
   forgotten_ = 0;
   count_ = 0;

@@ -84,6 +84,16 @@ void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, 
     proven_requests_ = std::max(proven_requests_, rpm->used(now) - static_cast<double>(unanswered_));
 }
 
+/// Has an older answer shown the same, though that should have changed?
+bool quota::is_copy(const reservation& r, const rate_limit_snapshot& s) {
+  bool surprising = false;
+  for (std::size_t slot = 0; slot < slot_count; ++slot)
+    if (auto const& b = budgets_[slot]; b && s.limits[slot].remaining && b->shown())
+      surprising = surprising ||
+                   b->surprised_by(static_cast<double>(*s.limits[slot].remaining), r.marks[slot], amount(slot, r.cost));
+  return reading_age_.repeats(s, surprising, r.taken);
+}
+
 /// The main limit was told.
 void quota::told(const rate_limit_snapshot& snapshot, time_point now) {
   auto const& main = snapshot.limits[tpm_slot];
@@ -109,6 +119,7 @@ std::optional<seen_charge> quota::observe(reservation_id id, const rate_limit_sn
   std::optional<seen_charge> charge;
   auto const overlap = overlap_of(e);
   auto const split = split_buckets(*snapshot);
+  bool const copy = became == fate::charged && is_copy(r, split);
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
     auto const& s = split.limits[slot];
     if (!s.any()) continue;
@@ -116,6 +127,10 @@ std::optional<seen_charge> quota::observe(reservation_id id, const rate_limit_sn
     if (created) {
       if (!s.limit) continue;
       create(slot, e, s);
+    }
+    if (copy && !created) {
+      budgets_[slot]->observe_copy(r.marks[slot], r.taken, now);
+      continue;
     }
     double const residual =
         budgets_[slot]->observe(r.marks[slot], amount(slot, r.cost), s, r.taken, now, overlap, became);

@@ -120,6 +120,12 @@ class budget {
   double observe(const mark& m, double n, const limit_snapshot& s, time_point sent, time_point now, unsigned overlap,
                  fate became);
 
+  /// Would a header that shows `remaining` after a request that took `m` of `n` be news?
+  bool surprised_by(double remaining, const mark& m, double n) const;
+
+  /// The header of an admitted request that took `m` at `sent` is a copy of an older one.
+  void observe_copy(const mark& m, time_point sent, time_point now);
+
   /// A request sent at `sent` was admitted, and no header tells of this budget.
   void admitted(time_point sent, time_point now);
 

@@ -31,7 +31,7 @@ class reckoning {
 
   double level() const { return level_; }
   /// How many requests it keeps; bounded.
-  std::size_t pending_requests() const { return pending_.size(); }
+  std::size_t pending_requests() const { return pending_.size() + copied_.size(); }
   /// The mark of a request sent before anything was known.
   mark unknown() const {
     return {.sequence = 0, .income = income_, .refunds = refunds_, .level = level_ - corrections_};
@@ -58,6 +58,9 @@ class reckoning {
   /// changes.
   double observe(const mark& m, double remaining, time_point sent, time_point now);
 
+  /// The header of `m`, sent at `sent`, is a copy of one made before the provider met it: a later one will include it.
+  void not_shown(const mark& m, time_point sent);
+
   /// There must be `by` less than headers make us think.
   void lower(double by);
 
@@ -74,6 +77,7 @@ class reckoning {
     double n;  // 0: answered
   };
   void include_until(time_point cutoff);
+  void include_copied(time_point sent);
   void answered(std::uint64_t sequence);
   double lowest() const;
   double refunds_until(time_point t) const;
@@ -90,6 +94,14 @@ class reckoning {
   std::deque<pending> pending_;
   double pending_sum_ = 0;
   std::uint64_t forgotten_ = 0;  // the latest that had to go
+
+  // Answered by copies of older headers; those sent within `reordering` together.
+  struct copied {
+    time_point sent;  // the latest
+    double n;
+  };
+  static constexpr std::size_t most_copied = 1024;
+  std::deque<copied> copied_;  // part of pending_sum_
 
   struct refunded {
     time_point at;

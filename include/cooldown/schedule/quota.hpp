@@ -9,6 +9,7 @@
 
 #include "cooldown/dialect/refusal.hpp"
 #include "cooldown/limit/budget.hpp"
+#include "cooldown/limit/reading_age.hpp"
 #include "cooldown/limit/sliding_window.hpp"
 #include "cooldown/schedule/concurrency.hpp"
 #include "cooldown/schedule/constraint.hpp"
@@ -155,6 +156,7 @@ class quota {
   bool fits_what_is_shown(double cost, time_point now);
   void presume_admitted(time_point now);
   void told(const rate_limit_snapshot& snapshot, time_point now);
+  bool is_copy(const reservation& r, const rate_limit_snapshot& s);
   void admitted(const reservation& r, const rate_limit_snapshot* snapshot, time_point now);
   bool refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
                         time_point now);
@@ -175,6 +177,7 @@ class quota {
   time_point careful_until_{};            // inputs are not taken for charged at admission
   double proven_requests_ = 0;            // the most that were admitted within a minute
   std::array<double, 3> total_factor_{};  // per window: the total bucket is so many times the main limit; 0: none seen
+  reading_age reading_age_;
   duration wall_offset_{};
   std::map<reservation_id, reservation> reservations_;  // ordered by release
   reservation_id next_id_ = 1;
