@@ -11,6 +11,12 @@ namespace {
 // Total tokens are this many times the uncached ones (API documentation, "Rate limits"), where nothing else tells.
 constexpr double default_total_factor = 3;
 
+// Of its limit: a remaining a little above may be a refund that the limit does not cut off.
+constexpr double whole = 1.05;
+// Nobody is known to have more, and no provider to go on without showing for so many windows.
+constexpr double most_total_factor = 1000;
+constexpr int total_memory = 60;
+
 // More than this share of a limit is plenty: it was not the one that refused.
 constexpr double plenty_left = 0.25;
 
@@ -50,23 +56,39 @@ void quota::create(std::size_t slot, entry answered, const limit_snapshot& s) {
 }
 
 /// A remaining beyond its limit is that of the total tokens, which have the same name: then there are two budgets, and
-/// only our own count tells of the main one.
-rate_limit_snapshot quota::split_buckets(rate_limit_snapshot s) {
+/// only our own count tells of the main one. Once is no proof: a slip is left out.
+rate_limit_snapshot quota::split_buckets(rate_limit_snapshot s, time_point now) {
   for (auto const over : {window::minute, window::hour, window::day}) {
     auto& main = s.at(resource::tokens, over);
-    auto& factor = total_factor_[static_cast<std::size_t>(over)];
-    if (!main.limit || !main.remaining) continue;
+    if (!main.limit || *main.limit == 0 || !main.remaining) continue;
     auto const limit = static_cast<double>(*main.limit);
-    // A little above may be a refund that the limit does not cut off.
-    if (auto const share = static_cast<double>(*main.remaining) / limit; share > 1.05)
-      factor = std::max(factor, std::ceil(share));
-    if (factor == 0) continue;
-    auto& total = s.at(resource::total_tokens, over);
-    total = {.limit = static_cast<std::uint64_t>(limit * factor), .remaining = main.remaining, .reset = main.reset};
-    main.remaining.reset();
-    main.reset.reset();
+    auto& total = totals_[static_cast<std::size_t>(over)];
+    double const share = std::max(1.0, static_cast<double>(*main.remaining)) / limit;
+    auto const last = std::exchange(total.last_share, share);
+    // The first of all is believed.
+    if (auto const repeated = last > 0 ? std::min(last, share) : share; repeated > whole) {
+      total.factor = std::max(total.factor, std::ceil(std::min(repeated, most_total_factor)));
+      total.proven_at = now;
+    }
+    if (now - total.proven_at > total_memory * length_of(over)) total.factor = 0;
+    if (total.factor > 0)
+      s.at(resource::total_tokens, over) = {.limit = static_cast<std::uint64_t>(std::min(limit * total.factor, 1e18)),
+                                            .remaining = main.remaining,
+                                            .reset = main.reset};
+    if (total.factor > 0 || share > whole) {
+      main.remaining.reset();
+      main.reset.reset();
+    }
   }
   return s;
+}
+
+/// Does `s` show what remains of this limit?
+bool quota::shows(const rate_limit_snapshot& s, std::size_t slot) const {
+  auto const split = totals_[slot % totals_.size()].factor > 0;
+  if (split && resource_of(slot) == resource::tokens) return false;
+  if (split && resource_of(slot) == resource::total_tokens) slot -= totals_.size();
+  return s.limits[slot].remaining.has_value();
 }
 
 /// The provider admitted it: the pause that a refusal has brought is over.
@@ -118,7 +140,7 @@ std::optional<seen_charge> quota::observe(reservation_id id, const rate_limit_sn
   told(*snapshot, now);
   std::optional<seen_charge> charge;
   auto const overlap = overlap_of(e);
-  auto const split = split_buckets(*snapshot);
+  auto const split = split_buckets(*snapshot, now);
   bool const copy = became == fate::charged && is_copy(r, split);
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
     auto const& s = split.limits[slot];
@@ -146,7 +168,7 @@ void quota::update(const rate_limit_snapshot& snapshot, time_point now) {
   if (!settings_.use_headers) return;
   told(snapshot, now);
   answered_ = true;
-  auto const split = split_buckets(snapshot);
+  auto const split = split_buckets(snapshot, now);
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
     auto const& s = split.limits[slot];
     if (!s.any() || (!budgets_[slot] && !s.limit)) continue;
@@ -259,7 +281,7 @@ bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limi
   auto const slot = culprit_of(r, why, snapshot != nullptr, now);
   bool const unheard_of = slot && !budgets_[*slot];
   if (unheard_of) create_hidden(*slot, r);
-  if (!slot || !budgets_[*slot] || (snapshot && split_buckets(*snapshot).limits[*slot].remaining)) {
+  if (!slot || !budgets_[*slot] || (snapshot && shows(*snapshot, *slot))) {
     untake(r, now);
     return attempt <= trusted_rounds && snapshot && !fits_what_is_shown(r.cost, now);
   }

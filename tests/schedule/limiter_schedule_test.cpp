@@ -652,6 +652,14 @@ TEST_F(LimiterSchedule, ARemainingBeyondTheLimitIsASecondBucket) {
   EXPECT_FALSE(goes_at_once(costing(900)));
 }
 
+TEST_F(LimiterSchedule, OneAbsurdRemainingChangesNothing) {
+  know({.remaining = 50'000});
+  know({.remaining = 1'000'000});
+  know({.remaining = 50'000});
+  EXPECT_FALSE(budget_of(resource::total_tokens, window::minute, start));
+  EXPECT_NEAR(budget_of(resource::tokens, window::minute, start)->level, 50'000, 100);
+}
+
 TEST_F(LimiterSchedule, ALittleBeyondTheLimitIsTheSameBucket) {
   know({.limit = 1000, .remaining = 1020});
   EXPECT_FALSE(budget_of(resource::total_tokens, window::minute, start));

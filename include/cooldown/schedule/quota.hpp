@@ -146,7 +146,8 @@ class quota {
   bool counts(std::size_t slot, bool dynamic, time_point now) const;
   time_point unproven_ready_at(time_point now);
   time_point slot_ready_at(double passed, time_point now) const;
-  rate_limit_snapshot split_buckets(rate_limit_snapshot s);
+  rate_limit_snapshot split_buckets(rate_limit_snapshot s, time_point now);
+  bool shows(const rate_limit_snapshot& s, std::size_t slot) const;
   budget& make_budget(std::size_t slot, double limit, refill model, time_point now);
   void create(std::size_t slot, entry answered, const limit_snapshot& s);
   void create_configured(time_point now);
@@ -176,7 +177,12 @@ class quota {
   concurrency concurrency_;
   time_point careful_until_{};            // inputs are not taken for charged at admission
   double proven_requests_ = 0;            // the most that were admitted within a minute
-  std::array<double, 3> total_factor_{};  // per window: the total bucket is so many times the main limit; 0: none seen
+  struct total_bucket {
+    double factor = 0;      // it is so many times the main limit; 0: none seen
+    double last_share = 0;  // the last remaining under the main limit's name, of that limit
+    time_point proven_at{};
+  };
+  std::array<total_bucket, 3> totals_;  // per window
   reading_age reading_age_;
   duration wall_offset_{};
   std::map<reservation_id, reservation> reservations_;  // ordered by release
