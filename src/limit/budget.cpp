@@ -10,6 +10,10 @@ namespace {
 // the one whose share it takes over. Twice as much where nothing but our own count tells.
 constexpr duration guard = std::chrono::milliseconds{5};
 
+// Where few requests make up the limit, each is released when the one before has come back: later by this share of that
+// time, and at most by what travel times may differ.
+constexpr double guarded_share = 0.002;
+
 // The same for a sliding log, where what comes back came all at once: as late as it went then, as early it may be now.
 constexpr duration sliding_guard = std::chrono::milliseconds{25};
 
@@ -33,6 +37,9 @@ constexpr duration telling_gap = std::chrono::milliseconds{500};
 constexpr duration longest_gap = std::chrono::seconds{5};
 constexpr double fewest_in_limit = 16;
 constexpr unsigned most_gaps = 6;
+
+// A mere suspicion that it slides is dropped after so many windows.
+constexpr int suspicion_windows = 60;
 
 // How fast what is kept unspent after refusals is forgotten.
 constexpr double margin_memory_seconds = 120;
@@ -66,6 +73,7 @@ budget::budget(double limit, duration window, refill model, time_point now, cons
       evidence_(window / evidence_part),
       shown_at_(now),
       evidence_since_(now),
+      overflow_(limit),
       window_start_(now),
       announced_(model == refill::window),
       hidden_(limit, window, now) {}
@@ -73,6 +81,12 @@ budget::budget(double limit, duration window, refill model, time_point now, cons
 void budget::configure(const budget_settings& settings) {
   settings_ = settings;
   if (settings.pinned) adopt(*settings.pinned, true);
+}
+
+/// What was seen above the old one tells nothing of the new one.
+void budget::set_told_limit(double limit) {
+  if (limit != limit_) highest_ = 0;
+  limit_ = limit;
 }
 
 void budget::set_limit(double limit) {
@@ -134,6 +148,7 @@ void budget::advance(time_point now) {
   if (now <= at_) return;
   double const elapsed = seconds_of(now - at_);
   if (margin_ > 0) margin_ = margin_ < epsilon ? 0 : margin_ * std::exp(-elapsed / margin_memory_seconds);
+  if (gone_ > 0) gone_ = gone_ < epsilon ? 0 : gone_ * std::exp(-elapsed / seconds_of(window_));
   // What headers have told of others is soon old.
   if (drift_ > 0 && now > shown_at_ + window_ / evidence_part)
     drift_ *= std::exp(-elapsed * evidence_part / seconds_of(window_));
@@ -142,7 +157,7 @@ void budget::advance(time_point now) {
     case refill::continuous:
       // Nobody's bucket is below empty: after a whole window without any request, neither is our own count of it.
       if (!shown_ && log_.empty() && levels_.level() < 0) levels_.refill(-levels_.level());
-      levels_.refill((rate() - drift_) * elapsed);
+      levels_.refill(inflow() * elapsed);
       break;
     case refill::window:
       if (auto const end = window_end(); end && now >= *end + settings_.reset_buffer) roll(now);
@@ -152,11 +167,15 @@ void budget::advance(time_point now) {
       }
       break;
     case refill::sliding:
+      if (suspected_at_ && now >= *suspected_at_ + suspicion_windows * window_) return adopt(refill::continuous, false);
       levels_.refill(log_.empty() ? capacity() - levels_.level() : left);
       spent_ -= left;  // what comes back by itself is no evidence of another refill
       break;
   }
-  if (levels_.level() >= capacity()) {
+  if (levels_.level() < capacity()) {
+    overflow_ = 0;
+  } else {
+    overflow_ = std::min(capacity(), overflow_ + levels_.level() - capacity());
     levels_.cap(capacity());
     evidence_.clear();
     evidence_since_ = now;
@@ -181,16 +200,19 @@ bool budget::forbids(double n, time_point now) {
 
 double budget::spare(double n) const {
   if (model_ == refill::window) return 0;
-  double const clocks = model_ == refill::continuous ? rate() * seconds_of(shown_ ? guard : 2 * guard) : 0;
   double const cut_off =
       n < fewest_tokens ? 0 : 1;  // remainders are shown in whole units; requests are counted in whole ones
-  return std::clamp(capacity() - n, 0.0, cut_off + clocks + margin_);
+  double const below_full = std::max(0.0, capacity() - n);
+  if (model_ == refill::sliding) return std::min(below_full, cut_off + margin_);
+  if (!shown_) return std::min(below_full, cut_off + margin_ + rate() * seconds_of(2 * guard));
+  double const clocks = std::clamp(n * guarded_share, rate() * seconds_of(guard), rate() * seconds_of(reordering));
+  return std::min(below_full, cut_off + margin_) + clocks;
 }
 
 time_point budget::ready_at(double n, time_point now, double passed) {
   advance(now);
   n = std::min(n, capacity());
-  double const level = levels_.level() - passed;
+  double const level = levels_.level() + (levels_.level() < capacity() ? 0 : overflow_) - passed;
   double missing = n + spare(n) - level;
   // Headers may count what has just come back or not: it is in the level, but not yet to be relied on.
   if (model_ == refill::sliding) missing += log_.fresh();
@@ -208,7 +230,7 @@ time_point budget::ready_at(double n, time_point now, double passed) {
       return *end + settings_.reset_buffer + std::chrono::duration_cast<duration>(window_ * std::max(0.0, windows));
     }
   }
-  return now + duration_of_seconds(missing / (rate() - drift_));
+  return now + duration_of_seconds(missing / inflow());
 }
 
 /// Once things flow, each that goes waits for what is used of those before it, not for what they reserve: what is in
@@ -236,7 +258,7 @@ bool budget::few_in_limit(double n) const {
 
 /// What is left if there was no refill since the last header.
 double budget::certain_level(time_point now) const {
-  return levels_.level() - (rate() - drift_) * seconds_of(now - shown_at_);
+  return levels_.level() - inflow() * seconds_of(now - shown_at_);
 }
 
 /// Before anything tells that there is refill, near the end of what is there without any: not before the last answer
@@ -254,6 +276,7 @@ budget::mark budget::take(double n, time_point now) {
   hidden_.taken(n, levels_.level(), now);
   follow_hidden_limit();
   auto const level = levels_.take(n, now);
+  overflow_ = 0;
   spent_ += n;
   log_.add(n, now);
   if (now >= taken_at_ + telling_gap && certain_at(n, taken_at_) > taken_at_) ++gaps_;
@@ -311,11 +334,12 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
   advance(now);
   bool const charged = became == fate::charged;
   if (s.limit || s.remaining) told_at_ = now;
-  if (s.limit) limit_ = static_cast<double>(*s.limit);
+  if (s.limit) set_told_limit(static_cast<double>(*s.limit));
   if (s.remaining) highest_ = static_cast<double>(*s.remaining);
   // A header from before the last reset says nothing about what came after it.
   if (m.epoch != epoch_ && m.epoch != 0) return 0;
-  if (s.reset) observe_reset(s, sent, now);
+  // Nought may be the word of one who does not know.
+  if (s.reset && *s.reset > duration::zero()) observe_reset(s, sent, now);
   double residual = 0;
   if (s.remaining) {
     double const after = static_cast<double>(*s.remaining) - (charged ? 0 : n);
@@ -325,10 +349,14 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
     residual = after - levels_.level_after(then);
     // Refused although it should have fitted: less is there than headers and clocks make us think.
     if (became == fate::refused && m.epoch != 0 && levels_.level_after(then) >= 0) widen_margin(n);
-    double const change = levels_.observe(then, after, sent, now);
+    if (charged && m.epoch != 0) judge_suspected_sliding(m, after, sent);
+    levels_.observe(then, after, sent, now);
     levels_.cap(capacity());
-    if (model_ == refill::sliding && log_.sum() > 0)
-      log_.scale(std::clamp((log_.sum() - change) / log_.sum(), 0.2, 5.0));
+    // What is not there is on its way back. A header may count others or not, so it is believed in part.
+    if (model_ == refill::sliding && log_.sum() > 0 && m.epoch != 0) {
+      double const off = after - (capacity() - log_.sum() + spent_ - m.spent);
+      log_.scale(std::clamp(1 - off / (2 + 2 * overlap) / log_.sum(), 0.2, 5.0));
+    }
     shown_at_ = std::max(shown_at_, sent);
     if (m.epoch != 0 && sent >= evidence_since_) {
       evidence_.add(m.spent, after, sent, rounding + n * (misjudged + misplaced * overlap));

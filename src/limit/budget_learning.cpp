@@ -12,12 +12,19 @@ namespace {
 // do so by chance in any window, three hardly ever.
 constexpr unsigned votes_needed = 3;
 
-// How much of the refill may be given up for lost to others: some remains to find out with.
-constexpr double most_drift = 0.8;
-
 // Of the limit: the most that is kept unspent after refusals.
 constexpr double most_margin = 0.25;
 constexpr double first_margin = 0.25;  // of the cost that was refused; half as much again each time
+
+// Refused in so many rounds, windows on end, it does not slide: somebody else's use had looked like that.
+constexpr unsigned most_rounds = 3;
+
+// Of the rate: so much refill shows that it comes back by and by. Where it slides, the log may be wrong by some.
+constexpr double least_refill = 0.25;
+constexpr double sliding_error = 0.5;
+
+// So much more is taken to be missing with each refusal, until that is forgotten.
+constexpr double more_gone = 4;
 
 // A window that has not ended when the clock says so is asked again so much later.
 constexpr duration late_step = std::chrono::milliseconds{500};
@@ -95,6 +102,14 @@ void budget::judge_reset(const mark& m, double after, time_point sent) {
   }
 }
 
+/// Taken for a sliding log on the word of one refusal, it shows much more than has left the log: it is none.
+void budget::judge_suspected_sliding(const mark& m, double after, time_point sent) {
+  if (model_ != refill::sliding || !suspected_at_ || sent < gone_at_ + window_) return;
+  if (after - (limit_ - log_.sum() + spent_ - m.spent) < 2 * tolerated * limit_) return;
+  adopt(refill::continuous, false);
+  slides_not_ = true;
+}
+
 /// What the headers since the last jump say about refill: how fast it is, and whether there is any at all.
 void budget::learn_from_headers(time_point now) {
   auto const seen = evidence_.rate();
@@ -106,7 +121,8 @@ void budget::learn_from_headers(time_point now) {
         clear && seen->rate + 3 * seen->error < rate() ? std::clamp(rate() - seen->rate, 0.0, most_drift * rate()) : 0;
     bool const none = seen->error < 0.2 * rate() && seen->rate + 2 * seen->error < 0.4 * rate();
     if (none && !confirmed_ && !announced_) suspect_window(std::nullopt, now);
-  } else if (!settings_.pinned && seen->error < 0.25 * rate() && seen->rate - 4 * seen->error > 0.25 * rate()) {
+  } else if (!settings_.pinned && seen->error < 0.25 * rate() &&
+             seen->rate - 4 * seen->error > (model_ == refill::sliding ? sliding_error : least_refill) * rate()) {
     adopt(refill::continuous, true);
   }
 }
@@ -163,14 +179,42 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
     met(n, undecided, probe, retry_after, sent, now);
   } else if (model_ == refill::window) {
     refused_in_window(probe, retry_after, now);
+  } else if (explained_by_sliding(n)) {
+    levels_.lower(std::max(0.0, levels_.level() - (limit_ - log_.sum())));
+    if (slides_not_) {
+      ++undecided_;
+      suspect_window(retry_after, now);
+    } else {
+      suspect_sliding(now);
+    }
   } else if (model_ == refill::continuous && !confirmed_ && !plausible_bucket() && (attempt > 1 || !few_in_limit(n))) {
     levels_.lower(std::max(0.0, levels_.level() - std::min(certain_level(now), n - 1)));
     suspect_window(retry_after, now);
   } else {
     if (attempt <= 1) widen_margin(n);
-    // Half of it was missing, or, if that was not enough, all of it.
-    levels_.lower(std::max(0.0, then + n * (attempt <= 1 ? 0.5 : 1.0)));
+    // Half of it was missing, or, if that was not enough, much more: somebody else is here, and may be again soon.
+    // Requests sent together are refused together.
+    bool const same_round = sent <= gone_at_;
+    gone_ = std::clamp(same_round ? gone_ : more_gone * gone_, n / 2, std::max(n, limit_ / evidence_part));
+    rounds_ = same_round ? rounds_ : now - gone_at_ < 2 * window_ ? rounds_ + 1 : 1;
+    gone_at_ = now;
+    levels_.lower(std::max(0.0, then + gone_));
+    if (model_ == refill::sliding && !settings_.pinned && rounds_ >= most_rounds) adopt(refill::continuous, false);
   }
+}
+
+/// Where few requests make up the limit, headers tell little of how it refills. A sliding log asks nothing of the other
+/// kinds that they would not grant, so that one refusal which only it explains is enough.
+bool budget::explained_by_sliding(double n) const {
+  bool const open = !confirmed_ && undecided_ < most_undecided;
+  return model_ == refill::continuous && open && !announced_ && !settings_.pinned && few_in_limit(n) &&
+         limit_ - log_.sum() < n;
+}
+
+void budget::suspect_sliding(time_point now) {
+  adopt(refill::sliding, false);
+  suspected_at_ = now;
+  levels_.lower(std::max(0.0, levels_.level() - (limit_ - log_.sum())));
 }
 
 void budget::widen_margin(double n) {

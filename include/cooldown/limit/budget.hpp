@@ -147,6 +147,7 @@ class budget {
   void set_limit(double limit);
 
  private:
+  void set_told_limit(double limit);
   void advance(time_point now);
   void roll(time_point now);
   void learn_from_headers(time_point now);
@@ -156,10 +157,13 @@ class budget {
   void observe_reset(const limit_snapshot& s, time_point sent, time_point now);
   void vote(const limit_snapshot& s);
   void judge_reset(const mark& m, double after, time_point sent);
+  void judge_suspected_sliding(const mark& m, double after, time_point sent);
   void widen_margin(double n);
   bool plausible_bucket() const;
   bool few_in_limit(double n) const;
   void suspect_window(std::optional<duration> retry_after, time_point now);
+  bool explained_by_sliding(double n) const;
+  void suspect_sliding(time_point now);
   void refused_in_window(bool probe, std::optional<duration> retry_after, time_point now);
   void adopt(refill model, bool confirmed);
   time_point boundary_after(time_point t) const;
@@ -167,9 +171,12 @@ class budget {
   double certain_level(time_point now) const;
   time_point certain_at(double n, time_point now) const;
   double rate() const { return limit_ / seconds_of(window_); }  // units per second
+  double inflow() const { return rate() - std::min(drift_, most_drift * rate()); }
   double spare(double n) const;
   double taken_since_reset() const { return spent_ - spent_at_reset_; }
 
+  // How much of the refill may be given up for lost to others: some remains to find out with.
+  static constexpr double most_drift = 0.8;
   static constexpr int evidence_part = 4;  // of the window: evidence of a minute's limit is weighed over 15 seconds
 
   budget_settings settings_;
@@ -190,7 +197,11 @@ class budget {
   unsigned gaps_ = 0;          // left between releases to see whether it refills
   time_point evidence_since_;  // requests sent before it are no evidence: the level has jumped or was full
 
+  double overflow_;  // what would have come in since it was full: so long has it been
   double drift_ = 0;
+  double gone_ = 0;  // what a refusal is taken to show as missing, if it cannot be explained; fading
+  time_point gone_at_{};
+  unsigned rounds_ = 0;      // of such refusals, not long after each other
   double margin_ = 0;        // kept unspent after refusals that the model cannot explain
   std::uint32_t epoch_ = 1;  // counts resets: a header from before one says nothing about after it
 
@@ -201,6 +212,7 @@ class budget {
   bool assumed_ = false;                    // after a reset, until a fresh header: a tenth of the limit is assumed
   std::optional<time_point> probed_at_;     // first release after the reset
   std::optional<time_point> suspected_at_;  // when the model became a mere suspicion
+  bool slides_not_ = false;                 // once suspected, and refuted by headers
   double suspected_level_ = 0;
   double suspected_spent_ = 0;
   double spent_at_reset_ = 0;

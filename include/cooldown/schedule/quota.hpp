@@ -175,8 +175,8 @@ class quota {
   sliding_window crowd_;  // releases within `reordering`
   pacing pacing_;
   concurrency concurrency_;
-  time_point careful_until_{};            // inputs are not taken for charged at admission
-  double proven_requests_ = 0;            // the most that were admitted within a minute
+  time_point careful_until_{};  // inputs are not taken for charged at admission
+  double proven_requests_ = 0;  // the most that were admitted within a minute
   struct total_bucket {
     double factor = 0;      // it is so many times the main limit; 0: none seen
     double last_share = 0;  // the last remaining under the main limit's name, of that limit
