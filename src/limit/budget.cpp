@@ -115,6 +115,8 @@ void budget::adopt(refill model, bool confirmed) {
   assumed_ = false;
   if (model_ == model) return;
   model_ = model;
+  doubted_ = false;
+  if (model == refill::continuous) test_.forget();
   reset_at_.reset();
   hidden_.filled();
   window_start_ = at_;
@@ -218,7 +220,9 @@ time_point budget::ready_at(double n, time_point now, double passed) {
   if (model_ == refill::sliding) missing += log_.fresh();
   if (missing <= epsilon) return certain_at(n, now);
   if (model_ == refill::sliding)
-    return missing > log_.sum() + log_.fresh() + epsilon ? now + window_ + sliding_guard : log_.when_left(missing, now);
+    return test_or(
+        missing > log_.sum() + log_.fresh() + epsilon ? now + window_ + sliding_guard : log_.when_left(missing, now), n,
+        passed, now);
   if (model_ == refill::window) {
     if (assumed_) {
       // Nothing went out since the reset: one request is let through as a probe, however large.
@@ -227,10 +231,26 @@ time_point budget::ready_at(double n, time_point now, double passed) {
     }
     if (auto const end = window_end()) {
       double const windows = std::ceil((n - std::max(0.0, level)) / limit_) - 1;
-      return *end + settings_.reset_buffer + std::chrono::duration_cast<duration>(window_ * std::max(0.0, windows));
+      auto const at =
+          *end + settings_.reset_buffer + std::chrono::duration_cast<duration>(window_ * std::max(0.0, windows));
+      return test_or(at, n, passed, now);
     }
   }
   return now + duration_of_seconds(missing / inflow());
+}
+
+/// Taken for a window, though nobody has said so and nothing could tell it from a bucket.
+bool budget::is_guess() const {
+  return model_ == refill::window && doubted_ && shown_ && !announced_ && !settings_.pinned;
+}
+
+/// `at`, or when one may go earlier to see whether it is a bucket after all.
+time_point budget::test_or(time_point at, double n, double passed, time_point now) {
+  if (passed > 0 || !is_guess() || assumed_) return at;
+  auto const due = test_.due(n, {.level = levels_.level(), .shown_at = shown_at_, .limit = limit_, .rate = rate()});
+  if (!due || std::max(now, *due) >= at - window_ / evidence_part) return at;  // near the end, it would tell nothing
+  if (*due <= now) test_offered_ = {now, n};
+  return std::max(now, *due);
 }
 
 /// Once things flow, each that goes waits for what is used of those before it, not for what they reserve: what is in
@@ -275,7 +295,9 @@ budget::mark budget::take(double n, time_point now) {
   advance(now);
   hidden_.taken(n, levels_.level(), now);
   follow_hidden_limit();
+  bool const tests = test_offered_ == std::pair{now, n};
   auto const level = levels_.take(n, now);
+  if (tests) test_.sent(level.sequence);
   overflow_ = 0;
   spent_ += n;
   log_.add(n, now);
@@ -291,6 +313,7 @@ void budget::give_back(const mark& m, double n, time_point taken, time_point now
   if (model_ == refill::sliding) {
     n = off_log;  // what has left the log has come back already
   } else if (m.epoch != epoch_) {
+    suspected_refunds_ += n;
     return;  // taken from a window that is over
   }
   levels_.refund(n, now);
@@ -345,6 +368,7 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
     double const after = static_cast<double>(*s.remaining) - (charged ? 0 : n);
     if (assumed_ && m.epoch != 0 && charged) judge_reset(m, after, sent);
     assumed_ = false;
+    if (charged && test_.is_under_way(m.level.sequence)) judge_test(m, after, sent, now);
     auto const then = m.epoch == 0 ? levels_.unknown() : m.level;
     residual = after - levels_.level_after(then);
     // Refused although it should have fitted: less is there than headers and clocks make us think.

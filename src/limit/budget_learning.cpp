@@ -86,20 +86,30 @@ void budget::judge_reset(const mark& m, double after, time_point sent) {
   }
   double by_bucket = by_sliding;
   if (suspected_at_)
-    by_bucket =
-        std::min(limit_, suspected_level_ + rate() * seconds_of(sent - *suspected_at_)) - (m.spent - suspected_spent_);
+    by_bucket = std::min(limit_, suspected_level_ + suspected_refunds_ - (spent_at_reset_ - suspected_spent_) +
+                                     rate() * seconds_of(sent - *suspected_at_)) -
+                (m.spent - spent_at_reset_);
   double const nearest = std::min({off(by_window), off(by_sliding), off(by_bucket)});
   if (off(by_window) > nearest && off(by_sliding) == nearest) {
     adopt(refill::sliding, true);
   } else if (off(by_window) == nearest && off(by_bucket) > nearest + tolerance) {
     confirmed_ = true;
+    doubted_ = false;
   } else if (off(by_bucket) + tolerance < off(by_window)) {
     adopt(refill::continuous, true);
   } else if (++undecided_ < most_undecided) {
     adopt(refill::continuous, false);  // both would be full by now: the documented rule has another try
   } else {
     confirmed_ = true;
+    doubted_ = true;
   }
+}
+
+/// A request went although there was no room by our guess: does its header show what a bucket would have got meanwhile?
+void budget::judge_test(const mark& m, double after, time_point sent, time_point now) {
+  double const refilled = rate() * seconds_of(sent - shown_at_);
+  if (after - levels_.level_after(m.level) > refilled / 2) return adopt(refill::continuous, true);
+  test_.refused(window_, now);
 }
 
 /// Taken for a sliding log on the word of one refusal, it shows much more than has left the log: it is none.
@@ -134,6 +144,7 @@ void budget::suspect_window(std::optional<duration> retry_after, time_point now)
   suspected_at_ = now;
   suspected_level_ = levels_.level();
   suspected_spent_ = spent_;
+  suspected_refunds_ = 0;
   reset_at_ = boundary_after(now);
   if (retry_after) reset_at_ = std::min(*reset_at_, now + *retry_after);
 }
@@ -170,6 +181,10 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
   // Headers since, or a refusal since, have told already that it could not fit.
   bool const probe = model_ == refill::window && assumed_;  // sent although the model knew of nothing left
   double const then = levels_.level_after(m.level);
+  if (test_.is_under_way(m.level.sequence)) {
+    test_.refused(window_, now);
+    return untake(m, n, sent, now);
+  }
   bool const could_not_fit = binds() && !probe && then < -epsilon;
   bool const explained = m.epoch != epoch_ || could_not_fit || hidden_.met_since(sent);
   untake(m, n, sent, now);

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "cooldown/limit/hidden_limit.hpp"
 #include "cooldown/limit/rate_limit_snapshot.hpp"
 #include "cooldown/limit/reckoning.hpp"
 #include "cooldown/limit/refill_evidence.hpp"
+#include "cooldown/limit/refill_test.hpp"
 #include "cooldown/limit/spending_log.hpp"
 #include "cooldown/time.hpp"
 
@@ -157,6 +159,7 @@ class budget {
   void observe_reset(const limit_snapshot& s, time_point sent, time_point now);
   void vote(const limit_snapshot& s);
   void judge_reset(const mark& m, double after, time_point sent);
+  void judge_test(const mark& m, double after, time_point sent, time_point now);
   void judge_suspected_sliding(const mark& m, double after, time_point sent);
   void widen_margin(double n);
   bool plausible_bucket() const;
@@ -168,6 +171,8 @@ class budget {
   void adopt(refill model, bool confirmed);
   time_point boundary_after(time_point t) const;
   std::optional<time_point> window_end() const;
+  bool is_guess() const;
+  time_point test_or(time_point at, double n, double passed, time_point now);
   double certain_level(time_point now) const;
   time_point certain_at(double n, time_point now) const;
   double rate() const { return limit_ / seconds_of(window_); }  // units per second
@@ -192,7 +197,10 @@ class budget {
   bool confirmed_;
   spending_log log_;
   refill_evidence evidence_;
-  time_point shown_at_;  // when the request of the latest header was sent
+  bool doubted_ = false;  // confirmed only because nothing could tell it from a bucket
+  refill_test test_;
+  std::pair<time_point, double> test_offered_{};  // when, and of how much
+  time_point shown_at_;                           // when the request of the latest header was sent
   time_point taken_at_{};
   unsigned gaps_ = 0;          // left between releases to see whether it refills
   time_point evidence_since_;  // requests sent before it are no evidence: the level has jumped or was full
@@ -215,6 +223,7 @@ class budget {
   bool slides_not_ = false;                 // once suspected, and refuted by headers
   double suspected_level_ = 0;
   double suspected_spent_ = 0;
+  double suspected_refunds_ = 0;  // since, of what was taken before a reset: a bucket would have it back
   double spent_at_reset_ = 0;
   unsigned undecided_ = 0;         // suspicions that a window's end has not decided
   unsigned continuous_votes_ = 0;  // 0 to 3: how firmly resets equal the time to full

@@ -1,0 +1,42 @@
+// Asks whether a limit that is taken for a window is a bucket after all.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "cooldown/time.hpp"
+
+namespace cooldown {
+
+/// Where nobody announces how a limit refills, a window is a guess, and one that silences its own refutation: while it
+/// lets nothing go, no header shows that something has come back. Now and then one request goes when a bucket would
+/// have had room for several like it. Refused, the next test waits twice as long.
+class refill_test {
+ public:
+  /// What a bucket would have.
+  struct bucket {
+    double level;         // when a header showed it last
+    time_point shown_at;  // then
+    double limit;
+    double rate;  // units a second
+  };
+
+  /// When a request of `n` may go as a test. nullopt: never, since the limit holds too few of them to tell.
+  std::optional<time_point> due(double n, const bucket& b) const;
+
+  /// The request with this sequence (1, 2, …) goes as a test.
+  void sent(std::uint64_t sequence) { under_way_ = sequence; }
+  bool is_under_way(std::uint64_t sequence) const { return under_way_ != 0 && under_way_ == sequence; }
+
+  /// The provider refused it: the guess may be right.
+  void refused(duration window, time_point now);
+  /// The guess has changed.
+  void forget() { *this = {}; }
+
+ private:
+  std::uint64_t under_way_ = 0;
+  unsigned refusals_ = 0;
+  time_point not_before_{};
+};
+
+}  // namespace cooldown

@@ -1,0 +1,27 @@
+#include "cooldown/limit/refill_test.hpp"
+
+#include <algorithm>
+
+namespace cooldown {
+namespace {
+
+// So many like it a bucket would have had: others may have taken some.
+constexpr double room = 3;
+
+// Windows until the next test, doubled with each refusal, so often.
+constexpr int first_pause = 2;
+constexpr unsigned most_doublings = 6;
+
+}  // namespace
+
+std::optional<time_point> refill_test::due(double n, const bucket& b) const {
+  if (room * n > b.limit || under_way_ != 0 || !(b.rate > 0)) return std::nullopt;
+  return std::max(not_before_, b.shown_at + duration_of_seconds(std::max(0.0, room * n - b.level) / b.rate));
+}
+
+void refill_test::refused(duration window, time_point now) {
+  under_way_ = 0;
+  not_before_ = now + window * first_pause * (1 << std::min(refusals_++, most_doublings));
+}
+
+}  // namespace cooldown
