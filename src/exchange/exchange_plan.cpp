@@ -79,7 +79,8 @@ exchange_step exchange_plan::next_attempt(time_point now) {
 exchange_step exchange_plan::allowed(bool trial, time_point now) {
   trial_ = trial;
   if (facts_.metered && now - asked_at_ >= shortest_wait) has_waited_ = true;
-  renewing_ = released_at_ && now - *released_at_ > release_lifetime;
+  // Beyond its time in the queue it would only be refused there.
+  renewing_ = released_at_ && now < facts_.wait_until && now - *released_at_ > release_lifetime;
   if (renewing_) return {.next = step::renew};
   return {.next = step::attempt, .fresh = fresh_};
 }

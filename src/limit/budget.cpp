@@ -240,13 +240,13 @@ time_point budget::ready_at(double n, time_point now, double passed) {
 }
 
 /// Taken for a window, though nobody has said so and nothing could tell it from a bucket.
-bool budget::is_guess() const {
+bool budget::is_doubted_window() const {
   return model_ == refill::window && doubted_ && shown_ && !announced_ && !settings_.pinned;
 }
 
 /// `at`, or when one may go earlier to see whether it is a bucket after all.
 time_point budget::test_or(time_point at, double n, double passed, time_point now) {
-  if (passed > 0 || !is_guess() || assumed_) return at;
+  if (passed > 0 || !is_doubted_window() || assumed_) return at;
   auto const due = test_.due(n, {.level = levels_.level(), .shown_at = shown_at_, .limit = limit_, .rate = rate()});
   if (!due || std::max(now, *due) >= at - window_ / evidence_part) return at;  // near the end, it would tell nothing
   if (*due <= now) test_offered_ = {now, n};
@@ -297,7 +297,7 @@ budget::mark budget::take(double n, time_point now) {
   follow_hidden_limit();
   bool const tests = test_offered_ == std::pair{now, n};
   auto const level = levels_.take(n, now);
-  if (tests) test_.sent(level.sequence);
+  if (tests) test_.sent(level.sequence, window_, now);
   overflow_ = 0;
   spent_ += n;
   log_.add(n, now);

@@ -15,13 +15,18 @@ constexpr unsigned most_doublings = 6;
 }  // namespace
 
 std::optional<time_point> refill_test::due(double n, const bucket& b) const {
-  if (room * n > b.limit || under_way_ != 0 || !(b.rate > 0)) return std::nullopt;
+  if (room * n > b.limit || !(b.rate > 0)) return std::nullopt;
   return std::max(not_before_, b.shown_at + duration_of_seconds(std::max(0.0, room * n - b.level) / b.rate));
 }
 
+void refill_test::sent(std::uint64_t sequence, duration window, time_point now) {
+  under_way_ = sequence;
+  not_before_ = now + window * first_pause * (1 << std::min(refusals_, most_doublings));
+}
+
 void refill_test::refused(duration window, time_point now) {
-  under_way_ = 0;
-  not_before_ = now + window * first_pause * (1 << std::min(refusals_++, most_doublings));
+  sent(0, window, now);
+  ++refusals_;
 }
 
 }  // namespace cooldown

@@ -194,7 +194,7 @@ task<exchange_step> exchange::attempt(bool fresh) {
   if (end.kind != kind::answered && end.kind != kind::interrupted && end.kind != kind::not_for_it) {
     note_failure(result);
     c_.ctl.reset();
-    if (end.local) explanation_ = result.local.message() + ".";
+    if (end.local && step.next == exchange_step::what::reject) explanation_ = result.local.message() + ".";
   }
   if (step.next != exchange_step::what::relay && step.next != exchange_step::what::ask_about_429) attempt_.drop();
   co_return step;

@@ -42,7 +42,9 @@ void exchange_record::waited_until(time_point now) {
 
 void exchange_record::released() {
   auto& stats = c_.shared.stats;
-  stats.record_wait(seconds_of(waited_), line.held_by);
+  auto const added = waited_ - std::exchange(recorded_, waited_);
+  if (added > duration::zero() || !std::exchange(released_before_, true))
+    stats.record_wait(seconds_of(added), line.held_by);
   if (forecast_ && !std::exchange(forecast_judged_, true))
     stats.record_forecast(seconds_of(*forecast_), seconds_of(waited_));
 }

@@ -47,7 +47,8 @@ task<time_point> waiting::comment(ticket_id id) {
 
 task<admission::result> waiting::for_quota(ticket_id id, bool in_progress) {
   auto next_comment = first_comment(steady_now());
-  if (!in_progress) enter_queue();
+  // What goes on at once is no wait.
+  if (!in_progress || c_.shared.limiter.standing_of(id, steady_now())) enter_queue();
   for (;;) {
     auto woken = co_await c_.shared.gate.wait(id, next_comment, c_.ctl);
     record_.waited_until(steady_now());

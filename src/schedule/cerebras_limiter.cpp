@@ -282,6 +282,7 @@ void cerebras_limiter::renew(ticket_id id, time_point now) {
   t.owner->limits.cancel(t.reservation, now);
   t.reservation = 0;
   put_back(id, t, now);
+  t.renewed = true;
   enqueue(id, t);
 }
 

@@ -5,8 +5,16 @@
 
 namespace cooldown {
 
+namespace {
+
+// More than any request can cost. Sums of doubles lose small parts beside absurd ones.
+constexpr double most_tokens = 1e9;
+
+}  // namespace
+
 double cost_estimator::estimate(const request_size& size, bool careful, time_point now) const {
-  return std::max(1.0, std::ceil(input_.tokens(size) + output_.tokens(size, careful, now)));
+  auto const tokens = std::ceil(input_.tokens(size) + output_.tokens(size, careful, now));
+  return std::clamp(tokens, 1.0, most_tokens);
 }
 
 void cost_estimator::observe_use(double reserved, double actual) {

@@ -7,6 +7,9 @@ namespace {
 // When something may go is rounded anew each time that it is asked.
 constexpr duration rounding = std::chrono::microseconds{1};
 
+// What others take of a quota is believed for a while only: a plan that rests on it is made anew so soon.
+constexpr duration look_again = std::chrono::seconds{5};
+
 }  // namespace
 
 void cerebras_limiter::agenda::enter(scope& s, const request_queue::head* goes, std::optional<time_point> when) {
@@ -46,8 +49,13 @@ void cerebras_limiter::look(time_point now) {
     if (!s.waits()) continue;
     s.looked_at = now;
     auto const t = turn_of(s, now);
-    // Of one that is ready another may become due out of turn.
-    all.enter(s, t.goes, t.goes ? s.queue.next_due(now, settings_.ageing) : t.next);
+    if (!t.goes) {
+      all.enter(s, nullptr, s.limits.is_shared() ? std::min(t.next, now + look_again) : t.next);
+      continue;
+    }
+    // Another one of it may become due out of turn, or ready, before that goes.
+    auto const next = std::min(t.next, s.queue.next_due(now, settings_.ageing).value_or(t.next));
+    all.enter(s, t.goes, next > now + rounding ? std::optional(next) : std::nullopt);
   }
 }
 

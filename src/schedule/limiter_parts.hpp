@@ -70,7 +70,8 @@ struct cerebras_limiter::ticket {
   std::uint64_t body_hash = 0;
   /// Deferred: it waits outside the queue, until `not_before`.
   enum class state { waiting, deferred, released } where = state::waiting;
-  bool waited = false;  // at any time
+  bool waited = false;   // at any time
+  bool renewed = false;  // its next release is counted already
   /// Why it may fit although its estimate is above the whole limit: the provider may charge less than the maximum, or
   /// its input may have fewer tokens than guessed. The provider is asked once; its refusal is final.
   enum class doubt : std::uint8_t { none, maximum, input } too_large = doubt::none;

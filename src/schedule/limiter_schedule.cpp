@@ -1,6 +1,7 @@
 // Who goes when: the part of the limiter that submits, releases, refuses and foretells.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
@@ -111,9 +112,7 @@ void cerebras_limiter::withdraw(ticket_id id, ticket& t) {
   stop_waiting(id, t);
 }
 
-/// Out of its scope's queue.
-void cerebras_limiter::release(ticket_id id, ticket& t, time_point now) {
-  t.charged = t.owner->queue.release(t.place, now, settings_.ageing);
+void cerebras_limiter::count_release(const ticket& t, time_point now) {
   auto& used =
       t.owner->limits.decides(now) == basis::headers ? counters_.dynamic_timings_used : counters_.fallback_timings_used;
   ++used;
@@ -121,6 +120,12 @@ void cerebras_limiter::release(ticket_id id, ticket& t, time_point now) {
   if (t.waited) ++counters_.waited;
   ++t.owner->totals.released;
   t.owner->totals.tokens_released += t.cost;
+}
+
+/// Out of its scope's queue.
+void cerebras_limiter::release(ticket_id id, ticket& t, time_point now) {
+  t.charged = t.owner->queue.release(t.place, now, settings_.ageing);
+  if (!std::exchange(t.renewed, false)) count_release(t, now);
   t.where = ticket::state::released;
   t.released = now;
   t.reservation = t.owner->limits.reserve(t.cost, t.input, now);
@@ -152,7 +157,7 @@ cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
   };
   auto const& head = heads.front();
   auto const head_ready = ready(head, 0, 0);
-  if (head_ready <= now) return {&head, now};
+  if (head_ready <= now) return {&head, back};
   bool const yields = !head.paid && head_ready - now > settings_.ageing / longest_hold_up;
   turn result{nullptr, std::min(head_ready, back)};
   if (auto const due = s.queue.next_due(now, settings_.ageing)) result.next = std::min(result.next, *due);
@@ -161,7 +166,7 @@ cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
     if (at > now) {
       result.next = std::min(result.next, at);
     } else if ((yields && heads[i].rank < head.rank) || ready(head, 1, heads[i].cost) <= head_ready) {
-      return {&heads[i], now};
+      return {&heads[i], result.next};
     }
   }
   return result;

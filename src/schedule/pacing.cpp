@@ -51,6 +51,7 @@ void pacing::on_success(time_point sent) {
   refused_probes_ = 0;
   capacity_rounds_ = 0;  // of a provider that is busy every answer says that it no longer is
   capacity_until_ = {};
+  round_until_ = {};
   capacity_word_ = {};
   if (sent >= last_refusal_) {
     rounds_ = 0;
@@ -98,10 +99,10 @@ void pacing::space_out(time_point sent, time_point now) {
 time_point pacing::on_no_capacity(const attempt& refused, unsigned times, std::optional<duration> told,
                                   time_point now) {
   if (refused.probe) ++refused_probes_;
-  if (refused.sent >= capacity_until_) {
+  if (refused.sent >= round_until_) {
     ++capacity_rounds_;
     auto const rounds = std::min(capacity_rounds_, most_capacity_doublings + 1);
-    capacity_until_ = now + backoff(capacity_step, rounds, refused.salt);
+    capacity_until_ = round_until_ = now + backoff(capacity_step, rounds, refused.salt);
   }
   if (told) capacity_word_ = std::max(capacity_word_, now + std::min(*told, silence()));
   return now + backoff(capacity_step, std::min(times, most_capacity_doublings + 1), refused.salt);

@@ -55,7 +55,7 @@ void quota::create_configured(time_point now) {
     if (slot == tpm_slot || (b && b->reported())) continue;
     auto const limit = slot == rpm_slot ? std::optional{requests_.limit()} : settings_.limits.limit[slot];
     if (!limit) {
-      if (resource_of(slot) != resource::total_tokens) b.reset();
+      if (b && !b->is_guess()) b.reset();  // what a refusal has named is not the configuration's
     } else if (b) {
       b->set_limit(*limit);
     } else {
@@ -63,6 +63,10 @@ void quota::create_configured(time_point now) {
       if (slot == rpm_slot && !settings_.header_fallback) made.guessed();
     }
   }
+}
+
+bool quota::is_shared() const {
+  return std::ranges::any_of(budgets_, [](auto const& b) { return b && b->drift() > 0; });
 }
 
 basis quota::decides(time_point now) const {

@@ -95,7 +95,8 @@ const request_queue::urgency_class* request_queue::lowest() const {
 
 /// A class has got tokens, or given them back (negative): those below it that wait save their part.
 void request_queue::share_out(urgency_class& to, double tokens, time_point now, duration ageing) {
-  to.saved = std::max(0.0, to.saved - tokens);
+  // What was spent beyond the savings was not saved, and does not become so by coming back.
+  if (tokens > 0) to.saved = std::max(0.0, to.saved - tokens);
   auto const* const last = lowest();
   urgency_class* aged = nullptr;
   for (auto* c = &to + 1; c <= &classes_.back() && ageing > duration::zero(); ++c)

@@ -106,6 +106,15 @@ TEST(ExchangePlan, ARenewedReleaseIsNoWaitAndGoesOnDuringShutdown) {
   EXPECT_FALSE(newcomer.queued().in_progress);
 }
 
+TEST(ExchangePlan, BeyondItsTimeInTheQueueARepeatGoesByTheOldRelease) {
+  auto facts = completion();
+  facts.wait_until = start;
+  auto plan = attempting(facts);
+  plan.ended(answered(503), start + 3s);
+  plan.paused(start + 4s);
+  EXPECT_EQ(plan.allowed(false, start + 4s).next, step::attempt);
+}
+
 TEST(ExchangePlan, AShortWaitForTheBreakerNeedsNoNewRelease) {
   exchange_plan plan(completion());
   plan.begin(true, 0s, start);

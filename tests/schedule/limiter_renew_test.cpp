@@ -74,6 +74,7 @@ TEST_F(LimiterRenew, NothingIsReservedTwice) {
   for (int i = 0; i < 12; ++i) ASSERT_TRUE(submit(start));
   for (int round = 0; round < 10; ++round) EXPECT_EQ(renew_all(start + 1s).size(), 12U);
   for (auto const id : released) limiter.not_sent(id, start + 2s);
+  EXPECT_EQ(limiter.counters().released, 12U) << "a release anew is none more";
   EXPECT_EQ(limiter.in_flight(), 0U);
   EXPECT_NEAR(limiter.status(scope, start + 2s).remaining_tokens, 60'000, 1);
 }

@@ -62,6 +62,8 @@ class budget {
   void align(duration wall_offset) { wall_offset_ = wall_offset; }
 
   double limit() const { return limit_; }
+  /// True when a refusal has named it and nothing else has: its value is a guess.
+  bool is_guess() const { return hidden_.is_guess(); }
   /// What goes missing of a continuous refill, in units per second: other users of the quota.
   double drift() const { return drift_; }
   /// The most that can be there at once: the limit, or a remaining beyond it.
@@ -171,7 +173,7 @@ class budget {
   void adopt(refill model, bool confirmed);
   time_point boundary_after(time_point t) const;
   std::optional<time_point> window_end() const;
-  bool is_guess() const;
+  bool is_doubted_window() const;
   time_point test_or(time_point at, double n, double passed, time_point now);
   double certain_level(time_point now) const;
   time_point certain_at(double n, time_point now) const;

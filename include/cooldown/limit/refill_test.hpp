@@ -24,11 +24,11 @@ class refill_test {
   /// When a request of `n` may go as a test. nullopt: never, since the limit holds too few of them to tell.
   std::optional<time_point> due(double n, const bucket& b) const;
 
-  /// The request with this sequence (1, 2, …) goes as a test.
-  void sent(std::uint64_t sequence) { under_way_ = sequence; }
+  /// The request with this sequence (1, 2, …) goes as a test. However it ends, the next one has to wait.
+  void sent(std::uint64_t sequence, duration window, time_point now);
   bool is_under_way(std::uint64_t sequence) const { return under_way_ != 0 && under_way_ == sequence; }
 
-  /// The provider refused it: the guess may be right.
+  /// It has shown nothing against the guess: the next one waits twice as long.
   void refused(duration window, time_point now);
   /// The guess has changed.
   void forget() { *this = {}; }

@@ -44,6 +44,8 @@ class exchange_record {
   time_point started_ = steady_now();
   duration waited_{};
   duration waited_before_{};  // the waits before the present one
+  duration recorded_{};       // of them, in the counters
+  bool released_before_ = false;
   std::optional<time_point> wait_since_;
   std::optional<duration> forecast_;  // of the first wait, at submission
   bool forecast_judged_ = false;

@@ -17,7 +17,7 @@ class waiting {
       : c_(c), record_(record), writer_(writer), settings_(settings), comments_(comments) {}
 
   /// Until the ticket is released or refused, or the interrupt fires. `in_progress`: it has been released before, and a
-  /// shutdown lets it go on.
+  /// shutdown lets it go on if it need not wait.
   task<admission::result> for_quota(ticket_id id, bool in_progress);
 
   /// Until an attempt is allowed, `until` has passed or the interrupt fires. With a ticket that has a place to keep

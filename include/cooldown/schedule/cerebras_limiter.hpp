@@ -260,6 +260,7 @@ class cerebras_limiter {
   time_point return_deferred(scope& s, time_point now);
   void stop_waiting(ticket_id id, const ticket& t);
   void keep_arrival(const ticket& t, time_point now);
+  void count_release(const ticket& t, time_point now);
   void release(ticket_id id, ticket& t, time_point now);
   void end_flight(ticket_id id, ticket& t);
   static void charge(ticket& t, double tokens);

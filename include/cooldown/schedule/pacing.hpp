@@ -102,7 +102,8 @@ class pacing {
   bool cautious_ = false;  // one at a time until one is admitted
 
   unsigned capacity_rounds_ = 0;  // without a success
-  time_point capacity_until_{};   // the end of the round
+  time_point round_until_{};      // the end of the round
+  time_point capacity_until_{};   // the same, or earlier if an answer has ended since
   time_point capacity_word_{};    // the provider's
 
   duration spacing_{};  // between releases, after refusals for bursts

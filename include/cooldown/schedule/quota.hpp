@@ -120,6 +120,8 @@ class quota {
 
   /// The provider has answered a request of this scope.
   bool answered() const { return answered_; }
+  /// Headers have shown that others take some of it.
+  bool is_shared() const;
   basis decides(time_point now) const;
   std::optional<time_point> last_update() const { return last_update_; }
   std::size_t in_flight() const { return reservations_.size(); }
