@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -48,17 +47,25 @@ TEST(Purity, WhatDecidesUsesOnlyTheStandardLibraryAndNoClock) {
   }
 }
 
+/// The layers that a file includes headers of.
+std::vector<std::string> layers_included_by(const std::filesystem::path& file) {
+  std::string const start = "#include \"cooldown/";
+  auto const text = text_of(file);
+  std::vector<std::string> found;
+  for (auto at = text.find(start); at != std::string::npos; at = text.find(start, at + 1)) {
+    auto const name = text.substr(at + start.size(), text.find('"', at + start.size()) - at - start.size());
+    if (auto const slash = name.find('/'); slash != std::string::npos) found.push_back(name.substr(0, slash));
+  }
+  return found;
+}
+
 TEST(Purity, LayersIncludeOnlyWhatIsBelowThem) {
-  std::regex const include(R"(#include "cooldown/([a-z_]+)/)");
   for (auto const& l : layers)
-    for (auto const& file : sources_of(l)) {
-      auto const text = text_of(file);
-      for (std::sregex_iterator i(text.begin(), text.end(), include), end; i != end; ++i) {
-        auto const other = (*i)[1].str();
+    for (auto const& file : sources_of(l))
+      for (auto const& other : layers_included_by(file)) {
         bool const allowed = other == l.name || std::ranges::find(l.may_include, other) != l.may_include.end();
         EXPECT_TRUE(allowed) << file << " includes " << other;
       }
-    }
 }
 
 }  // namespace
