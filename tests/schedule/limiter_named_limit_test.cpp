@@ -13,7 +13,8 @@ constexpr wall_time wall{490'000h};
 constexpr scope_name scope{1, "m"};
 
 bool knows_requests_a_day(cerebras_limiter& limiter) {
-  for (auto const& b : limiter.report(start + 1s).front().budgets)
+  auto const report = limiter.report(start + 1s);
+  for (auto const& b : report.front().budgets)
     if (b.counts == resource::requests && b.over == window::day) return true;
   return false;
 }
@@ -50,7 +51,8 @@ TEST(LimiterNamedLimit, AnAbsurdMaximumLeavesTheDayAsItWas) {
     limiter.observe(yes->id, {.status = 400, .headers = {}, .error = {}}, start, wall);
     limiter.settle(yes->id, 0, std::nullopt, start);
   }
-  for (auto const& b : limiter.report(start).front().budgets)
+  auto const report = limiter.report(start);
+  for (auto const& b : report.front().budgets)
     if (b.over == window::day && b.counts == resource::tokens) {
       EXPECT_NEAR(b.level, 1'000'000, 1);
     }

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "cooldown/sim/options.hpp"
 
@@ -31,7 +32,8 @@ class ProviderFile : public ::testing::Test {
     return options;
   }
 
-  std::string path_ = ::testing::TempDir() + "provider_file_test.yaml";
+  // Tests run beside each other, each in a process of its own.
+  std::string path_ = ::testing::TempDir() + "provider_file_test." + std::to_string(::getpid()) + ".yaml";
 };
 
 TEST_F(ProviderFile, OfAWorkloadOnlyTheProviderAndTheLengthAreRead) {
