@@ -322,21 +322,28 @@ void budget::give_back(const mark& m, double n, time_point taken, time_point now
 }
 
 void budget::correct(const mark& m, double by, time_point taken, time_point now) {
-  if (m.epoch != epoch_) return give_back(m, by, taken, now);
-  advance(now);
-  log_.give_back(by, taken);
+  if (!forget(m, by, taken, now)) return;
   levels_.correct(m.level, by);
   levels_.cap(capacity());
-  spent_ -= by;
 }
 
 void budget::untake(const mark& m, double n, time_point taken, time_point now) {
-  if (m.epoch != epoch_) return give_back(m, n, taken, now);
-  advance(now);
-  log_.give_back(n, taken);
+  if (!forget(m, n, taken, now)) return;
   levels_.untake(m.level, n);
   levels_.cap(capacity());
+}
+
+/// `n` of what `m` took was never charged: it is neither spent nor in the log. False: it was taken from a window that
+/// is over, and has been given back.
+bool budget::forget(const mark& m, double n, time_point taken, time_point now) {
+  if (m.epoch != epoch_) {
+    give_back(m, n, taken, now);
+    return false;
+  }
+  advance(now);
+  log_.give_back(n, taken);
   spent_ -= n;
+  return true;
 }
 
 bool budget::surprised_by(double remaining, const mark& m, double n) const {

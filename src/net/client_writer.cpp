@@ -15,8 +15,6 @@
 namespace cooldown::net {
 namespace {
 
-constexpr std::size_t largest_event = 256 * 1024;
-
 /// Headers that we write ourselves: the provider's of the same name would contradict them.
 constexpr std::string_view own_headers[] = {"x-ratelimit-limit-rpm",         "x-ratelimit-limit-tpm",
                                             "x-ratelimit-current-tpm-limit", "x-ratelimit-remaining-tpm",
@@ -133,9 +131,9 @@ task<relay_end> client_writer::relay_as_event(upstream_connection& from, const h
                                               http::usage_reader* usage) {
   std::string body;
   auto const patience = settings_.cerebras.timeouts.idle;
-  auto const complete = co_await read_whole_body(from, head.body, largest_event, patience, c_.ctl, body);
+  auto const complete = co_await read_whole_body(from, head.body, largest_whole_body, patience, c_.ctl, body);
   if (c_.ctl.why() == interruption::client_gone) co_return relay_end::client_gone;
-  if (!complete) co_return body.size() > largest_event ? relay_end::too_large : relay_end::upstream_cut;
+  if (!complete) co_return body.size() > largest_whole_body ? relay_end::too_large : relay_end::upstream_cut;
   if (usage) usage->feed(body);
   auto const data = http::answer_as_event(body, head.status);
   auto const sent = co_await end_with_event(data);

@@ -17,9 +17,6 @@
 namespace cooldown::net {
 namespace {
 
-constexpr std::size_t largest_error_body = 256 * 1024;
-constexpr duration comment_interval = std::chrono::seconds{15};
-
 /// A metered request has ended: others may go to a provider that is suspected.
 struct room_for_others {
   app& shared;
@@ -225,7 +222,7 @@ observation exchange::observe() {
 task<exchange_step> exchange::ask_about_429() {
   whole_answer_.emplace();
   auto const patience = settings_->cerebras.timeouts.idle;
-  auto const whole = co_await read_whole_body(attempt_.connection(), attempt_.head().body, largest_error_body, patience,
+  auto const whole = co_await read_whole_body(attempt_.connection(), attempt_.head().body, largest_whole_body, patience,
                                               c_.ctl, *whole_answer_);
   if (c_.ctl.why() == interruption::client_gone) co_return interrupted();
   c_.ctl.reset();

@@ -8,8 +8,6 @@
 namespace cooldown::net {
 namespace {
 
-constexpr duration comment_interval = std::chrono::seconds{15};
-
 // A wait shorter than this is not worth mentioning.
 constexpr duration shortest_wait = std::chrono::milliseconds{1};
 

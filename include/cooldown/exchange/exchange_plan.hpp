@@ -94,7 +94,6 @@ class exchange_plan {
   static exchange_step pass_429();
 
   unsigned repeats() const { return repeats_; }
-  bool sent() const { return sent_; }
 
  private:
   exchange_step next_attempt(time_point now);

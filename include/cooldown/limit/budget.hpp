@@ -153,6 +153,7 @@ class budget {
  private:
   void set_told_limit(double limit);
   void advance(time_point now);
+  bool forget(const mark& m, double n, time_point taken, time_point now);
   void roll(time_point now);
   void learn_from_headers(time_point now);
   void met(double n, double undecided, bool probe, std::optional<duration> retry_after, time_point sent,

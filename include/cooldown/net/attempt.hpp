@@ -33,7 +33,6 @@ class upstream_attempt {
   void drop() { connection_.reset(); }
 
   const http::response_head& head() const { return head_; }
-  std::size_t head_size() const { return head_bytes_.size(); }
   /// From sending to the answer's head.
   duration took() const { return took_; }
 

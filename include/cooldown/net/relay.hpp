@@ -42,6 +42,9 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const c
                            const http::body_framing& in, outgoing out, std::string_view prefix,
                            http::usage_reader* usage);
 
+/// Of an answer that is not relayed as it comes: one that is looked into, or becomes an event.
+constexpr std::size_t largest_whole_body = 256 * 1024;
+
 /// Reads a body of at most `most` bytes into `to`; false when it breaks off or is longer.
 task<bool> read_whole_body(upstream_connection& u, const http::body_framing& in, std::size_t most, duration patience,
                            interrupt& ctl, std::string& to);

@@ -8,6 +8,9 @@
 
 namespace cooldown::net {
 
+/// Between two comments to a client that waits.
+constexpr duration comment_interval = std::chrono::seconds{15};
+
 /// The waits of one exchange.
 class waiting {
  public:
