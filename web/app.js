@@ -223,7 +223,7 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
-  /// Dotted upright lines where the provider's window began anew: the time until its end has grown.
+  /// Dotted upright lines where the provider's window reset: the time until its end has grown.
   function drawResets(u) {
     const c = series.get(chosen);
     if (!c) return;
@@ -339,7 +339,7 @@
       try {
         await listen();
       } catch (e) {
-        setText($('connection'), `Not connected (${e.message}): what is shown is old. Trying again…`);
+        setText($('connection'), `Not connected (${e.message}): the data below is stale. Trying again…`);
         $('connection').className = 'lost';
       }
       await new Promise((done) => setTimeout(done, 1000));

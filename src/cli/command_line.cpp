@@ -201,7 +201,7 @@ std::string manual_page() {
         "configuration again. SIGUSR1 opens the log file again.\n"
         ".SH ENVIRONMENT\n.TP\n.B CEREBRAS_API_KEY\nThe key for the provider, where the configuration does not name "
         "another.\n.TP\n.B NO_COLOR\nNo colours in \\fBstatus\\fR.\n"
-        ".SH EXIT STATUS\n0: ended in order. 64: the command line. 69: no address to listen on, or no proxy to ask. "
+        ".SH EXIT STATUS\n0: clean shutdown. 64: the command line. 69: no address to listen on, or no proxy to ask. "
         "70: "
         "anything else. 78: the configuration. 1: \\-\\-check\\-config found an error. \\fBrun\\fR ends with its "
         "command's.\n"

@@ -130,7 +130,7 @@ std::string render_status(const json::object& status, bool colours, std::size_t 
   auto const state = text(breaker, "state");
   auto const& upstream = status.at("upstream").as_object();
   std::string out = fmt::format(
-      "{}  {} waiting, {} at the provider, circuit breaker {}, {} provider failures, {} 429s kept from clients, up "
+      "{}  {} waiting, {} at the provider, circuit breaker {}, {} provider failures, {} 429s absorbed, up "
       "{}\n",
       paint("1", "cooldown-proxy " + text(status, "version")), number(status.at("queue").as_object(), "length"),
       number(status, "in_flight"), paint(state == "CLOSED" ? "32" : "31", state), number(upstream, "failures"),
