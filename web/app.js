@@ -4,13 +4,18 @@
   const $ = (id) => document.getElementById(id);
   const SPAN = 15 * 60;
   const MOST_LANES = 200;
+  const FEW_SCOPES = 8; // so many fit on a screen, idle ones as well
   const series = new Map(); // scope key -> columns
   let chosen = null;
+  let chosenByHand = false;
+  let everyScope = false;
   let latest = null;
   let charts = [];
 
   const keyOf = (s) => `${s.model} ${s.credential}`;
-  const number = (n) => Math.round(n).toLocaleString('en');
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+  const minutes = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+  const number = (n) => (Math.round(n) || 0).toLocaleString('en'); // never "-0"
   const seconds = (s) => {
     if (s < 0.0005) return '0 s';
     if (s < 1) return `${Math.round(s * 1000)} ms`;
@@ -57,7 +62,7 @@
   }
 
   /// "0 of 60 requests/min": the limit that counts at the moment.
-  const limitText = (b) => `${number(Math.floor(b.remaining))} of ${number(b.limit)} ` +
+  const limitText = (b) => `${number(Math.max(0, Math.floor(b.remaining)))} of ${number(b.limit)} ` +
     `${b.resource.replace('_', ' ')}/${b.window === 'minute' ? 'min' : b.window}`;
 
   async function post(path, body) {
@@ -69,16 +74,44 @@
     if (!answer.ok) alert((await answer.json()).error.message);
   }
 
+  /// The scopes that the table shows: those whose name has the text of the filter; and while there are many and none is asked for, only
+  /// those in use.
+  function shownScopes(scopes) {
+    const wanted = $('scope-filter').value.trim().toLowerCase();
+    const found = scopes.filter((s) => s.model.toLowerCase().includes(wanted));
+    const busy = found.filter((s) => s.queued || s.in_flight || s.paused || keyOf(s) === chosen);
+    $('scope-tools').hidden = scopes.length <= FEW_SCOPES;
+    const idle = found.length - busy.length;
+    const collapsed = !everyScope && !wanted && scopes.length > FEW_SCOPES && idle > 0;
+    $('scope-more').hidden = !collapsed && !everyScope;
+    setText($('scope-more'), collapsed ? `Show ${number(idle)} idle` : 'Hide idle');
+    const orders = {
+      waiting: (a, b) => b.queued - a.queued,
+      left: (a, b) => shareLeft(a) - shareLeft(b),
+      name: () => 0,
+    };
+    return (collapsed ? busy : found).sort((a, b) => orders[$('scope-order').value](a, b) || keyOf(a).localeCompare(keyOf(b)));
+  }
+
+  const shareLeft = (s) => (s.binding ? Math.max(0, s.binding.remaining / s.binding.limit) : 2);
+
+  function choose(scopes) {
+    const mine = scopes.some((s) => keyOf(s) === chosen);
+    if (mine && chosenByHand) return;
+    const busiest = [...scopes].sort((a, b) => b.queued - a.queued || b.in_flight - a.in_flight)[0];
+    if (!mine || (busiest.queued && !scopes.find((s) => keyOf(s) === chosen).queued)) chosen = busiest ? keyOf(busiest) : null;
+  }
+
   function showScopes(scopes) {
     $('no-scopes').hidden = scopes.length > 0;
-    if (!scopes.some((s) => keyOf(s) === chosen)) chosen = scopes.length ? keyOf(scopes[0]) : null;
-    rows('scopes', scopes, keyOf, (s) => {
+    choose(scopes);
+    rows('scopes', shownScopes(scopes), keyOf, (s) => {
       const row = plainRow(['model', '', '', 'number', 'number', '', ''], 0);
       const pick = row.cells[0].appendChild(cell('button', 'plain'));
       pick.textContent = s.model || '(no model)';
-      pick.title = 'Show its history';
       pick.addEventListener('click', () => {
         chosen = keyOf(s);
+        chosenByHand = true;
         show(latest);
       });
       const meter = row.cells[2].appendChild(cell('span', 'meter'));
@@ -90,13 +123,13 @@
       const name = keyOf(s);
       row.classList.toggle('chosen', name === chosen);
       row.cells[0].firstChild.setAttribute('aria-pressed', String(name === chosen));
-      setText(row.cells[1], String(s.credential).padStart(6, '0'));
+      setText(row.cells[1], s.paused ? 'paused by hand' : s.held_by ? s.held_by.text : '–');
       const [bar, text] = row.cells[2].firstChild.children;
       bar.firstChild.style.width = s.binding ? `${Math.max(0, Math.min(100, (100 * Math.floor(s.binding.remaining)) / s.binding.limit))}%` : '0';
       setText(text, s.binding ? limitText(s.binding) : 'no limit is known yet');
       setText(row.cells[3], number(s.queued));
       setText(row.cells[4], number(s.in_flight));
-      setText(row.cells[5], s.paused ? 'paused by hand' : s.held_by ? s.held_by.text : '–');
+      setText(row.cells[5], String(s.credential).padStart(6, '0'));
       const button = row.cells[6].firstChild;
       setText(button, s.paused ? 'Resume' : 'Pause');
       button.setAttribute('aria-label', `${s.paused ? 'Resume' : 'Pause'} ${s.model} ${s.credential}`);
@@ -117,7 +150,8 @@
   }
 
   function showWaiting(status) {
-    const all = status.scopes.flatMap((s) => s.waiting.map((t) => ({ ...t, model: s.model, scope: keyOf(s) })))
+    const why = (s) => (s.paused ? 'paused by hand' : s.held_by ? s.held_by.text : '–');
+    const all = status.scopes.flatMap((s) => s.waiting.map((t) => ({ ...t, model: s.model, why: why(s) })))
       .sort((a, b) => (a.expected_in_seconds === null) - (b.expected_in_seconds === null) || a.expected_in_seconds - b.expected_in_seconds);
     const total = status.queue.length;
     $('nobody-waits').hidden = all.length > 0;
@@ -125,19 +159,20 @@
     const lanes = all.slice(0, MOST_LANES);
     const longest = Math.max(1, ...lanes.map((t) => t.waited_seconds + t.expected_in_seconds));
     rows('waiting', lanes, (t, i) => String(i), () => {
-      const row = plainRow(['number', 'model', '', 'number', 'number', 'number', 'number', 'lane'], 0);
-      const bar = row.cells[7].appendChild(cell('span', 'lane-bar'));
+      const row = plainRow(['number', 'when', 'why', 'model', '', 'number', 'number', 'number', 'lane'], 0);
+      const bar = row.cells[8].appendChild(cell('span', 'lane-bar'));
       bar.append(cell('b'), cell('u'));
       return row;
     }, (row, t) => {
       setText(row.cells[0], String(t.position));
-      setText(row.cells[1], t.model);
-      setText(row.cells[2], String(t.client).padStart(6, '0'));
-      setText(row.cells[3], String(t.urgency));
-      setText(row.cells[4], number(t.tokens));
-      setText(row.cells[5], seconds(t.waited_seconds));
-      setText(row.cells[6], t.expected_in_seconds === null ? 'when resumed' : seconds(t.expected_in_seconds));
-      const [before, after] = row.cells[7].firstChild.children;
+      setText(row.cells[1], t.expected_in_seconds === null ? 'when resumed' : seconds(t.expected_in_seconds));
+      setText(row.cells[2], t.position === 1 ? t.why : t.expected_in_seconds === null ? t.why : 'others are ahead');
+      setText(row.cells[3], t.model);
+      setText(row.cells[4], String(t.client).padStart(6, '0'));
+      setText(row.cells[5], String(t.urgency));
+      setText(row.cells[6], number(t.tokens));
+      setText(row.cells[7], seconds(t.waited_seconds));
+      const [before, after] = row.cells[8].firstChild.children;
       before.style.width = `${(100 * t.waited_seconds) / longest}%`;
       after.style.width = `${(100 * t.expected_in_seconds) / longest}%`;
     });
@@ -145,6 +180,7 @@
   }
 
   function showHistogram(id, h) {
+    $(id).closest('section').hidden = h.counts.every((n) => n === 0);
     const most = Math.max(1, ...h.counts);
     const labels = h.counts.map((_, i) => (i < h.bounds.length ? `≤ ${seconds(h.bounds[i])}` : `> ${seconds(h.bounds.at(-1))}`));
     rows(id, h.counts, (_, i) => labels[i], () => {
@@ -161,7 +197,7 @@
   function showRecent(recent) {
     rows('recent', [...recent].reverse(), (r) => String(r.id),
       () => plainRow(['', 'model', 'number', 'number', '', 'number', 'number', 'number', 'number'], 0), (row, r) => {
-        setText(row.cells[0], new Date(r.time * 1000).toLocaleTimeString());
+        setText(row.cells[0], clock.format(r.time * 1000));
         setText(row.cells[1], r.model || r.target);
         setText(row.cells[2], r.status ? String(r.status) : 'left');
         row.cells[2].classList.toggle('bad-status', r.status >= 400 || !r.complete);
@@ -180,7 +216,8 @@
     setText($('breaker'), s.circuit_breaker.state.toLowerCase().replace('_', ' '));
     $('breaker').className = { CLOSED: '', OPEN: 'bad', HALF_OPEN: 'warn' }[s.circuit_breaker.state];
     setText($('refusals'), number(s.upstream.refusals));
-    setText($('failures'), number(s.upstream.failures));
+    const { attempts, failures } = s.upstream;
+    setText($('failures'), failures ? `${number(failures)} of ${number(attempts)}` : '0');
     setText($('uptime'), seconds(s.uptime_seconds));
     setText($('version'), s.version);
     document.title = s.queue.length ? `(${s.queue.length}) cooldown-proxy` : 'cooldown-proxy';
@@ -245,41 +282,46 @@
     charts.forEach((c) => c.destroy());
     const ink = color('--soft');
     const axis = { stroke: ink, grid: { stroke: color('--line'), width: 1 }, ticks: { stroke: color('--line') } };
-    const whole = { ...axis, size: 70, values: (_, ticks) => ticks.map((v) => v.toLocaleString('en')) };
-    const shared = (node, height, lines) => new uPlot({
+    const time = { ...axis, space: 100, values: (_, ticks) => ticks.map((t) => (t % 60 ? clock : minutes).format(t * 1000)), incrs: [5, 15, 60, 120, 300] };
+    const percent = { ...axis, scale: '%', size: 55, values: (_, ticks) => ticks.map((v) => `${v} %`) };
+    const whole = { ...axis, scale: 'n', size: 70, values: (_, ticks) => ticks.map((v) => v.toLocaleString('en')) };
+    const line = (label, scale, name, more) => ({ label, scale, stroke: color(name), width: 1.5, points: { show: false }, ...more });
+    const shared = (node, height, axes, lines) => new uPlot({
       width: Math.max(280, node.clientWidth),
       height,
       cursor: { sync: { key: 'time' } },
-      scales: { y: { range: (_, low, high) => [0, Math.max(1, (high || 1) * 1.05)] } },
-      axes: [axis, whole],
+      scales: { '%': { range: [0, 100] }, n: { range: (_, low, high) => [0, Math.max(1, (high || 1) * 1.05)] } },
+      axes: [time, ...axes],
       hooks: { draw: [drawResets] },
-      series: [{}, ...lines],
+      series: [{ value: (_, t) => (t ? clock.format(t * 1000) : '–') }, ...lines],
     }, [[], ...lines.map(() => [])], node);
+    const fill = (name) => ({ fill: `${color(name)}22` });
     charts = [
-      shared($('tokens-chart'), 240, [
-        { label: 'limit of tokens a minute', stroke: ink, dash: [6, 4], width: 1.5, points: { show: false } },
-        { label: 'left', stroke: color('--green'), fill: `${color('--green')}22`, width: 1.5, points: { show: false } },
-        { label: 'used within a minute', stroke: color('--blue'), width: 1.5, points: { show: false } },
-        { label: '429 of the provider', stroke: color('--red'), paths: () => null, points: { show: true, size: 8, fill: color('--red') } },
+      shared($('tokens-chart'), 240, [percent, { ...whole, side: 1, grid: { show: false } }], [
+        line('left of the tightest limit, %', '%', '--green', fill('--green')),
+        line('tokens used in the last minute', 'n', '--blue'),
+        line('429 of the provider', '%', '--red', { paths: () => null, points: { show: true, size: 8, fill: color('--red') } }),
       ]),
-      shared($('queue-chart'), 150, [
-        { label: 'waiting', stroke: color('--amber'), fill: `${color('--amber')}22`, width: 1.5, points: { show: false } },
-        { label: 'in flight', stroke: color('--blue'), width: 1.5, points: { show: false } },
+      shared($('queue-chart'), 150, [whole], [
+        line('waiting', 'n', '--amber', fill('--amber')),
+        line('in flight', 'n', '--blue'),
       ]),
     ];
   }
 
   function drawCharts(scope) {
-    setText($('shown-scope'), scope ? `of ${scope.model}, key ${String(scope.credential).padStart(6, '0')}` : '');
+    setText($('shown-scope'), scope ? `of ${scope.model}, key ${String(scope.credential).padStart(6, '0')}` +
+      (scope.binding ? `: ${limitText(scope.binding)} left` : '') : '');
     const c = scope && series.get(chosen);
+    $('timeline-title').closest('section').hidden = !c;
     if (!c) return;
     const used = trailingMinute(c);
-    charts[0].setData([c.time, c.limit.map((v) => v || null), c.remaining.map((v, i) => (c.limit[i] ? Math.max(0, v) : null)),
-      used, c.refused.map((n, i) => (n > 0 ? c.limit[i] : null))]);
+    const left = c.remaining.map((v, i) => (c.limit[i] ? Math.round(Math.max(0, Math.min(100, (100 * v) / c.limit[i]))) : null));
+    charts[0].setData([c.time, left, used, c.refused.map((n) => (n > 0 ? 100 : null))]);
     charts[1].setData([c.time, c.queued, c.in_flight]);
     const sum = (values) => values.reduce((a, b) => a + b, 0);
     $('tokens-chart').setAttribute('aria-label',
-      `${number(used.at(-1))} tokens used within the last minute, limit ${number(c.limit.at(-1))}; ` +
+      `${scope.binding ? `${limitText(scope.binding)} left` : 'no limit is known yet'}; ${number(used.at(-1))} tokens used in the last minute; ` +
       `${number(sum(c.refused))} refusals of the provider in the time shown`);
     $('queue-chart').setAttribute('aria-label', `${number(c.queued.at(-1))} waiting, ${number(c.in_flight.at(-1))} in flight`);
   }
@@ -287,10 +329,10 @@
   function show(status) {
     if (!status) return;
     latest = status;
-    status.scopes.sort((a, b) => b.queued - a.queued || keyOf(a).localeCompare(keyOf(b)));
     showFigures(status);
     showScopes(status.scopes);
     const scope = status.scopes.find((s) => keyOf(s) === chosen);
+    $('budgets-title').closest('section').hidden = !scope;
     showBudgets(scope);
     showWaiting(status);
     showHistogram('waits', status.waits);
@@ -349,6 +391,12 @@
   $('sign-in').addEventListener('submit', (e) => {
     e.preventDefault();
     sessionStorage.setItem('token', $('token').value);
+  });
+  $('scope-filter').addEventListener('input', () => show(latest));
+  $('scope-order').addEventListener('change', () => show(latest));
+  $('scope-more').addEventListener('click', () => {
+    everyScope = !everyScope;
+    show(latest);
   });
   const redraw = () => {
     makeCharts();

@@ -36,11 +36,12 @@ void history::sample(const std::vector<scope_report>& scopes, time_point now, wa
             .reset_in = -1,
             .queued = static_cast<std::uint32_t>(s.queued),
             .in_flight = static_cast<std::uint32_t>(s.in_flight)};
-    for (auto const& b : s.budgets) {
-      if (b.counts != resource::tokens || b.over != window::minute) continue;
-      p.remaining = static_cast<float>(b.level);
-      p.limit = static_cast<float>(b.limit);
-      if (b.next_reset) p.reset_in = static_cast<float>(std::max(0.0, seconds_of(*b.next_reset - now)));
+    if (s.binding) {
+      p.remaining = static_cast<float>(s.binding->level);
+      p.limit = static_cast<float>(s.binding->limit);
+      for (auto const& b : s.budgets)
+        if (b.counts == resource_of(s.binding->slot) && b.over == window_of(s.binding->slot) && b.next_reset)
+          p.reset_in = static_cast<float>(std::max(0.0, seconds_of(*b.next_reset - now)));
     }
     if (p.released > 0 || p.queued > 0) t.last_release = time;
     t.before = s.totals;

@@ -80,7 +80,7 @@ test('the page shows what /status says, under load', { timeout, skip: !chromium 
   await eventually('it goes on', async () => (await status()).scopes.find((s) => s.model === 'model-1').paused === false);
   await page.getByRole('button', { name: 'model-2', exact: true }).click();
   assert.match(await page.locator('#shown-scope').textContent(), /model-2/);
-  assert.ok((await page.locator('#tokens-chart').getAttribute('aria-label')).includes('limit 6,000'));
+  assert.ok((await page.locator('#tokens-chart').getAttribute('aria-label')).includes('of 6,000 tokens/min left'));
   assert.deepEqual(page.problems, []);
 });
 
@@ -97,7 +97,7 @@ test('the page names the limit that binds, and promises no time while a model is
   assert.match(await scope('model-1').textContent(), /the requests of this minute are used up/);
   await page.getByRole('button', { name: /^Pause model-0/ }).click();
   await scope('model-0').getByText('paused by hand').waitFor();
-  const lanes = () => page.locator('#waiting tbody tr').evaluateAll((rows) => rows.map((r) => [r.cells[1].textContent, r.cells[6].textContent]));
+  const lanes = () => page.locator('#waiting tbody tr').evaluateAll((rows) => rows.map((r) => [r.cells[3].textContent, r.cells[1].textContent]));
   await eventually('the paused ones are last', async () => (await lanes()).at(-1)?.[1] === 'when resumed');
   const shown = await lanes();
   assert.deepEqual(shown.map(([model, when]) => [model, when === 'when resumed']),

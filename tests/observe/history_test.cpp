@@ -23,6 +23,7 @@ scope_report scope(std::string model, std::uint64_t released, double used) {
   r.credential = 7'000'042;
   r.totals = {.released = released, .tokens_released = 2 * used, .tokens_used = used, .refused = released / 10};
   r.budgets.push_back({resource::tokens, window::minute, 1000, 400, refill::continuous, true, true, std::nullopt});
+  r.binding = {.slot = slot_of(resource::tokens, window::minute), .limit = 1000, .level = 400};
   return r;
 }
 
@@ -64,6 +65,20 @@ TEST(History, TellsWhenTheNextResetIs) {
   h.sample({s}, start, at(1));
   h.sample({s}, start + 13s, at(14));
   EXPECT_THAT(column(scopes_of(h)[0], "reset_in"), ElementsAre(-1, 12, 0));
+}
+
+TEST(History, ShowsTheLimitThatBinds) {
+  history h;
+  auto s = scope("m", 0, 0);
+  s.budgets.push_back({resource::requests, window::minute, 30, 0, refill::window, true, true, start + 20s});
+  s.binding = {.slot = slot_of(resource::requests, window::minute), .limit = 30, .level = 0};
+  h.sample({s}, start, at(0));
+  s.binding.reset();
+  h.sample({s}, start, at(1));
+  auto const all = scopes_of(h);
+  EXPECT_THAT(column(all[0], "limit"), ElementsAre(30, 0));
+  EXPECT_THAT(column(all[0], "remaining"), ElementsAre(0, -1));
+  EXPECT_THAT(column(all[0], "reset_in"), ElementsAre(20, -1));
 }
 
 TEST(History, OnlyWhatIsNewIsTold) {
