@@ -28,9 +28,9 @@ class history {
     float released = 0;      // requests
     float used = 0;          // tokens, by the answers that ended and told
     float refused = 0;       // 429s of the provider
-    float remaining = 0;     // what is left of the limit that binds at that moment, in its unit; negative: nothing is left
-    float limit = 0;         // its value; 0: no limit is known
-    float reset_in = -1;     // seconds until it is reset; negative: the provider tells no such time
+    float remaining = 0;  // what is left of the limit that binds at that moment, in its unit; negative: nothing is left
+    float limit = 0;      // its value; 0: no limit is known
+    float reset_in = -1;  // seconds until it is reset; negative: the provider tells no such time
     std::uint32_t queued = 0;
     std::uint32_t in_flight = 0;
   };
