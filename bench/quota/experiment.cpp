@@ -22,7 +22,7 @@ class experiment final : public surroundings {
         provider_(loop_, w, options.seed, options.length, [this] { quota_changed(); }),
         clients_(loop_, w, options.seed, client_hooks()),
         lateness_([this](const call_ptr& c) { return provider_.admissible_at(*c); }),
-        scheduler_(make_scheduler(options.who, w, *this)) {
+        scheduler_(make()) {
     bool const proxy = options.who == contestant::ours || options.who == contestant::seed;
     for (auto const at : proxy ? w.restarts : std::vector<duration>{}) loop_.after(at, [this] { restart(); });
   }
@@ -66,6 +66,10 @@ class experiment final : public surroundings {
 
  private:
   int between(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
+
+  std::unique_ptr<scheduler> make() {
+    return options_.make ? options_.make(*this) : make_scheduler(options_.who, w_, *this);
+  }
 
   clients::hooks client_hooks() {
     return {.begun = [this](const call_ptr& c) { begun(c); },
@@ -111,7 +115,7 @@ class experiment final : public surroundings {
   /// Every connection breaks, and everything learned is lost.
   void restart() {
     former_.push_back(std::move(scheduler_));
-    scheduler_ = make_scheduler(options_.who, w_, *this);
+    scheduler_ = make();
     for (auto const& [serial, c] : std::map(open_)) {  // of which some are lost now
       if (!c->with_scheduler) continue;
       c->with_scheduler = false;

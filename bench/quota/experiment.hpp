@@ -12,6 +12,7 @@ struct run_options {
   duration length = std::chrono::seconds{120};
   unsigned seed = 1;
   bool trace = false;
+  scheduler_maker make{};  // in place of `who`'s scheduler: one that watches it
 };
 
 /// Deterministic: the same arguments give the same outcome.

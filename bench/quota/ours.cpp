@@ -79,6 +79,7 @@ class ours final : public scheduler {
     update();
   }
 
+  cerebras_limiter* limiter() override { return &limiter_; }
   double believed(const call_ptr& c) override { return limiter_.status(scope_of(*c), now()).remaining_tokens; }
 
  private:

@@ -1,6 +1,7 @@
 // Who decides when a request goes upstream: our limiter, and what it is measured against.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -35,7 +36,12 @@ class scheduler {
   virtual void quota_changed() {}
   /// Tokens that it takes to be left; for traces.
   virtual double believed(const call_ptr& /*c*/) { return 0; }
+  /// The limiter that it drives; nullptr: it has none.
+  virtual cerebras_limiter* limiter() { return nullptr; }
 };
+
+/// Makes a scheduler of a surrounding world, which outlives it.
+using scheduler_maker = std::function<std::unique_ptr<scheduler>(surroundings&)>;
 
 enum class contestant : std::uint8_t { omniscient, ours, seed, direct };
 const char* name_of(contestant c);

@@ -223,7 +223,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
                             .retry_after = std::nullopt,
                             .cost = s.costs.estimate(t.size, true, now),
                             .limit = s.limits.known_token_limit(now).value_or(0)};
-    s.limits.cancel(t.reservation, now);
+    s.limits.refused_for_size(t.reservation, now);
     t.reservation = 0;
     return {.what = verdict::refuse, .refusal = too_large, .header_problem = {}};
   }
@@ -414,6 +414,12 @@ std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t m
     out.push_back(std::move(r));
   }
   return out;
+}
+
+std::size_t cerebras_limiter::entries() const {
+  std::size_t sum = tickets_.size() + arrivals_.size();
+  for (auto const& [key, s] : scopes_) sum += 1 + s->limits.entries() + s->queue.clients();
+  return sum;
 }
 
 double cerebras_limiter::cost_of(ticket_id id) const {

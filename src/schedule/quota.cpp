@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace cooldown {
 namespace {
@@ -178,6 +179,11 @@ std::optional<double> quota::known_token_limit(time_point now) const {
 const budget* quota::find(resource r, window w) const {
   auto const& b = budgets_[slot_of(r, w)];
   return b ? &*b : nullptr;
+}
+
+std::size_t quota::entries() const {
+  return std::accumulate(budgets_.begin(), budgets_.end(), reservations_.size(),
+                         [](std::size_t sum, auto const& b) { return sum + (b ? b->entries() : 0); });
 }
 
 double quota::level(resource r, window w, time_point now) {

@@ -251,6 +251,13 @@ void quota::refused(reservation_id id, const refusal& why, const rate_limit_snap
   if (!explained) pacing_.hold(why.retry_after, length_of(why.over.value_or(window::day)), now);
 }
 
+void quota::refused_for_size(reservation_id id, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  pacing_.on_refusal({.sent = e->second.taken, .probe = e->second.probe, .salt = id}, now);
+  cancel(id, now);
+}
+
 /// What is at the provider and quiet was admitted.
 void quota::presume_admitted(time_point now) {
   std::size_t looked_at = 0;

@@ -156,6 +156,12 @@ void request_queue::observe_use(const queue_place& place, double reserved, doubl
   if (auto const found = c.flows.find(place.client); found != c.flows.end()) found->second->use.observe(reserved, used);
 }
 
+std::size_t request_queue::clients() const {
+  std::size_t sum = 0;
+  for (auto const& c : classes_) sum += c.flows.size();
+  return sum;
+}
+
 double request_queue::cost() const {
   double sum = 0;
   for (auto const& c : classes_) sum += c.cost;

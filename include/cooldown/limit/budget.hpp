@@ -86,6 +86,9 @@ class budget {
   /// Units left as far as we know, reservations in flight deducted; may be negative after a correction.
   double level(time_point now);
 
+  /// How many requests and refunds it keeps; bounded.
+  std::size_t entries() const { return levels_.entries() + log_.size(); }
+
   /// Units taken within the last window, as far as they were not given back.
   double used(time_point now);
 

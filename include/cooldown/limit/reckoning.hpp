@@ -32,6 +32,8 @@ class reckoning {
   double level() const { return level_; }
   /// How many requests it keeps; bounded.
   std::size_t pending_requests() const { return pending_.size() + copied_.size(); }
+  /// The same, and refunds; bounded.
+  std::size_t entries() const { return pending_requests() + history_.size(); }
   /// The mark of a request sent before anything was known.
   mark unknown() const {
     return {.sequence = 0, .income = income_, .refunds = refunds_, .level = level_ - corrections_};

@@ -226,6 +226,8 @@ class cerebras_limiter {
   std::size_t in_flight() const { return in_flight_; }
   std::size_t queued_bytes() const { return queued_bytes_; }
   const limiter_counters& counters() const { return counters_; }
+  /// How many things it keeps in all: tickets, and a bounded number for each scope.
+  std::size_t entries() const;
 
   /// nullopt: it does not wait.
   std::optional<standing> standing_of(ticket_id id, time_point now) const;

@@ -99,6 +99,10 @@ class quota {
   /// observed.
   void refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now);
 
+  /// The provider refused the reservation, which may never fit, and it ends here: that says nothing of the limits, but
+  /// what follows waits as after any other refusal.
+  void refused_for_size(reservation_id id, time_point now);
+
   /// The provider had no capacity for the reservation, which ends here, for the `times`th time. Returns when that
   /// request may be tried again, as far as our own backoff goes; refused_until() holds as well.
   time_point refused_for_capacity(reservation_id id, unsigned times, std::optional<duration> told, time_point now);
@@ -126,6 +130,8 @@ class quota {
   std::optional<time_point> last_update() const { return last_update_; }
   std::size_t in_flight() const { return reservations_.size(); }
   const budget* find(resource r, window w) const;
+  /// How many requests and refunds it keeps: those in flight, and a bounded number.
+  std::size_t entries() const;
   double level(resource r, window w, time_point now);
 
  private:

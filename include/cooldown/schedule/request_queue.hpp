@@ -109,6 +109,8 @@ class request_queue {
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
+  /// Clients that it knows of: those that wait, and a bounded number.
+  std::size_t clients() const;
   double cost() const;
 
  private:
