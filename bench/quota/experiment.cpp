@@ -13,6 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Until we hear of it.
+constexpr duration refusal_time = 1ms;
+
 class experiment final : public surroundings {
  public:
   experiment(const workload& w, const run_options& options)
@@ -138,10 +141,10 @@ class experiment final : public surroundings {
     auto const left_before = options_.trace ? provider_.left_for(*c) : 0;
     if (auto const why = provider_.arrive(*c, headers)) {
       if (why->status == 429) {
-        ++result_.refused;
+        result_.was_refused(c->sent, loop_.now() + refusal_time);
         if (options_.trace) trace(*c, left_before);
       }
-      loop_.after(1ms, [this, c, why = *why] {
+      loop_.after(refusal_time, [this, c, why = *why] {
         if (c->over) return;
         // Gone again, if this is not kept from the client.
         if (why.status == 429) lateness_.waits(c, loop_.now());

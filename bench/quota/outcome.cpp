@@ -19,6 +19,7 @@ constexpr figure_text texts[figure_count] = {
     {"fc p50", "forecast_error_p50", "forecast_p50", 3, false},
     {"fc p90", "forecast_error_p90", "forecast_p90", 3, false},
     {"late p99 ms", "late_p99_ms", "late_p99_ms", 1, false},
+    {"at once", "refused_at_once", "most_refused_at_once", 0, false},
 };
 
 constexpr double notable_forecast = 0.5;  // seconds: below it a relative error says little
@@ -75,6 +76,15 @@ void outcome::was_forecast(double seconds, double actual) {
   if (seconds > notable_forecast) forecast_errors.push_back(std::abs(actual - seconds) / seconds);
 }
 
+void outcome::was_refused(time_point sent, time_point heard) {
+  ++refused;
+  if (burst_ == 0 || sent > burst_heard_) {
+    burst_ = 0;
+    burst_heard_ = heard;
+  }
+  most_refused_at_once = std::max(most_refused_at_once, ++burst_);
+}
+
 const figure_text& text_of(figure f) {
   return texts[static_cast<std::size_t>(f)];
 }
@@ -113,6 +123,7 @@ figures figures_of(const outcome& o, double best_tokens, bool unequal) {
   result[figure::forecast_p50] = percentile(o.forecast_errors, 0.5);
   result[figure::forecast_p90] = percentile(o.forecast_errors, 0.9);
   result[figure::late_p99] = percentile(o.lateness, 0.99) * 1000;
+  result[figure::at_once] = static_cast<double>(o.most_refused_at_once);
   return result;
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cooldown/time.hpp"
+
 namespace cooldown::bench {
 
 struct client_total {
@@ -29,9 +31,17 @@ struct outcome {
   std::vector<double> forecast_errors;  // relative
   std::vector<double> lateness;         // seconds
   std::map<std::uint64_t, client_total> clients;
+  std::uint64_t most_refused_at_once = 0;
 
+  /// A 429 of the provider's, of an attempt that was sent at `sent`; we hear of it at `heard`. Those that were sent
+  /// before the first of them was heard of are refused at once.
+  void was_refused(time_point sent, time_point heard);
   void waited(double seconds, bool watched);
   void was_forecast(double seconds, double actual);
+
+ private:
+  time_point burst_heard_{};
+  std::uint64_t burst_ = 0;
 };
 
 enum class figure : std::uint8_t {
@@ -47,8 +57,9 @@ enum class figure : std::uint8_t {
   forecast_p50,
   forecast_p90,
   late_p99,
+  at_once,
 };
-inline constexpr std::size_t figure_count = 12;
+inline constexpr std::size_t figure_count = 13;
 
 struct figure_text {
   const char* title;  // in the table

@@ -160,6 +160,7 @@ void budget::advance(time_point now) {
       // Nobody's bucket is below empty: after a whole window without any request, neither is our own count of it.
       if (!shown_ && log_.empty() && levels_.level() < 0) levels_.refill(-levels_.level());
       levels_.refill(inflow() * elapsed);
+      if (!shown_) levels_.refill(hidden_.repay(now - at_));
       break;
     case refill::window:
       if (auto const end = window_end(); end && now >= *end + settings_.reset_buffer) roll(now);

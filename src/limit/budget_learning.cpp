@@ -154,7 +154,11 @@ void budget::admitted(time_point sent, time_point now) {
   advance(now);
   // Refused more often than the refill explains: what it has brought since is not relied on. In a window or a sliding
   // log a burst now would only be refused a little later; what goes evenly fits all of them.
-  if (hidden_.admitted(spent_, sent, now)) levels_.lower(std::max(0.0, levels_.level()));
+  if (hidden_.admitted(spent_, sent, now)) {
+    double const doubtful = std::max(0.0, levels_.level());
+    hidden_.doubt(doubtful);
+    levels_.lower(doubtful);
+  }
   if (confirmed_) return;
   if (model_ == refill::window) {
     assumed_ = false;

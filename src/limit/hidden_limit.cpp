@@ -12,9 +12,10 @@ namespace {
 constexpr double first_step = 0.25;
 constexpr int step_part = 8;
 
-// A climb that was refused makes the next one wait four times as long, until it costs no more than one refusal in so
+// A climb that was refused makes the next one wait eight times as long, until it costs no more than one refusal in so
 // many admissions, or so many windows have passed.
-constexpr double cheap_requests = 200;
+constexpr double climb_patience = 8;
+constexpr double cheap_requests = 500;
 constexpr double longest_windows = 8;
 constexpr unsigned most_failed_climbs = 4;
 // A climb has found something if at least this much more is there.
@@ -24,11 +25,20 @@ constexpr double found_more = 1.2;
 // more may have fit.
 constexpr double telling_requests = 8;
 
+// In the first window there are two measures of it: what was admitted at all, if it was full then, and what has come
+// back since it was used up. So many requests that came back, and measures so near to each other, leave no doubt that
+// it is the limit itself, and nobody else's use.
+constexpr double fewest_came_back = 2;
+constexpr double nearly_same = 0.35;
+
 // Lowered, and refused again with less than this part of what had come in before: lowering did not help. So many
 // windows may lie between, and for so many it is not done again.
 constexpr double even_less = 0.75;
 constexpr int remembered_windows = 4;
 constexpr int steadfast_windows = 10;
+
+// What may be there beyond our count is tried by so much more speed: where it is not, one refusal says so.
+constexpr double more_speed = 0.25;
 
 // Asked in vain, it is asked again after as long as it has been empty, at most after this part of the window or this
 // time.
@@ -47,21 +57,45 @@ void hidden_limit::configure(double limit) {
 }
 
 void hidden_limit::untake(double n, time_point sent) {
-  if (met_since(sent)) spent_at_empty_ -= n;
+  if (!met_since(sent)) return;
+  spent_at_empty_ -= n;
+  spent_at_first_ -= n;
 }
 
 void hidden_limit::met(const meeting& m, bool fixed) {
   in_vain_ = dry_since_.has_value();
   if (!in_vain_) {
-    if (empty_at_ && !fixed) judge(m);
+    if (!first_at_) {
+      first_at_ = m.sent;
+      spent_at_first_ = m.spent;
+    }
+    if (!fixed && !is_measured_twice(m) && empty_at_) judge(m);
     dry_since_ = m.sent;
     tried_at_ = m.now;
   }
   met_at_ = m.now;
+  owed_ = 0;
   if (!empty_at_ || m.spent - m.undecided - spent_at_empty_ >= telling_requests * m.n) {
     empty_at_ = m.sent;
     spent_at_empty_ = m.spent;
   }
+}
+
+/// Was it full at first, and never anybody else's? Then what was used is the limit.
+bool hidden_limit::is_measured_twice(const meeting& m) {
+  double const came_back = m.spent - m.undecided - spent_at_first_;
+  if (m.now - born_ >= window_ || came_back < fewest_came_back * m.n) return false;
+  double const full = (m.used - m.undecided) / (1 + seconds_of(m.sent - born_) / seconds_of(window_));
+  double const by_refill = came_back * seconds_of(window_) / seconds_of(m.sent - *first_at_);
+  if (full >= value_ || std::abs(by_refill - full) > nearly_same * full) return false;
+  value_ = full;
+  lowered_early_ = false;
+  failed_climbs_ = std::max(failed_climbs_, 1U);
+  dried_ = false;
+  empty_at_.reset();
+  held_.reset();
+  step_ = 0;
+  return true;
 }
 
 /// What has come in since it was used up before is its refill, or what others leave of it. Where nothing came for long,
@@ -136,11 +170,22 @@ void hidden_limit::taken(double n, double level, time_point now) {
   if (!guessed_) value_ = std::min(value_, configured_);
 }
 
+/// While its value was too low, it has filled faster than we thought, unless somebody else was there.
+double hidden_limit::repay(duration elapsed) {
+  if (!met_at_ || guessed_) return 0;
+  double const windows = seconds_of(elapsed) / seconds_of(window_);
+  owed_ = std::min(configured_, owed_ + (configured_ - value_) * windows);
+  if (value_ < configured_ || dry_since_) return 0;
+  double const part = std::min(owed_, more_speed * value_ * windows);
+  owed_ -= part;
+  return part;
+}
+
 /// How long it is used without a refusal before a climb begins, by requests of `n`.
 duration hidden_limit::due(double n) const {
   double const first = 1.0 / step_part;
   double const longest = std::clamp(cheap_requests * n / value_, first, longest_windows);
-  return duration_of_seconds(seconds_of(window_) * std::min(longest, first * std::pow(4, failed_climbs_)));
+  return duration_of_seconds(seconds_of(window_) * std::min(longest, first * std::pow(climb_patience, failed_climbs_)));
 }
 
 duration hidden_limit::patience() const {

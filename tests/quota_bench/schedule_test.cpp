@@ -65,8 +65,7 @@ constexpr promise promises[] = {
     {"large maxima, small use", 0.95, 0.01},
     {"no maximum given", 0.95, 0.01},
     {"rpm-bound, configured right", 0.97, 0.005},
-    // About ten refusals teach it, most of them in the first two minutes: others who come and go look the same.
-    {"rpm-bound, configured 5 times too high", 0.90, 0.07},
+    {"rpm-bound, configured 5 times too high", 0.90, 0.03},
     {"tpm configured 60 times too low", 0.97, 0.005},
     {"live: measured cost, two buckets", 0.90, 0.02},
     {"foreign consumer takes half", 0.90, 0.05},

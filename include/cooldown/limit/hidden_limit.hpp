@@ -46,7 +46,16 @@ class hidden_limit {
   bool met_since(time_point sent) const { return met_at_ && sent <= *met_at_; }
 
   /// It was full: what came in since it was used up says nothing any more.
-  void filled() { empty_at_.reset(); }
+  void filled() {
+    empty_at_.reset();
+    owed_ = 0;
+  }
+
+  /// `n` that came in by its value is not relied on yet.
+  void doubt(double n) { owed_ += n; }
+
+  /// What is given out now of that, and of what a lowered value has left behind: `elapsed` has passed, by small parts.
+  double repay(duration elapsed);
 
   /// Of what was taken for admitted, `n` sent at `sent` was refused.
   void untake(double n, time_point sent);
@@ -65,6 +74,7 @@ class hidden_limit {
   duration patience() const;
 
  private:
+  bool is_measured_twice(const meeting& m);
   void judge(const meeting& m);
   void lower(double seen, double least, bool telling, time_point now);
   duration due(double n) const;
@@ -79,8 +89,11 @@ class hidden_limit {
   std::optional<time_point> dry_since_;  // refused then, and nothing admitted since
   std::optional<time_point> empty_at_;   // used up then, and not full since
   double spent_at_empty_ = 0;
-  double spent_at_run_ = 0;  // at the first admission after a refusal
-  bool dried_ = false;       // since it was used up, nothing was admitted for long
+  double spent_at_run_ = 0;             // at the first admission after a refusal
+  std::optional<time_point> first_at_;  // used up then, for the first time
+  double spent_at_first_ = 0;
+  double owed_ = 0;     // what it may have beyond our count, if nobody has taken it
+  bool dried_ = false;  // since it was used up, nothing was admitted for long
 
   // Climbing.
   time_point tried_at_{};       // when it was raised or refused last
