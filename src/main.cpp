@@ -1,13 +1,17 @@
 // The wiring diagram: reading main() names every part.
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <variant>
 #include <vector>
 
 #include <sys/resource.h>
+
+#include <unistd.h>
 
 #include "cooldown/net/core_dumps.hpp"
 #include "cooldown/net/server.hpp"
@@ -67,11 +71,11 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
     observe::log log(settings.logging);
     auto const reload = [&]() -> std::variant<config::settings, std::vector<std::string>> {
       auto loaded = cli::load(from, args, config::process_environment());
-      if (auto const* const now = std::get_if<config::settings>(&loaded)) {
-        log.info(cli::who_decides(*now, config::process_environment()));
-        warn_of_risks(*now, log);
-      }
-      return loaded;
+      if (auto* const wrong = std::get_if<cli::problems>(&loaded)) return std::move(wrong->lines);
+      auto& now = std::get<config::settings>(loaded);
+      log.info(cli::who_decides(now, config::process_environment()));
+      warn_of_risks(now, log);
+      return std::move(now);
     };
     int status = cli::ok;
     try {
@@ -87,10 +91,15 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
           status = code;
           server.drain();
         };
+        if (isatty(STDERR_FILENO) == 1)
+          std::cerr << "cooldown-proxy: the queue is shown at http://127.0.0.1:" << server.admin_port() << "/\n";
         command = std::make_unique<cli::child>(io, args.command_line, variables_for(settings, server.port()), ended);
       }
       io.run();
       log.info("ended");
+      if (beside && app.stats.connections_accepted == 0 && isatty(STDERR_FILENO) == 1)
+        std::cerr << "cooldown-proxy run: no request came through the proxy; does the command take its base URL from "
+                     "OPENAI_BASE_URL or CEREBRAS_BASE_URL?\n";
       return status;
     } catch (const net::cannot_listen& e) {
       log.error(e.what());
@@ -109,15 +118,23 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
   }
 }
 
-int check(const config::settings& settings, const cli::source& from, int when_bad) {
-  auto const name = from.path.empty() ? std::string("defaults") : from.path;
+/// What is wrong with the files that the configuration names; nullopt: nothing.
+std::optional<std::string> unusable_file(const config::settings& settings) {
   try {
     auto const usable = net::make_tls_server(settings.server.tls);
     net::tls_client const loadable(settings.cerebras.tls);
   } catch (const std::exception& e) {
-    std::cerr << name << ": " << e.what() << '\n';
-    return when_bad;
+    return e.what();
   }
+  return cli::unwritable(settings.logging.file);
+}
+
+std::string name_of(const cli::source& from) {
+  return from.path.empty() ? "defaults" : from.path;
+}
+
+int check(const config::settings& settings, const cli::source& from) {
+  auto const name = name_of(from);
   std::cout << name << ": OK\n";
   if (!cli::headers_decide(settings))
     std::cout << name << ": " << cli::who_decides(settings, config::process_environment()) << '\n';
@@ -129,11 +146,18 @@ int status_of(const config::settings& settings, const cli::arguments& args) {
     auto at = args.admin.empty() ? cli::admin_address{settings.admin.host, std::to_string(settings.admin.port), {}}
                                  : cli::read_admin_address(args.admin);
     at.token = settings.admin.token;
-    return cli::show_status(at, args.watch);
+    return cli::show_status(at, args.watch, args.json);
   } catch (const std::exception& e) {
     std::cerr << "cooldown-proxy status: " << e.what() << '\n';
     return cli::usage;
   }
+}
+
+/// Nobody reads more than a screen of problems.
+void print_problems(const std::vector<std::string>& lines) {
+  constexpr std::size_t most = 20;
+  for (std::size_t i = 0; i < std::min(most, lines.size()); ++i) std::cerr << lines[i] << '\n';
+  if (lines.size() > most) std::cerr << "and " << lines.size() - most << " more\n";
 }
 
 }  // namespace
@@ -150,19 +174,29 @@ int main(int argc, char** argv) {
     std::cout << cli::manual_page();
     return cli::ok;
   }
+  if (args.what == cli::command::help) {
+    auto const text = cli::help_text(args.topic);
+    (text ? std::cout : std::cerr) << text.value_or("cooldown-proxy: there is no command '" + args.topic + "'\n");
+    return text ? cli::ok : cli::usage;
+  }
   net::forbid_core_dumps();  // before a key is read
   auto const environment = config::process_environment();
   auto const from = cli::find_configuration(args, environment);
   auto loaded = cli::load(from, args, environment);
-  int const when_bad = args.check_flag ? cli::check_config_failed : cli::bad_configuration;
-  if (auto const* const lines = std::get_if<std::vector<std::string>>(&loaded)) {
-    for (auto const& line : *lines) std::cerr << line << '\n';
-    return when_bad;
+  if (auto const* const wrong = std::get_if<cli::problems>(&loaded)) {
+    print_problems(wrong->lines);
+    return args.check_flag ? cli::check_config_failed : wrong->code;
   }
   auto& settings = std::get<config::settings>(loaded);
+  bool const needs_files =
+      args.what == cli::command::check || args.what == cli::command::serve || args.what == cli::command::run;
+  if (auto const wrong = needs_files ? unusable_file(settings) : std::nullopt) {
+    std::cerr << name_of(from) << ": " << *wrong << '\n';
+    return args.check_flag ? cli::check_config_failed : cli::bad_configuration;
+  }
   switch (args.what) {
     case cli::command::check:
-      return check(settings, from, when_bad);
+      return check(settings, from);
     case cli::command::print_config:
       std::cout << "# " << from.text() << '\n' << config::print(settings);
       return cli::ok;
@@ -170,12 +204,6 @@ int main(int argc, char** argv) {
       return status_of(settings, args);
     default:
       break;
-  }
-  try {
-    auto const usable = net::make_tls_server(settings.server.tls);
-  } catch (const std::exception& e) {
-    std::cerr << from.text() << ": " << e.what() << '\n';
-    return cli::bad_configuration;
   }
   return serve(settings, from, args);
 }

@@ -1,6 +1,7 @@
 #include "command_line.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include <CLI/CLI.hpp>
@@ -13,14 +14,25 @@ namespace {
 
 constexpr auto what_it_is = "cooldown-proxy queues LLM API requests until the provider's quota admits them.";
 
-/// The seed's spelling `-config FILE`, which no option parser knows, becomes `--config FILE`.
+constexpr std::array options_with_value{"-c", "--config", "--listen", "--admin-listen", "--upstream", "--log-level"};
+
+/// The seed's spelling `-config FILE`, which no option parser knows, becomes `--config FILE`; and the command of `run`
+/// begins where it begins, whether or not `--` stands before it.
 std::vector<std::string> as_typed(int argc, char** argv) {
   std::vector<std::string> args;
+  bool run = false;
   bool command_line = false;  // of `run`: none of our business
+  bool value = false;         // of the option before
   for (int i = 1; i < argc; ++i) {
     std::string arg = argv[i];
-    command_line = command_line || arg == "--";
     if (!command_line && (arg == "-config" || arg.starts_with("-config="))) arg.insert(0, 1, '-');
+    if (run && !command_line && !value && !arg.starts_with('-')) {
+      args.emplace_back("--");
+      command_line = true;
+    }
+    command_line = command_line || arg == "--";
+    run = run || (!value && arg == "run");
+    value = !command_line && std::count(options_with_value.begin(), options_with_value.end(), arg) > 0;
     args.push_back(std::move(arg));
   }
   std::reverse(args.begin(), args.end());  // as CLI11 wants them
@@ -34,6 +46,9 @@ void describe(CLI::App& cli, arguments& into) {
          "and /etc/cooldown-proxy/config.yaml, or the defaults")
       ->type_name("FILE");
   cli.add_option("--listen", into.above.listen, "where clients connect, instead of server.host and server.port")
+      ->type_name("[HOST:]PORT");
+  cli.add_option("--admin-listen", into.above.admin_listen,
+                 "where the live page and the metrics are, instead of admin.host and admin.port")
       ->type_name("[HOST:]PORT");
   cli.add_option("--upstream", into.above.upstream, "the provider, instead of cerebras.base_url")->type_name("URL");
   cli.add_option("--log-level", into.above.log_level, "instead of logging.level")->type_name("LEVEL");
@@ -49,20 +64,22 @@ void describe(CLI::App& cli, arguments& into) {
   auto* const status =
       sub("status", "show the quota, the queue and the last requests of a running proxy", command::status);
   status->add_flag("-w,--watch", into.watch, "every second, until interrupted");
+  status->add_flag("--json", into.json, "as the admin port tells it, for programs");
   status->add_option("--admin", into.admin, "its admin port, instead of admin.host and admin.port")->type_name("URL");
   auto* const run = sub("run",
                         "start a proxy on a free port, run COMMAND with OPENAI_BASE_URL and CEREBRAS_BASE_URL "
                         "pointing to it, and end with its exit code",
                         command::run);
-  run->add_option("command", into.command_line, "the command and its arguments, after --")
-      ->type_name("COMMAND")
-      ->required();
+  run->add_option("command", into.command_line, "the command and its arguments")->type_name("COMMAND")->required();
   auto* const completion = sub("completion", "print a completion script", command::completion);
   completion->add_option("shell", into.shell, "bash, zsh or fish")
       ->required()
       ->type_name("SHELL")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   sub("manual", "print the manual page, in roff", command::manual);
+  sub("help", "print what a command does, or all of them", command::help)
+      ->add_option("topic", into.topic, "a command")
+      ->type_name("COMMAND");
 }
 
 struct described_option {
@@ -78,6 +95,7 @@ std::vector<described_option> options_of(const CLI::App& app) {
     for (auto const& n : o->get_snames()) d.names.push_back("-" + n);
     for (auto const& n : o->get_lnames()) d.names.push_back("--" + n);
     if (d.names.empty()) continue;
+    if (app.get_parent() && d.names.back() == "--help") continue;  // every command has it
     if (o->get_items_expected_max() > 0) d.value = o->get_type_name();
     d.help = o->get_description();
     all.push_back(std::move(d));
@@ -94,8 +112,17 @@ auto with_parser(Use use) {
   return use(cli);
 }
 
-std::string words_of(const CLI::App& app) {
+constexpr auto shells = "bash zsh fish ";
+constexpr auto log_levels = "trace debug info warn error";
+
+std::string names_of_commands(const CLI::App& cli) {
   std::string words;
+  for (auto const* s : cli.get_subcommands([](const CLI::App*) { return true; })) words += s->get_name() + ' ';
+  return words;
+}
+
+std::string words_of(const CLI::App& app) {
+  std::string words = app.get_name() == "completion" ? shells : "";
   for (auto const* s : app.get_subcommands([](const CLI::App*) { return true; })) words += s->get_name() + ' ';
   for (auto const& o : options_of(app))
     for (auto const& n : o.names) words += n + ' ';
@@ -118,6 +145,8 @@ std::string fish_script(const CLI::App& cli) {
     out += "complete -c cooldown-proxy -n __fish_use_subcommand -f -a " + s->get_name() + " -d '" + help + "'\n";
     for (auto const& o : options_of(*s)) line(" -n '__fish_seen_subcommand_from " + s->get_name() + "'", o);
   }
+  out += std::string("complete -c cooldown-proxy -n '__fish_seen_subcommand_from completion' -f -a '") + shells + "'\n";
+  out += "complete -c cooldown-proxy -n '__fish_seen_subcommand_from help' -f -a '" + names_of_commands(cli) + "'\n";
   return out;
 }
 
@@ -161,18 +190,20 @@ std::string completion_script(const std::string& shell) {
     for (auto const* s : cli.get_subcommands([](const CLI::App*) { return true; }))
       cases += fmt::format("      {}) words=\"$words {}\" ;;\n", s->get_name(), words_of(*s));
     auto const body = fmt::format(R"(_cooldown_proxy() {{
-  local words='{}' word
+  local words='{0}' word
   case $prev in
     -c|--config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --log-level) COMPREPLY=($(compgen -W '{2}' -- "$cur")); return ;;
+    help) COMPREPLY=($(compgen -W '{3}' -- "$cur")); return ;;
   esac
   for word in "${{COMP_WORDS[@]}}"; do
     case $word in
-{}    esac
+{1}    esac
   done
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }}
 )",
-                                  words_of(cli), cases);
+                                  words_of(cli), cases, log_levels, names_of_commands(cli));
     auto const wrapped =
         "_cooldown_proxy_complete() {\n  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
         "  _cooldown_proxy\n}\ncomplete -F _cooldown_proxy_complete cooldown-proxy\n";
@@ -198,15 +229,29 @@ std::string manual_page() {
     }
     out +=
         ".SH SIGNALS\nSIGTERM and SIGINT finish running requests and end; a second one ends at once. SIGHUP reads the "
-        "configuration again. SIGUSR1 opens the log file again.\n"
+        "configuration again. SIGUSR1 reopens the log file.\n"
+        ".SH FILES\n.TP\n.B ./config.yaml\n.TQ\n.B ~/.config/cooldown\\-proxy/config.yaml\n.TQ\n"
+        ".B /etc/cooldown\\-proxy/config.yaml\nThe configuration: the first of these, unless \\fB\\-\\-config\\fR "
+        "names another. None is needed.\n"
+        ".SH EXAMPLES\n.TP\n.B CEREBRAS_API_KEY=csk\\-... cooldown\\-proxy\nServe on http://127.0.0.1:8080/v1.\n"
+        ".TP\n.B cooldown\\-proxy run \\-\\- python3 agent.py\nGive one program a proxy of its own.\n"
+        ".TP\n.B cooldown\\-proxy status \\-\\-watch\nWatch the quota and the queue.\n"
         ".SH ENVIRONMENT\n.TP\n.B CEREBRAS_API_KEY\nThe key for the provider, where the configuration does not name "
         "another.\n.TP\n.B NO_COLOR\nNo colours in \\fBstatus\\fR.\n"
         ".SH EXIT STATUS\n0: clean shutdown. 64: the command line. 69: no address to listen on, or no proxy to ask. "
-        "70: "
-        "anything else. 78: the configuration. 1: \\-\\-check\\-config found an error. \\fBrun\\fR ends with its "
+        "70: anything else. 78: the configuration. 1: \\-\\-check\\-config found an error. \\fBrun\\fR ends with its "
         "command's.\n"
         ".SH SEE ALSO\n/usr/share/doc/cooldown\\-proxy\n";
     return out;
+  });
+}
+
+std::optional<std::string> help_text(const std::string& topic) {
+  return with_parser([&](const CLI::App& cli) -> std::optional<std::string> {
+    if (topic.empty()) return cli.help();
+    for (auto const* s : cli.get_subcommands([](const CLI::App*) { return true; }))
+      if (s->get_name() == topic) return s->help(cli.get_name());
+    return std::nullopt;
   });
 }
 

@@ -8,12 +8,13 @@
 
 namespace cooldown::cli {
 
-enum class command { serve, check, print_config, status, run, completion, manual };
+enum class command { serve, check, print_config, status, run, completion, manual, help };
 
 /// Options that override the configuration file.
 struct overrides {
-  std::string listen;    // [HOST:]PORT
-  std::string upstream;  // URL
+  std::string listen;        // [HOST:]PORT
+  std::string admin_listen;  // [HOST:]PORT
+  std::string upstream;      // URL
   std::string log_level;
 };
 
@@ -23,9 +24,11 @@ struct arguments {
   overrides above;
   bool check_flag = false;  // --check-config rather than `check`
   bool watch = false;
+  bool json = false;
   std::string admin;                      // URL; empty: from the configuration
   std::vector<std::string> command_line;  // of `run`
   std::string shell;
+  std::string topic;  // of `help`: a command; empty: all
 };
 
 /// The arguments, or the exit code after help, version or a complaint was printed.
@@ -34,5 +37,8 @@ std::variant<arguments, int> parse(int argc, char** argv);
 /// A script for bash, zsh or fish; a manual page in roff. Made from the options themselves.
 std::string completion_script(const std::string& shell);
 std::string manual_page();
+
+/// What --help prints of a command, or of all; nullopt: there is no such command.
+std::optional<std::string> help_text(const std::string& topic);
 
 }  // namespace cooldown::cli

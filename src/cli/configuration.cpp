@@ -1,9 +1,14 @@
 #include "configuration.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include "exit_codes.hpp"
 
 namespace cooldown::cli {
 namespace {
@@ -14,8 +19,10 @@ void stand_beside(config::settings& settings, const overrides& above) {
     settings.server.host = "127.0.0.1";
     settings.server.port = 0;
   }
-  settings.admin.host = "127.0.0.1";
-  settings.admin.port = 0;
+  if (above.admin_listen.empty()) {
+    settings.admin.host = "127.0.0.1";
+    settings.admin.port = 0;
+  }
   settings.server.tls = {};
   if (above.log_level.empty() && settings.logging.file.empty())
     settings.logging.level = std::max(settings.logging.level, config::log_level::warn);
@@ -26,13 +33,22 @@ void override_settings(config::settings& settings, const overrides& above, std::
   auto const set = [&](const char* option, const char* key, const std::string& value) {
     if (auto const wrong = config::assign(settings, key, value)) lines.push_back(std::string(option) + ": " + *wrong);
   };
-  if (!above.listen.empty()) {
-    auto const colon = above.listen.rfind(':');
-    auto host = colon == std::string::npos ? std::string() : above.listen.substr(0, colon);
+  auto const set_address = [&](const char* option, const std::string& section, const std::string& value) {
+    if (value.empty()) return;
+    auto const colon = value.rfind(':');
+    auto const port = value.substr(colon == std::string::npos ? 0 : colon + 1);
+    if (port.empty() || port.find_first_not_of("0123456789") != std::string::npos) {
+      lines.push_back(
+          fmt::format("{}: expected a port or HOST:PORT, such as 8080 or 127.0.0.1:8080; got '{}'", option, value));
+      return;
+    }
+    auto host = colon == std::string::npos ? std::string() : value.substr(0, colon);
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    if (!host.empty()) set("--listen", "server.host", host);
-    set("--listen", "server.port", above.listen.substr(colon == std::string::npos ? 0 : colon + 1));
-  }
+    if (!host.empty()) set(option, (section + ".host").c_str(), host);
+    set(option, (section + ".port").c_str(), port);
+  };
+  set_address("--listen", "server", above.listen);
+  set_address("--admin-listen", "admin", above.admin_listen);
   if (!above.upstream.empty()) set("--upstream", "cerebras.base_url", above.upstream);
   if (!above.log_level.empty()) set("--log-level", "logging.level", above.log_level);
 }
@@ -69,8 +85,8 @@ source find_configuration(const arguments& args, const config::environment& env)
   return found;
 }
 
-std::variant<config::settings, std::vector<std::string>> load(const source& from, const arguments& args,
-                                                              const config::environment& env) {
+std::variant<config::settings, problems> load(const source& from, const arguments& args,
+                                              const config::environment& env) {
   std::vector<std::string> lines;
   auto const adjust = [&](config::settings& settings) {
     override_settings(settings, args.above, lines);
@@ -78,10 +94,30 @@ std::variant<config::settings, std::vector<std::string>> load(const source& from
   };
   auto loaded =
       from.path.empty() ? config::parse("", "defaults", env, adjust) : config::load_file(from.path, env, adjust);
-  if (auto const* const problems = std::get_if<config::problems>(&loaded))
-    for (auto const& p : *problems) lines.push_back(p.text());
-  if (!lines.empty()) return lines;
+  if (!lines.empty()) return problems{std::move(lines), usage};
+  if (auto const* const wrong = std::get_if<config::problems>(&loaded)) {
+    for (auto const& p : *wrong) lines.push_back(p.text());
+    return problems{std::move(lines), bad_configuration};
+  }
   return std::move(std::get<config::settings>(loaded));
+}
+
+std::optional<std::string> unwritable(const std::string& log_file) {
+  namespace fs = std::filesystem;
+  if (log_file.empty()) return std::nullopt;
+  std::error_code ec;
+  auto const complaint = [&](const std::string& why) { return "logging.file: " + log_file + ": " + why; };
+  if (fs::exists(log_file, ec)) {
+    if (fs::is_directory(log_file, ec)) return complaint("is a directory; name a file");
+    if (access(log_file.c_str(), W_OK) != 0) return complaint(std::generic_category().message(errno));
+    return std::nullopt;
+  }
+  auto folder = fs::path(log_file).parent_path();
+  if (folder.empty()) folder = ".";
+  if (!fs::is_directory(folder, ec)) return complaint("there is no directory " + folder.string() + "; create it");
+  if (access(folder.c_str(), W_OK | X_OK) != 0)
+    return complaint("no file can be created in " + folder.string() + ": " + std::generic_category().message(errno));
+  return std::nullopt;
 }
 
 bool headers_decide(const config::settings& s) {

@@ -21,9 +21,17 @@ struct source {
 
 source find_configuration(const arguments& args, const config::environment& env);
 
-/// Settings, or every problem as a line.
-std::variant<config::settings, std::vector<std::string>> load(const source& from, const arguments& args,
-                                                              const config::environment& env);
+/// Every problem as a line, and the exit code: of the command line if it has any, otherwise of the configuration.
+struct problems {
+  std::vector<std::string> lines;
+  int code;
+};
+
+std::variant<config::settings, problems> load(const source& from, const arguments& args,
+                                              const config::environment& env);
+
+/// Why the log cannot be written to this file; nullopt: it can, or the name is empty. Creates nothing.
+std::optional<std::string> unwritable(const std::string& log_file);
 
 /// Whether the provider's headers decide when requests go, or the configured limits alone.
 bool headers_decide(const config::settings& s);

@@ -12,11 +12,13 @@
 
 #include <sys/ioctl.h>
 
+#include <boost/json/serialize.hpp>
 #include <boost/json/value_to.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "exit_codes.hpp"
+#include "terminal.hpp"
 
 namespace cooldown::cli {
 namespace {
@@ -25,6 +27,7 @@ namespace json = boost::json;
 
 constexpr std::size_t most_recent = 10;
 constexpr std::size_t most_waiting = 10;
+constexpr std::size_t most_rows = 100'000;
 
 double number(const json::object& o, std::string_view name) {
   auto const* const v = o.if_contains(name);
@@ -124,7 +127,7 @@ void append_waiting(std::string& out, const json::array& scopes, const painter& 
 
 }  // namespace
 
-std::string render_status(const json::object& status, bool colours, std::size_t columns) {
+std::string render_status(const json::object& status, bool colours) {
   painter const paint(colours);
   auto const& breaker = status.at("circuit_breaker").as_object();
   auto const state = text(breaker, "state");
@@ -146,22 +149,15 @@ std::string render_status(const json::object& status, bool colours, std::size_t 
     auto const& r = recent[recent.size() - 1 - i].as_object();
     auto const code = static_cast<int>(number(r, "status"));
     auto const why = text(r, "reason").empty() ? reason(r) : text(r, "reason");
-    out += fmt::format("{}  {:<28} waited {:>8}  in all {:>8}  {:>9} tokens  {}\n",
+    out += fmt::format("{}  {:<28} waited {:>8}  total {:>8}  {:>9} tokens  {}\n",
                        paint(code >= 200 && code < 400 ? "32" : "31", code ? std::to_string(code) : "---"),
                        text(r, "model").substr(0, 28), seconds(number(r, "waited_seconds")),
                        seconds(number(r, "total_seconds")), grouped(number(r, "tokens")), why);
   }
-  if (colours || columns == 0) return out;
-  std::string cut;
-  for (std::size_t from = 0; from < out.size();) {
-    auto const end = std::min(out.find('\n', from), out.size());
-    cut += out.substr(from, std::min(columns, end - from)) + '\n';
-    from = end + 1;
-  }
-  return cut;
+  return out;
 }
 
-int show_status(const admin_address& at, bool watch) {
+int show_status(const admin_address& at, bool watch, bool as_json) {
   bool const terminal = isatty(STDOUT_FILENO) == 1;
   auto const* const no_color = std::getenv("NO_COLOR");
   bool const colours = terminal && (!no_color || !*no_color);
@@ -169,9 +165,13 @@ int show_status(const admin_address& at, bool watch) {
   for (;;) {
     std::string shown;
     try {
+      auto const status = fetch_status(at);
       winsize size{};
-      std::size_t const columns = terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0U;
-      shown = render_status(fetch_status(at), colours, columns);
+      bool const known = terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+      // All of it can be scrolled to; what is drawn again each second cannot.
+      std::size_t const rows = watch && size.ws_row > 1 ? size.ws_row - 1U : most_rows;
+      shown = as_json ? json::serialize(status) + '\n' : render_status(status, colours);
+      if (known && !as_json) shown = fit(shown, size.ws_col, rows);
       complaint.clear();
     } catch (const std::exception& e) {
       auto const before = std::exchange(complaint, std::string("cooldown-proxy status: ") + e.what() + '\n');
@@ -183,7 +183,7 @@ int show_status(const admin_address& at, bool watch) {
       }
       if (!watch) return unavailable;
     }
-    if (watch && terminal) std::cout << "\x1b[H\x1b[2J";
+    if (watch && terminal && !as_json) std::cout << "\x1b[H\x1b[2J";
     std::cout << shown << std::flush;
     if (!watch) return ok;
     std::this_thread::sleep_for(std::chrono::seconds{1});

@@ -11,9 +11,9 @@
 namespace cooldown::cli {
 
 /// How /status is shown; `colours` are ANSI's.
-std::string render_status(const boost::json::object& status, bool colours, std::size_t columns);
+std::string render_status(const boost::json::object& status, bool colours);
 
-/// Asks once, or each second until interrupted. An exit code.
-int show_status(const admin_address& at, bool watch);
+/// Asks once, or each second until interrupted; `as_json`: prints what /status says. An exit code.
+int show_status(const admin_address& at, bool watch, bool as_json);
 
 }  // namespace cooldown::cli

@@ -22,6 +22,17 @@ namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
 
+/// "port:8080" is a value, not a key with one.
+std::string hint_for(const yaml_node& node) {
+  auto const colon = node.text.find(':');
+  if (node.type != yaml_node::kind::scalar || colon == std::string::npos || colon + 1 == node.text.size() ||
+      node.text.compare(colon, 3, "://") == 0)
+    return "";
+  auto const name = node.text.substr(0, colon);
+  if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != std::string::npos) return "";
+  return "; a space is missing after '" + name + ":'";
+}
+
 /// What an unknown key may have been meant to be.
 std::string advice(const std::string& section, std::string_view name) {
   if (name.find('.') != std::string_view::npos) return "write one map in another instead of dots";
@@ -72,7 +83,8 @@ class reader {
     if (node.type == yaml_node::kind::null) return true;
     if (node.type != yaml_node::kind::map) {
       complain(at, path,
-               "expected a map (" + joined(children(path), ", ") + "), found " + std::string(kind_name(node.type)));
+               "expected a map (" + joined(children(path), ", ") + "), found " + std::string(kind_name(node.type)) +
+                   hint_for(node));
       return false;
     }
     std::map<std::string, place> seen;
@@ -85,6 +97,9 @@ class reader {
     if (key.type != yaml_node::kind::scalar || !key.refusal.empty())
       return complain(key.at, section, "expected the name of a key, found " + std::string(kind_name(key.type)));
     auto const& name = key.text;
+    if (name == "<<")
+      return complain(key.at, section.empty() ? name : section,
+                      "merge keys (<<) are not supported; write the keys out");
     auto const path = section.empty() ? name : section + '.' + name;
     // A dotted name could spell the path of a key that is elsewhere.
     auto const* known = name.find('.') == std::string::npos ? find_key(path) : nullptr;

@@ -18,12 +18,21 @@ namespace cooldown::net {
 namespace {
 
 constexpr duration accept_pause = std::chrono::milliseconds{100};
-constexpr auto in_use = " (is another cooldown-proxy running?)";
 // Between two requests of a client that is at work there may be this much; and a flood drives nobody out faster.
 constexpr duration shortest_idleness = std::chrono::seconds{1};
 // For listeners, log, timers, look-ups, and for the admin port's clients when all other places are taken.
 constexpr std::size_t own_descriptors = 32;
 constexpr std::size_t admin_places = 16;
+
+/// What the user may do about it.
+std::string_view hint_for(const error_code& why, unsigned port) {
+  constexpr unsigned first_unprivileged = 1024;
+  if (why == asio::error::address_in_use && port == 0) return " (no port is free)";
+  if (why == asio::error::address_in_use) return " (is another cooldown-proxy running?)";
+  if (why == asio::error::access_denied && port < first_unprivileged)
+    return " (ports below 1024 need root or the capability CAP_NET_BIND_SERVICE; take a higher one)";
+  return "";
+}
 
 /// As many clients as can each have a connection to the provider with the descriptors that there are.
 std::size_t clients_within_descriptors() {
@@ -69,11 +78,12 @@ acceptors bind(asio::io_context& io, const std::string& host, std::uint16_t port
     if (!failed) bound.push_back(std::move(acceptor));
     if (failed && !is_not_here(failed))
       throw cannot_listen(fmt::format("{}: cannot listen on {} port {}: {}{}", key, host, at.port(), failed.message(),
-                                      failed == asio::error::address_in_use ? in_use : ""));
+                                      hint_for(failed, at.port())));
     ec = failed;
   }
   if (bound.empty())
-    throw cannot_listen(fmt::format("{}: cannot listen on {} port {}: {}", key, host, port, ec.message()));
+    throw cannot_listen(
+        fmt::format("{}: cannot listen on {} port {}: {}{}", key, host, port, ec.message(), hint_for(ec, port)));
   return bound;
 }
 

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include <CLI/CLI.hpp>
+#include <sysexits.h>
 
 #include "option_list.hpp"
 
@@ -109,7 +110,7 @@ std::optional<int> parse_command_line(int argc, const char* const* argv, sim_opt
     app.parse(argc, argv);
     finish(said, options);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e);
+    return app.exit(e) == 0 ? 0 : EX_USAGE;
   }
   return std::nullopt;
 }

@@ -173,8 +173,7 @@ INSTANTIATE_TEST_SUITE_P(
         bad_case{"cerebras: {rate_limits.use_headers: true}",
                  "f:1:12: cerebras.rate_limits.use_headers: unknown key 'rate_limits.use_headers'; write one map in "
                  "another instead of dots"},
-        bad_case{"<<: {port: 1}",
-                 "f:1:1: <<: unknown key '<<'; known here: server, cerebras, feature_flags, admin, logging"},
+        bad_case{"<<: {port: 1}", "f:1:1: <<: merge keys (<<) are not supported; write the keys out"},
         bad_case{"logging: {x\xc3\xa4\xe2\x80\xae: 1}",
                  "f:1:11: logging.x\\xc3\\xa4\\xe2\\x80\\xae: unknown key 'x\\xc3\\xa4\\xe2\\x80\\xae'; known here: "
                  "level, format, file"},
@@ -620,6 +619,18 @@ TEST(Config, KnownKeysAreTheReference) {
   EXPECT_EQ(known_keys().back(), "logging.file");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));
   EXPECT_EQ(key_reference().size(), known_keys().size());
+}
+
+TEST(ConfigErrors, AColonWithoutASpaceIsSaid) {
+  EXPECT_THAT(problems_of("server:\n  port:23000\n"),
+              ElementsAre(::testing::EndsWith("; a space is missing after 'port:'")));
+  EXPECT_THAT(problems_of("server: http://x\n"),
+              ElementsAre(::testing::Not(::testing::HasSubstr("a space is missing"))));
+}
+
+TEST(ConfigErrors, MergeKeysAreSaidToBeUnsupported) {
+  EXPECT_THAT(problems_of("server:\n  <<: {}\n"),
+              ElementsAre("f:2:3: server: merge keys (<<) are not supported; write the keys out"));
 }
 
 }  // namespace

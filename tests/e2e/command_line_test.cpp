@@ -148,7 +148,7 @@ TEST_F(CommandLine, OptionsStandAboveTheFile) {
   for (auto const& bad : std::vector<std::vector<std::string>>{
            {"--listen", "70000"}, {"--upstream", "ftp://x"}, {"--log-level", "loud"}}) {
     auto const refused = run({"check", "-c", good_, bad[0], bad[1]});
-    EXPECT_EQ(refused.status, 78);
+    EXPECT_EQ(refused.status, 64);
     EXPECT_THAT(refused.output, HasSubstr(bad[0] + ": must be"));
   }
 }
@@ -362,4 +362,60 @@ TEST_F(CommandLine, AHostNameIsListenedOnAtEveryAddressThatItHas) {
   EXPECT_EQ(p.count_lines("listening on"), 2U);
   p.signal(SIGTERM);
   EXPECT_EQ(p.wait(), 0);
+}
+
+TEST_F(CommandLine, AnOptionThatIsWrongIsSaidWithWhatItExpects) {
+  auto const port = "expected a port or HOST:PORT, such as 8080 or 127.0.0.1:8080; got '127.0.0.1'";
+  for (auto const& [args, said] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"check", "--listen", "127.0.0.1"}, std::string("--listen: ") + port},
+           {{"check", "--admin-listen", "127.0.0.1"}, std::string("--admin-listen: ") + port},
+           {{"check", "--listen", "99999"}, "--listen: "},
+           {{"check", "--upstream", "x"}, "--upstream: "},
+           {{"check", "--log-level", "x"}, "--log-level: "}}) {
+    auto const r = run(args, {"HOME=/nowhere", "XDG_CONFIG_HOME="});
+    EXPECT_EQ(r.status, 64) << r.output;
+    EXPECT_THAT(r.output, HasSubstr(said));
+  }
+}
+
+TEST_F(CommandLine, TheAdminPortCanBeNamedToo) {
+  auto const r = run({"print-config", "-c", good_, "--admin-listen", "[::1]:9999"});
+  EXPECT_THAT(r.output, ::testing::ContainsRegex("admin:\n  host: \"?::1\"?\n  port: 9999"));
+}
+
+TEST_F(CommandLine, HelpOfOneCommandAndOfAll) {
+  EXPECT_EQ(run({"help"}).output, run({"--help"}).output);
+  EXPECT_THAT(run({"help", "status"}).output, HasSubstr("--watch"));
+  auto const unknown = run({"help", "nothing"});
+  EXPECT_EQ(unknown.status, 64);
+  EXPECT_THAT(unknown.output, HasSubstr("no command 'nothing'"));
+}
+
+TEST_F(CommandLine, CompletionKnowsShellsLevelsAndCommands) {
+  for (auto const* shell : {"bash", "zsh", "fish"})
+    EXPECT_THAT(run({"completion", shell}).output, HasSubstr("bash zsh fish")) << shell;
+  EXPECT_THAT(run({"completion", "bash"}).output, HasSubstr("trace debug info warn error"));
+}
+
+TEST_F(CommandLine, ALogFileThatCannotBeWrittenIsAnErrorOfTheConfiguration) {
+  auto const with = [&](const std::string& log) {
+    return directory_.file("log.yaml", "server: {port: 0}\nadmin: {port: 0}\nlogging: {file: " + log + "}\n");
+  };
+  auto const missing = directory_.path("missing") + "/proxy.log";
+  for (auto const& [log, why] : std::vector<std::pair<std::string, std::string>>{
+           {missing, "there is no directory " + directory_.path("missing")}, {directory_.path(""), "is a directory"}})
+    for (auto const& args : std::vector<std::vector<std::string>>{{"check", "-c", with(log)}, {"-c", with(log)}}) {
+      auto const r = run(args);
+      EXPECT_EQ(r.status, 78) << r.output;
+      EXPECT_THAT(r.output, HasSubstr("logging.file: " + log + ": " + why));
+    }
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("missing")));
+}
+
+TEST_F(CommandLine, ManyProblemsAreCounted) {
+  std::string text = "server:\n";
+  for (int i = 0; i < 300; ++i) text += "  nonsense_" + std::to_string(i) + ": 1\n";
+  auto const r = run({"check", "-c", directory_.file("bad.yaml", text)});
+  EXPECT_EQ(std::count(r.output.begin(), r.output.end(), '\n'), 21);
+  EXPECT_THAT(r.output, ::testing::EndsWith("and 280 more\n"));
 }

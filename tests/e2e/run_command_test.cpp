@@ -168,3 +168,20 @@ TEST_F(RunCommand, CtrlCEndsTheDrainOnceTheCommandIsGone) {
   p.signal(SIGINT);
   EXPECT_EQ(p.wait(), -SIGINT);
 }
+
+TEST_F(RunCommand, ACommandNeedsNoDashesBeforeIt) {
+  EXPECT_EQ(run({"run", "-c", good_, "sh", "-c", "exit 7"}).status, 7);
+  EXPECT_EQ(run({"-c", good_, "run", "sh", "-c", "exit 8"}).status, 8);
+  EXPECT_EQ(run({"run", "-c", good_, "--", "sh", "-c", "exit 9"}).status, 9);
+}
+
+TEST_F(RunCommand, OnATerminalSaysWhereItsPageIsAndWhenNoRequestCame) {
+  auto const said = [&](const std::string& command) {
+    auto const line = std::string(COOLDOWN_PROXY_PROGRAM) + " run -c " + good_ + " -- " + command;
+    return run_to_end("/usr/bin/script", {"-qec", line, "/dev/null"}).output;
+  };
+  EXPECT_THAT(said("true"), ::testing::AllOf(HasSubstr("the queue is shown at http://127.0.0.1:"),
+                                             HasSubstr("no request came through the proxy")));
+  EXPECT_THAT(said("sh -c 'curl -s $OPENAI_BASE_URL/models >/dev/null'"),
+              ::testing::Not(HasSubstr("no request came through the proxy")));
+}

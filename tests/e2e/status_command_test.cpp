@@ -127,3 +127,11 @@ TEST_F(StatusCommand, WatchingOnATerminalAnErrorTakesThePlaceOfWhatWasShown) {
   EXPECT_THAT(line, ::testing::StartsWith("\x1b[H\x1b[2J"
                                           "cooldown-proxy status: "));
 }
+
+TEST_F(StatusCommand, AsJsonItSaysWhatTheAdminPortSays) {
+  proxy const p(upstream_);
+  auto const r =
+      run_to_end(COOLDOWN_PROXY_PROGRAM, {"status", "--json", "--admin", url_of(p.admin_port())}, {"HOME=/nowhere"});
+  EXPECT_EQ(r.status, 0);
+  EXPECT_THAT(r.output, ::testing::StartsWith("{\"schema\":1,"));
+}
