@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "cooldown/dialect/refusal.hpp"
-#include "cooldown/net/relay.hpp"
+#include "cooldown/net/sending.hpp"
 #include "cooldown/net/upstream_head.hpp"
 
 namespace cooldown::net {
@@ -64,21 +64,12 @@ task<attempt_result> upstream_attempt::make(const request& r, const config::sett
   ++c_.shared.stats.upstream_attempts;
   out.end.sent = true;
   auto const sent_at = steady_now();
-  c_.ctl.set(settings.cerebras.timeouts.first_byte);
-  auto const failed = co_await connection_->write(head, r.body.view(), c_.ctl);
-  if (failed && is_local(failed)) {
-    c_.ctl.clear();
-    out.end.local = true;
-    out.local = failed;
-    out.message = failed.message();
-    co_return out;
-  }
-  // An upstream that answers early may close its reading side: its answer is still to be read.
-  auto const most = std::max<std::size_t>(settings.server.max_header_size, least_room_for_head);
-  auto answer = co_await read_response_head(*connection_, r.method, most, c_.ctl, head_bytes_, head_);
+  sent_request const sent{head, r.body.view(), r.method,
+                          std::max<std::size_t>(settings.server.max_header_size, least_room_for_head),
+                          settings.cerebras.timeouts.first_byte};
+  auto answer = co_await send_and_read_head(*connection_, sent, c_.ctl, head_bytes_, head_);
   c_.ctl.clear();
   took_ = steady_now() - sent_at;
-  if (failed) connection_->broken = true;
   out.end.kind = kind_of(answer.kind);
   out.message = std::move(answer.message);
   if (out.end.kind == kind::answered) {

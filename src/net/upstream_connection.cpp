@@ -1,8 +1,5 @@
 #include "cooldown/net/upstream_connection.hpp"
 
-#include <array>
-
-#include <boost/asio/write.hpp>
 #include <openssl/ssl.h>
 
 #include "cooldown/net/client_watch.hpp"
@@ -17,36 +14,22 @@ bool is_local(const error_code& ec) {
          ec == errc::operation_not_permitted;
 }
 
-task<error_code> upstream_connection::write(std::string_view head, std::string_view body, interrupt& ctl) {
-  if (ctl.fired()) co_return asio::error::operation_aborted;
-  std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
-  interrupt::watching<tcp_socket> const watched(ctl, socket());
+std::size_t upstream_connection::write_at_once(std::span<const asio::const_buffer> buffers, error_code& ec) {
+  if (secure_) return 0;
+  auto const n = plain_->write_some(buffers, ec);
+  if (ec != asio::error::would_block && ec != asio::error::interrupted) return ec ? 0 : n;
+  ec = {};
+  return 0;
+}
+
+task<std::pair<error_code, std::size_t>> upstream_connection::write_some(std::span<const asio::const_buffer> buffers) {
+  using result = std::pair<error_code, std::size_t>;
   if (secure_) {
-    // One TLS record for both where they fit together: SSL_write knows no gather.
-    if (head.size() + body.size() <= 16 * 1024 && !body.empty()) {
-      std::string joined;
-      joined.reserve(head.size() + body.size());
-      joined.append(head).append(body);
-      auto [ec, n] = co_await asio::async_write(*secure_, asio::buffer(joined), tok);
-      co_return ec;
-    }
-    auto [ec, n] = co_await asio::async_write(*secure_, buffers, tok);
-    co_return ec;
+    auto [ec, n] = co_await secure_->async_write_some(buffers, tok);
+    co_return result(ec, n);
   }
-  // The socket's buffer nearly always takes all at once: no suspension then.
-  error_code ec;
-  auto const written = plain_->write_some(buffers, ec);
-  if (ec && ec != asio::error::would_block && ec != asio::error::interrupted) co_return ec;
-  if (!ec && written == head.size() + body.size()) co_return error_code{};
-  auto const done = ec ? 0 : written;
-  if (done < head.size()) {
-    buffers[0] += done;
-  } else {
-    buffers[0] = {};
-    buffers[1] += done - head.size();
-  }
-  auto [failed, n] = co_await asio::async_write(*plain_, buffers, tok);
-  co_return failed;
+  auto [ec, n] = co_await plain_->async_write_some(buffers, tok);
+  co_return result(ec, n);
 }
 
 task<error_code> upstream_connection::read_some(std::size_t most, interrupt& ctl) {

@@ -3,7 +3,8 @@
 
 #include <memory>
 #include <optional>
-#include <string>
+#include <span>
+#include <utility>
 
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -26,8 +27,11 @@ class upstream_connection {
   tcp_socket& socket() { return secure_ ? secure_->next_layer() : *plain_; }
   asio::ssl::stream<tcp_socket>* tls() { return secure_ ? &*secure_ : nullptr; }
 
-  /// Writes all of both parts.
-  task<error_code> write(std::string_view head, std::string_view body, interrupt& ctl);
+  /// Writes what goes without waiting, which over TLS is nothing.
+  std::size_t write_at_once(std::span<const asio::const_buffer> buffers, error_code& ec);
+
+  /// Writes some of it. Whoever wants to end the wait cancels the socket.
+  task<std::pair<error_code, std::size_t>> write_some(std::span<const asio::const_buffer> buffers);
 
   /// Reads at least one byte into `in`, at most `most`. At the end of the stream: asio::error::eof; a TLS stream that
   /// ends without close_notify: asio::ssl::error::stream_truncated.

@@ -1,0 +1,107 @@
+#include "cooldown/net/sending.hpp"
+
+#include <array>
+#include <memory>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "cooldown/exchange/body_pace.hpp"
+#include "cooldown/net/buffers.hpp"
+
+namespace cooldown::net {
+namespace {
+
+// A provider that has answered and takes nothing for so long will not take the rest.
+constexpr duration patience_after_success = std::chrono::seconds{1};
+
+/// The part of a request that is sent while its answer is waited for. Two coroutines share it.
+struct sending {
+  explicit sending(executor ex) : ended(ex) { ended.expires_at(time_point::max()); }
+  steady_timer ended;  // wakes whoever waits for the end
+  std::size_t sent = 0;
+  error_code failed;
+  bool over = false;
+  bool stop = false;
+  bool complete = false;
+};
+
+/// However it ends.
+struct end_of_sending {
+  std::shared_ptr<sending> of;
+  ~end_of_sending() {
+    of->over = true;
+    of->ended.cancel();
+  }
+};
+
+task<void> send_rest(upstream_connection& u, std::array<asio::const_buffer, 2> buffers, duration patience,
+                     interrupt& ctl, std::shared_ptr<sending> s) {
+  end_of_sending const end{s};
+  std::span<asio::const_buffer> left(buffers);
+  consume(left, s->sent);
+  while (!left.empty() && !s->stop && !ctl.fired()) {
+    auto const [ec, n] = co_await u.write_some(left);
+    if (ec) {
+      s->failed = ec;
+      // Nothing will come of it; after any other failure an answer may still be there.
+      error_code ignored;
+      if (is_local(ec)) u.socket().cancel(ignored);
+      break;
+    }
+    s->sent += n;
+    consume(left, n);
+    ctl.extend(time_for(n), patience);
+  }
+  s->complete = left.empty();
+  if (s->complete) ctl.set(patience);
+}
+
+/// The answer's head is here, and the request is still being sent.
+task<void> end_sending(upstream_connection& u, bool success, sending& s) {
+  error_code ignored;
+  while (!s.over) {
+    auto const before = s.sent;
+    if (success) {
+      s.ended.expires_after(patience_after_success);
+      co_await s.ended.async_wait(tok);
+      if (s.over || s.sent > before) continue;
+    }
+    success = false;
+    s.stop = true;
+    u.socket().cancel(ignored);
+    s.ended.expires_at(time_point::max());
+    co_await s.ended.async_wait(tok);
+  }
+}
+
+}  // namespace
+
+task<head_result> send_and_read_head(upstream_connection& u, const sent_request& what, interrupt& ctl,
+                                     std::string& bytes, http::response_head& head) {
+  std::array<asio::const_buffer, 2> buffers{asio::buffer(what.head), asio::buffer(what.body)};
+  auto const s = std::make_shared<sending>(u.socket().get_executor());
+  interrupt::watching<tcp_socket> const watched(ctl, u.socket());
+  ctl.set(what.patience);
+  // The socket's buffer nearly always takes all at once: no suspension then.
+  s->sent = u.write_at_once(buffers, s->failed);
+  s->complete = s->sent == what.head.size() + what.body.size();
+  s->over = s->complete || s->failed;
+  if (!s->over) {
+    auto rest = send_rest(u, buffers, what.patience, ctl, s);
+    asio::co_spawn(u.socket().get_executor(), std::move(rest), asio::detached);
+  }
+  // An upstream that answers early may close its reading side: its answer is still to be read.
+  auto answer = co_await read_response_head(u, what.method, what.largest_head, ctl, bytes, head);
+  bool const answered = answer.kind == head_result::what::ok;
+  if (!s->over) co_await end_sending(u, answered && head.status < 300, *s);
+  if (!s->complete) u.broken = true;
+  if (answered && ctl.why() == interruption::timeout) ctl.reset();
+  if (!answered && is_local(s->failed)) {
+    answer.error = s->failed;
+    answer.message = s->failed.message();
+  }
+  co_return answer;
+}
+
+}  // namespace cooldown::net
