@@ -2,24 +2,25 @@
 
 #include <algorithm>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
+
+#include "cooldown/net/buffers.hpp"
 
 namespace cooldown::net {
 namespace {
 
-constexpr duration longest_linger = std::chrono::seconds{2};
-constexpr std::size_t most_lingering_bytes = 1024 * 1024;
+// Of a client that is still sending when it has its answer, as nginx has them (lingering_time, lingering_timeout).
+constexpr duration longest_linger = std::chrono::seconds{30};
+constexpr duration longest_silence = std::chrono::seconds{2};
+constexpr std::size_t lingering_read = 64 * 1024;
+// So much of an answer waits in the kernel for a client that is slow to take it. With what the kernel would choose, it
+// would take minutes to see that a slow client takes anything.
+constexpr int most_unsent = 256 * 1024;
 constexpr std::size_t tls_record = 16 * 1024;
 constexpr unsigned most_reads_at_once = 16;  // before others get their turn
-
-/// Takes `n` written bytes off the front of the buffers.
-void consume(std::span<asio::const_buffer>& buffers, std::size_t n) {
-  std::size_t i = 0;
-  while (i < buffers.size() && n >= buffers[i].size()) n -= buffers[i++].size();
-  buffers = buffers.subspan(i);
-  if (!buffers.empty()) buffers.front() += n;
-}
 
 }  // namespace
 
@@ -34,12 +35,13 @@ client_connection::client_connection(tcp_socket s, app& a, role r, const tls_ser
       tls(with ? std::make_unique<tls_stream>(*with, socket) : nullptr),
       serves(r),
       ctl(a.sweep, socket),
-      watch(tls.get(), ctl) {
+      watch(tls.get(), a.sweep, ctl) {
   error_code ec;
   auto const endpoint = socket.remote_endpoint(ec);
   if (!ec) peer = endpoint.address().to_string();
   socket.set_option(asio::ip::tcp::no_delay(true), ec);
   socket.non_blocking(true, ec);
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent, sizeof most_unsent);
   shared.connections.insert(this);
   ++shared.stats.connections_open;
 }
@@ -83,18 +85,25 @@ task<error_code> client_connection::write_plain(std::vector<asio::const_buffer>&
   if (ec && ec != asio::error::would_block && ec != asio::error::interrupted) co_return ec;
   std::span<asio::const_buffer> left(buffers);
   consume(left, ec ? 0 : at_once);
-  shared.stats.bytes_to_clients += ec ? 0 : at_once;
+  taken(ec ? 0 : at_once);
   while (!left.empty()) {
     if (ctl.fired()) co_return asio::error::operation_aborted;
-    // Each piece taken renews the client's patience.
-    ctl.set(patience);
+    auto const since = steady_now();
+    ctl.set(pace.left(patience));
     auto [failed, n] = co_await socket.async_write_some(left, tok);
     if (failed) co_return failed;
-    shared.stats.bytes_to_clients += n;
+    pace.waited(steady_now() - since);
+    taken(n);
     consume(left, n);
   }
   ctl.clear();
   co_return error_code{};
+}
+
+void client_connection::taken(std::size_t n) {
+  shared.stats.bytes_to_clients += n;
+  pace.moved(n);
+  if (n > 0) answering = true;
 }
 
 task<error_code> client_connection::write(std::string_view text, duration patience) {
@@ -108,14 +117,15 @@ task<void> client_connection::linger() {
   if (tls) tls->say_goodbye();
   socket.shutdown(tcp_socket::shutdown_send, ec);
   if (ec) co_return;
+  where = phase::lingering;
+  idle_since = steady_now();
+  auto const until = idle_since + (shared.draining ? longest_silence : longest_linger);
   ctl.reset();
-  ctl.set(longest_linger);
-  std::size_t dropped = 0;
-  while (dropped < most_lingering_bytes) {
+  for (auto now = idle_since; now < until; now = steady_now()) {
+    ctl.set(std::min(longest_silence, until - now));
     in.clear();
-    auto const failed = co_await read_some(16 * 1024);
+    auto const failed = co_await read_some(lingering_read);
     if (failed) break;
-    dropped += in.size();
   }
   ctl.clear();
 }
@@ -195,14 +205,15 @@ task<error_code> client_connection::write_tls(std::span<asio::const_buffer> left
     while (piece.size() > 0) {
       std::size_t n = 0;
       auto const s = tls->write(piece, n);
-      shared.stats.bytes_to_clients += n;
+      taken(n);
       piece += n;
       if (s == tls_stream::state::done) continue;
       error_code ec = asio::error::broken_pipe;
       if (s == tls_stream::state::needs_read || s == tls_stream::state::needs_write) {
-        // Each piece taken renews the client's patience.
-        ctl.set(patience);
+        auto const since = steady_now();
+        ctl.set(pace.left(patience));
         ec = co_await wait_for(s);
+        pace.waited(steady_now() - since);
       }
       if (!ec) continue;
       tls->spoil();

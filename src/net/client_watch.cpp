@@ -4,10 +4,14 @@
 
 #include <sys/socket.h>
 
+#include <poll.h>
+
 #include "cooldown/net/client_tls.hpp"
 
 namespace cooldown::net {
 namespace {
+
+constexpr duration looks_behind_bytes = std::chrono::milliseconds{400};
 
 enum class peeked { nothing, bytes, end };
 
@@ -39,18 +43,21 @@ peeked peek(tls_stream& stream, tcp_socket::wait_type& until) {
   return peeked::end;
 }
 
+/// Whether the peer has ended or reset the connection, however much it left to be read.
+bool hung_up(tcp_socket& socket) {
+  pollfd p{socket.native_handle(), POLLRDHUP, 0};
+  return ::poll(&p, 1, 0) > 0;
+}
+
 }  // namespace
 
-bool peer_gone(tcp_socket& socket) {
-  return peek(socket) == peeked::end;
-}
 bool idle_and_alive(tcp_socket& socket) {
   return peek(socket) == peeked::nothing;
 }
 
+/// What the completions of its waits hold on to.
 struct client_watch::shared {
-  interrupt* to;  // null when the session is over
-  tls_stream* tls;
+  client_watch* owner;  // null when the session is over
   bool armed = false;
   char next = 0;  // the first byte of the next request, which stays in the socket too
 
@@ -58,56 +65,64 @@ struct client_watch::shared {
   /// and leave the looking to do.
   static void look(const std::shared_ptr<shared>& self) {
     self->armed = true;
-    self->to->client().async_receive(asio::buffer(&self->next, 1), tcp_socket::message_peek,
-                                     [self](error_code ec, std::size_t) {
-                                       self->armed = false;
-                                       if (!self->to || !ec || ec == asio::error::operation_aborted) return;
-                                       self->to->fire(interruption::client_gone);
-                                     });
+    self->owner->to_.client().async_receive(asio::buffer(&self->next, 1), tcp_socket::message_peek,
+                                            [self](error_code ec, std::size_t) {
+                                              self->armed = false;
+                                              if (!self->owner) return;
+                                              // A deadline of the session's own waits ends ours as well.
+                                              if (ec == asio::error::operation_aborted) return look(self);
+                                              self->owner->seen(static_cast<bool>(ec));
+                                            });
   }
 
   static void wait_tls(const std::shared_ptr<shared>& self, tcp_socket::wait_type until) {
     self->armed = true;
-    self->to->client().async_wait(until, [self](error_code ec) {
+    self->owner->to_.client().async_wait(until, [self](error_code ec) {
       self->armed = false;
-      if (!self->to || ec == asio::error::operation_aborted) return;
-      // Whoever reads sees an end by itself; what it waits for must not be taken off the socket.
-      if (self->tls->being_read) return;
+      if (!self->owner) return;
       auto again = tcp_socket::wait_read;
-      switch (peek(*self->tls, again)) {
-        case peeked::end:
-          self->to->fire(interruption::client_gone);
-          break;
-        case peeked::nothing:
-          wait_tls(self, again);
-          break;  // a spurious wake-up
-        case peeked::bytes:
-          break;
-      }
+      if (ec == asio::error::operation_aborted) return wait_tls(self, again);
+      // Whoever reads sees an end by itself; what it waits for must not be taken off the socket.
+      if (self->owner->tls_->being_read) return;
+      auto const what = peek(*self->owner->tls_, again);
+      if (what == peeked::nothing) return wait_tls(self, again);  // a spurious wake-up
+      self->owner->seen(what == peeked::end);
     });
   }
 };
 
-client_watch::client_watch(tls_stream* tls, interrupt& to) : state_(std::make_shared<shared>()) {
-  state_->tls = tls;
-  state_->to = &to;
-}
+client_watch::client_watch(tls_stream* tls, deadline_sweep& sweep, interrupt& to)
+    : entry(sweep), tls_(tls), to_(to), state_(std::make_shared<shared>(shared{this})) {}
 
 client_watch::~client_watch() {
-  state_->to = nullptr;
+  state_->owner = nullptr;
 }
 
 void client_watch::drop_tls() {
-  state_->tls = nullptr;
+  tls_ = nullptr;
 }
 
 void client_watch::arm() {
+  clear();
   if (state_->armed) return;
-  if (state_->tls) {
+  if (tls_) {
     shared::wait_tls(state_, tcp_socket::wait_read);
   } else {
     shared::look(state_);
   }
+}
+
+/// The end, or bytes. Nothing wakes us for what comes behind those, since it cannot be read before them.
+void client_watch::seen(bool gone) {
+  if (gone) {
+    to_.fire(interruption::client_gone);
+  } else {
+    set(looks_behind_bytes);
+  }
+}
+
+void client_watch::expired() {
+  seen(hung_up(to_.client()));
 }
 
 }  // namespace cooldown::net

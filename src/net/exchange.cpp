@@ -394,6 +394,7 @@ task<bool> exchange::run() {
   auto step = plan_.begin(admits, a_.breaker.retry_at(now) - now, now);
   while (!is_last(step.next)) step = co_await perform(step);
   auto const keep = co_await end(step);
+  c_.watch.rest();
   co_return keep;
 }
 

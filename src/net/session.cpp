@@ -1,5 +1,7 @@
 #include "cooldown/net/session.hpp"
 
+#include <new>
+
 #include "cooldown/net/admin.hpp"
 #include "cooldown/net/exchange.hpp"
 #include "cooldown/net/intake.hpp"
@@ -15,6 +17,8 @@ next rest(client_connection& c, bool first) {
   c.where = phase::idle;
   c.idle_since = steady_now();
   c.ctl.reset();
+  c.pace = {};
+  c.answering = false;
   if (c.in.size() > 0) return next::here;
   c.in = boost::beast::flat_buffer();
   if (c.shared.draining && !first) return next::none;
@@ -106,29 +110,53 @@ task<bool> serve_one(client_connection& c) {
   co_return keep;
 }
 
+/// An allocation failed. What the request held has been given back, so that there is memory for an answer.
+task<void> refuse_for_memory(client_connection& c) {
+  c.shared.log.error("no memory was left for a request of " + c.peer);
+  if (c.answering) {
+    c.abort();
+    co_return;
+  }
+  c.ctl.reset();
+  refusal_details details;
+  details.retry_after = std::chrono::seconds{1};
+  details.explanation = "No memory was left for it.";
+  auto const reply = refusal_reply(c.shared, reason::local_failure, details);
+  auto const failed = co_await send(c, nullptr, reply, true);
+  if (!failed) co_await c.linger();
+}
+
 }  // namespace
 
 task<void> run_session(tcp_socket socket, app& shared, role serves) {
   client_connection c(std::move(socket), shared, serves);
-  for (bool first = true;; first = false) {
-    auto const more = co_await next_request(c, first);
-    if (!more) co_return;
-    auto const keep = co_await serve_one(c);
-    if (!keep) co_return;
+  try {
+    for (bool first = true;; first = false) {
+      auto const more = co_await next_request(c, first);
+      if (!more) co_return;
+      auto const keep = co_await serve_one(c);
+      if (!keep) co_return;
+    }
+  } catch (const std::bad_alloc&) {  // nothing can be awaited here
   }
+  co_await refuse_for_memory(c);
 }
 
 task<void> run_tls_session(tcp_socket socket, app& shared, std::shared_ptr<tls_server> server) {
   client_connection c(std::move(socket), shared, role::proxy, *server);
   server.reset();  // a connection that lasts needs no more of it than it has by now
-  auto const ready = co_await shake_hands(c);
-  if (!ready) co_return;
-  for (bool first = true;; first = false) {
-    auto const more = co_await next_tls_request(c, first);
-    if (!more) co_return;
-    auto const keep = co_await serve_one(c);
-    if (!keep) co_return;
+  try {
+    auto const ready = co_await shake_hands(c);
+    if (!ready) co_return;
+    for (bool first = true;; first = false) {
+      auto const more = co_await next_tls_request(c, first);
+      if (!more) co_return;
+      auto const keep = co_await serve_one(c);
+      if (!keep) co_return;
+    }
+  } catch (const std::bad_alloc&) {  // nothing can be awaited here
   }
+  co_await refuse_for_memory(c);
 }
 
 }  // namespace cooldown::net

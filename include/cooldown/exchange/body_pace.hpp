@@ -1,6 +1,7 @@
 // How long a body that is read whole may take to come.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "cooldown/time.hpp"
@@ -15,5 +16,16 @@ constexpr std::size_t slowest_body = 4 * 1024;
 constexpr duration time_for(std::size_t bytes) {
   return std::chrono::duration_cast<duration>(std::chrono::microseconds{bytes * 1'000'000 / slowest_body});
 }
+
+/// Of the silence that a body is allowed, what its peer has used up: by time, less what its bytes have earned.
+class body_pace {
+ public:
+  duration left(duration most) const { return std::max(duration::zero(), most - used_); }
+  void waited(duration d) { used_ += d; }
+  void moved(std::size_t bytes) { used_ = std::max(duration::zero(), used_ - time_for(bytes)); }
+
+ private:
+  duration used_{};
+};
 
 }  // namespace cooldown

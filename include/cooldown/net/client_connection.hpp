@@ -8,6 +8,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 
+#include "cooldown/exchange/body_pace.hpp"
 #include "cooldown/net/app.hpp"
 #include "cooldown/net/client_watch.hpp"
 
@@ -16,7 +17,7 @@ namespace cooldown::net {
 enum class role : std::uint8_t { proxy, admin };
 
 /// Where a session is, for those who want to end it.
-enum class phase : std::uint8_t { idle, reading, queued, exchanging };
+enum class phase : std::uint8_t { idle, reading, queued, exchanging, lingering };
 
 class client_connection {
  public:
@@ -32,7 +33,7 @@ class client_connection {
   /// Reads at least one byte into `to`.
   task<std::pair<error_code, std::size_t>> read_some(asio::mutable_buffer to);
 
-  /// Writes everything, giving up when the client takes nothing for `patience`.
+  /// Writes everything, giving up on a client that takes it slower than body_pace allows with that `patience`.
   task<error_code> write(std::vector<asio::const_buffer>& buffers, duration patience);
   task<error_code> write(std::string_view text, duration patience);
 
@@ -46,7 +47,7 @@ class client_connection {
   void drop_tls();
 
   /// Closes such that the client has a chance to read what was sent although it may still be sending: stops sending,
-  /// then reads and drops for a bounded time (RFC 9112 §9.6).
+  /// then reads and drops for a bounded time, however much comes (RFC 9112 §9.6).
   task<void> linger();
 
   /// Closes such that the client cannot take what it got for a complete answer.
@@ -60,11 +61,14 @@ class client_connection {
   boost::beast::flat_buffer in;
   interrupt ctl;
   client_watch watch;
+  body_pace pace;          // of the client in taking its answer
+  bool answering = false;  // something has been written since the request began
   phase where = phase::idle;
   time_point idle_since = steady_now();
 
  private:
   client_connection(tcp_socket s, app& shared, role serves, const tls_server* with);
+  void taken(std::size_t n);
   task<error_code> wait_for(tls_stream::state needed);
   task<error_code> wait_to_read(tls_stream::state needed);
   task<std::pair<error_code, std::size_t>> read_plain(asio::mutable_buffer to);

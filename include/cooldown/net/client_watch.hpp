@@ -9,28 +9,32 @@ namespace cooldown::net {
 
 class tls_stream;
 
-/// From arm() on, the client's departure fires the interrupt. Bytes that arrive belong to the next request: they stay
-/// in the socket, and end the watch.
-class client_watch {
+/// From arm() to rest(), the client's departure fires the interrupt. Bytes that arrive belong to the next request: they
+/// stay in the socket. An end that comes behind them is seen with the next look for it, half a second later at most.
+class client_watch final : private deadline_sweep::entry {
  public:
   /// `tls` is what is spoken on the client's socket; null: plain text.
-  client_watch(tls_stream* tls, interrupt& to);
-  ~client_watch();
+  client_watch(tls_stream* tls, deadline_sweep& sweep, interrupt& to);
+  ~client_watch() override;
   client_watch(const client_watch&) = delete;
   client_watch& operator=(const client_watch&) = delete;
 
   void arm();
+  void rest() { clear(); }
 
   /// The client goes on in plain text. Before the first arm().
   void drop_tls();
 
  private:
   struct shared;
+  void watch();
+  void seen(bool gone);
+  void expired() override;
+
+  tls_stream* tls_;
+  interrupt& to_;
   std::shared_ptr<shared> state_;  // outlives us by the completion of a cancelled wait
 };
-
-/// True if the peer has closed or reset the connection, or anything is wrong with it. Reads nothing.
-bool peer_gone(tcp_socket& socket);
 
 /// True if nothing at all waits to be read and the connection stands: the only state in which an idle one can be used.
 bool idle_and_alive(tcp_socket& socket);

@@ -1,0 +1,115 @@
+// A session over a socket whose other end is the test's: what it holds, and how it ends.
+#include "cooldown/net/session.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include <boost/asio/co_spawn.hpp>
+#include <gtest/gtest.h>
+
+#include "socket_pair.hpp"
+
+using namespace cooldown;
+using namespace cooldown::net;
+using namespace std::chrono_literals;
+using cooldown::testing::run_until;
+
+namespace {
+std::atomic<std::size_t> too_much = ~std::size_t{0};  // allocations from here on fail
+}
+
+// In the place of the library's.
+void* operator new(std::size_t size) {
+  auto* const p = size < too_much ? std::malloc(size) : nullptr;
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+
+namespace {
+
+struct Session : ::testing::Test {
+  asio::io_context io{1};
+  config::settings settings = make_settings();
+  observe::log log{settings.logging};
+  app shared{io, settings, log};
+
+  static config::settings make_settings() {
+    config::settings s;
+    s.cerebras.base_url = {.tls = false, .host = "127.0.0.1", .port = 1, .prefix = ""};
+    s.cerebras.retries = 0;
+    s.server.max_body_size = 4 * 1024 * 1024;
+    s.cerebras.queue.max_bytes = 16 * 1024 * 1024;
+    s.logging.level = config::log_level::off;
+    return s;
+  }
+
+  void TearDown() override {
+    too_much = ~std::size_t{0};
+    EXPECT_TRUE(run_until(io, [&] { return shared.connections.empty(); }));
+  }
+
+  testing::far_end connect() {
+    testing::socket_pair pair(io);
+    asio::co_spawn(io, run_session(std::move(pair.near), shared, role::proxy),
+                   [](const std::exception_ptr& e) { EXPECT_FALSE(e) << "a session does not throw"; });
+    return std::move(pair.far);
+  }
+
+  /// Sends all of it, and reads nothing meanwhile.
+  bool send(testing::far_end& client, std::string_view bytes) {
+    return run_until(io, [&] {
+      bytes.remove_prefix(client.send(bytes));
+      return bytes.empty();
+    });
+  }
+
+  /// What comes until the session has ended.
+  std::string read_all(testing::far_end& client) {
+    std::string all;
+    EXPECT_TRUE(run_until(io, [&] {
+      all += client.read();
+      return client.ended;
+    }));
+    return all;
+  }
+
+  static std::string post(std::size_t length) {
+    return "POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
+  }
+};
+
+}  // namespace
+
+TEST_F(Session, WhoeverIsRefusedAmidAnUploadMaySendItToItsEnd) {
+  auto client = connect();
+  std::size_t const size = 16 * settings.server.max_body_size;
+  ASSERT_TRUE(send(client, post(size)));
+  std::string const piece(1024 * 1024, 'x');
+  for (std::size_t sent = 0; sent < size; sent += piece.size()) ASSERT_TRUE(send(client, piece));
+  client.shutdown_send();
+  EXPECT_TRUE(read_all(client).starts_with("HTTP/1.1 413 "));
+}
+
+TEST_F(Session, WithoutMemoryForABodyItIsRefusedAndNothingElseEnds) {
+  auto client = connect();
+  auto other = connect();
+  std::size_t const size = settings.server.max_body_size;
+  ASSERT_TRUE(send(client, post(size)));
+  std::string const part(3 * 1024 * 1024, 'x');
+  too_much = 3 * 1024 * 1024 / 2;
+  ASSERT_TRUE(send(client, part));
+  client.shutdown_send();
+  auto const answer = read_all(client);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+  EXPECT_NE(answer.find("local_failure"), std::string::npos) << answer;
+  EXPECT_EQ(shared.bodies.total(), 0U);
+  ASSERT_TRUE(send(other, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+  EXPECT_TRUE(read_all(other).starts_with("HTTP/1.1 200 "));
+}
