@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "cooldown/net/core_dumps.hpp"
+#include "cooldown/net/memory.hpp"
 #include "cooldown/net/server.hpp"
 
 #include "cli/child.hpp"
@@ -61,9 +63,22 @@ std::vector<std::string> variables_for(const config::settings& settings, std::ui
   return variables;
 }
 
+/// Until there is nothing left to do. What fails for want of memory ends what it was about, and nothing else.
+void run(net::asio::io_context& io, observe::log& log) {
+  for (;;) {
+    try {
+      io.run();
+      return;
+    } catch (const std::bad_alloc&) {
+      log.error("no memory was left");
+    }
+  }
+}
+
 /// The daemon, or with a command the proxy beside it.
 int serve(const config::settings& settings, const cli::source& from, const cli::arguments& args) {
   raise_descriptor_limit();
+  net::keep_memory_reserve();
   if (settings.server.core_dumps) net::allow_core_dumps();
   bool const beside = args.what == cli::command::run;
   try {
@@ -95,7 +110,7 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
           std::cerr << "cooldown-proxy: the queue is shown at http://127.0.0.1:" << server.admin_port() << "/\n";
         command = std::make_unique<cli::child>(io, args.command_line, variables_for(settings, server.port()), ended);
       }
-      io.run();
+      run(io, log);
       log.info("ended");
       if (beside && app.stats.connections_accepted == 0 && isatty(STDERR_FILENO) == 1)
         std::cerr << "cooldown-proxy run: no request came through the proxy; does the command take its base URL from "

@@ -43,7 +43,7 @@ constexpr outcome_text table[] = {
      "request again.",
      true},
     {reason::local_failure, side::internal, 503, "server_error", "local_failure",
-     "The proxy's own machine could not make a connection to the provider, or not use it.", true},
+     "The request failed on the proxy's own machine.", true},
     {reason::upstream_unavailable, side::upstream, 503, "server_error", "upstream_unavailable",
      "The provider could not be reached.", true},
     {reason::upstream_tls_error, side::upstream, 502, "server_error", "upstream_tls_error",

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "cooldown/net/close_on_exec.hpp"
+#include "cooldown/net/memory.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -175,10 +176,28 @@ std::size_t server::most_connections(role serves) const {
 bool server::end_longest_idle() {
   client_connection* longest = nullptr;
   for (auto* c : shared_.connections)
-    if (c->where == phase::idle && !c->ctl.fired() && (!longest || c->idle_since < longest->idle_since)) longest = c;
+    if ((c->where == phase::idle || c->where == phase::lingering) && !c->ctl.fired() &&
+        (!longest || c->idle_since < longest->idle_since))
+      longest = c;
   if (!longest || steady_now() - longest->idle_since < shortest_idleness) return false;
   longest->ctl.fire(interruption::draining);
   return true;
+}
+
+error_code server::serve(tcp_socket socket, role serves) {
+  restore_memory_reserve();
+  close_on_exec(socket);
+  ++shared_.stats.connections_accepted;
+  try {
+    if (serves == role::proxy && shared_.tls) {
+      asio::co_spawn(shared_.io, run_tls_session(std::move(socket), shared_, shared_.tls), asio::detached);
+    } else {
+      asio::co_spawn(shared_.io, run_session(std::move(socket), shared_, serves), asio::detached);
+    }
+  } catch (const std::bad_alloc&) {
+    return asio::error::no_memory;
+  }
+  return {};
 }
 
 task<void> server::accept_loop(tcp_acceptor& from, role serves) {
@@ -204,19 +223,13 @@ task<void> server::accept_loop(tcp_acceptor& from, role serves) {
       full = false;
     }
     auto [ec, socket] = co_await from.async_accept(tok);
+    if (!ec) ec = serve(std::move(socket), serves);
     if (!ec) {
       complained = false;
-      close_on_exec(socket);
-      ++shared_.stats.connections_accepted;
-      if (serves == role::proxy && shared_.tls) {
-        asio::co_spawn(shared_.io, run_tls_session(std::move(socket), shared_, shared_.tls), asio::detached);
-      } else {
-        asio::co_spawn(shared_.io, run_session(std::move(socket), shared_, serves), asio::detached);
-      }
       continue;
     }
     if (!from.is_open() || ec == asio::error::operation_aborted) break;
-    // Out of descriptors, or the peer gave up: neither ends the service.
+    // Out of descriptors or memory, or the peer gave up: none ends the service.
     ++shared_.stats.accept_errors;
     if (!complained) shared_.log.error("accepting: " + ec.message());
     complained = true;

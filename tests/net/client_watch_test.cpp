@@ -7,15 +7,17 @@
 using namespace cooldown;
 using namespace cooldown::net;
 using namespace std::chrono_literals;
+using cooldown::testing::far_end;
 using cooldown::testing::run_until;
+using cooldown::testing::socket_pair;
 
 namespace {
 
 struct ClientWatch : ::testing::Test {
   asio::io_context io{1};
   deadline_sweep sweep{io};
-  testing::socket_pair pair{io};
-  testing::far_end& client = pair.far;
+  socket_pair pair{io};
+  far_end& client = pair.far;
   interrupt ctl{sweep, pair.near};
   client_watch watch{nullptr, sweep, ctl};
 

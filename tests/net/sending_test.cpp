@@ -12,7 +12,9 @@
 using namespace cooldown;
 using namespace cooldown::net;
 using namespace std::chrono_literals;
+using cooldown::testing::far_end;
 using cooldown::testing::run_until;
+using cooldown::testing::socket_pair;
 using what = head_result::what;
 
 namespace {
@@ -22,8 +24,8 @@ struct Sending : ::testing::Test {
   deadline_sweep sweep{io};
   tcp_socket client{io};
   interrupt ctl{sweep, client};
-  testing::socket_pair pair{io};
-  testing::far_end& provider = pair.far;
+  socket_pair pair{io};
+  far_end& provider = pair.far;
   upstream_connection upstream{nullptr, std::move(pair.near)};
   const std::string request_head = "POST / HTTP/1.1\r\n\r\n";
   std::string body = std::string(4 * 1024 * 1024, 'x');  // more than the kernel keeps

@@ -13,7 +13,9 @@
 using namespace cooldown;
 using namespace cooldown::net;
 using namespace std::chrono_literals;
+using cooldown::testing::far_end;
 using cooldown::testing::run_until;
+using cooldown::testing::socket_pair;
 
 namespace {
 std::atomic<std::size_t> too_much = ~std::size_t{0};  // allocations from here on fail
@@ -55,15 +57,15 @@ struct Session : ::testing::Test {
     EXPECT_TRUE(run_until(io, [&] { return shared.connections.empty(); }));
   }
 
-  testing::far_end connect() {
-    testing::socket_pair pair(io);
+  far_end connect() {
+    socket_pair pair(io);
     asio::co_spawn(io, run_session(std::move(pair.near), shared, role::proxy),
                    [](const std::exception_ptr& e) { EXPECT_FALSE(e) << "a session does not throw"; });
     return std::move(pair.far);
   }
 
   /// Sends all of it, and reads nothing meanwhile.
-  bool send(testing::far_end& client, std::string_view bytes) {
+  bool send(far_end& client, std::string_view bytes) {
     return run_until(io, [&] {
       bytes.remove_prefix(client.send(bytes));
       return bytes.empty();
@@ -71,7 +73,7 @@ struct Session : ::testing::Test {
   }
 
   /// What comes until the session has ended.
-  std::string read_all(testing::far_end& client) {
+  std::string read_all(far_end& client) {
     std::string all;
     EXPECT_TRUE(run_until(io, [&] {
       all += client.read();

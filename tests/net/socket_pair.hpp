@@ -65,7 +65,9 @@ struct socket_pair {
     return made;
   }
   socket_pair(net::asio::io_context& io, const fds& made)
-      : near(io, net::asio::ip::tcp::v4(), made.of[0]), far(made.of[1]) {}
+      : near(io, net::asio::ip::tcp::v4(), made.of[0]), far(made.of[1]) {
+    near.non_blocking(true);
+  }
 };
 
 /// Runs the loop until it is so. False: it did not come to that.

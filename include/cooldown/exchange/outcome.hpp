@@ -24,7 +24,7 @@ enum class reason : std::uint8_t {
   queue_timeout,  // would have to wait, or has waited, longer than it may
   circuit_open,
   provider_changed,         // by a reload, and the client's own key is for the one before
-  local_failure,            // this machine could not make or use a connection
+  local_failure,            // this machine lacks something: descriptors, memory, ports
   upstream_unavailable,     // no connection, or it broke before an answer
   upstream_tls_error,       // the certificate is not acceptable
   upstream_protocol_error,  // an answer that is not acceptable HTTP

@@ -49,6 +49,8 @@ class server {
  private:
   struct last_call;
   task<void> accept_loop(tcp_acceptor& from, role serves);
+  /// Begins a session.
+  error_code serve(tcp_socket socket, role serves);
   /// Makes room for one more client. False: nobody has been idle for long enough.
   bool end_longest_idle();
   std::size_t most_connections(role serves) const;
