@@ -47,19 +47,20 @@ constexpr double margin_memory_seconds = 120;
 // Doubles of this size add up in the 12th digit; a wait of a nanosecond for a millionth of a token would be silly.
 constexpr double epsilon = 1e-6;
 
-}  // namespace
-
-const char* name_of(refill r) {
-  switch (r) {
+evidence configured(std::optional<refill> r) {
+  if (!r) return evidence::configured_to_learn;
+  switch (*r) {
     case refill::continuous:
-      return "continuous";
+      return evidence::configured_bucket;
     case refill::window:
-      return "window";
+      return evidence::configured_window;
     case refill::sliding:
-      return "sliding";
+      return evidence::configured_sliding;
   }
-  return "continuous";
+  return evidence::configured_to_learn;
 }
+
+}  // namespace
 
 budget::budget(double limit, duration window, refill model, time_point now, const budget_settings& settings)
     : settings_(settings),
@@ -67,8 +68,7 @@ budget::budget(double limit, duration window, refill model, time_point now, cons
       window_(window),
       at_(now),
       levels_(limit),
-      model_(settings.pinned.value_or(model)),
-      confirmed_(settings.pinned.has_value()),
+      belief_(model == refill::window ? belief::announced_window : belief::assumed_bucket),
       log_(window, sliding_guard),
       evidence_(window / evidence_part),
       shown_at_(now),
@@ -76,11 +76,13 @@ budget::budget(double limit, duration window, refill model, time_point now, cons
       overflow_(limit),
       window_start_(now),
       announced_(model == refill::window),
-      hidden_(limit, window, now) {}
+      hidden_(limit, window, now) {
+  configure(settings);
+}
 
 void budget::configure(const budget_settings& settings) {
   settings_ = settings;
-  if (settings.pinned) adopt(*settings.pinned, true);
+  learn(configured(settings.pinned));
 }
 
 /// What was seen above the old one tells nothing of the new one.
@@ -108,21 +110,20 @@ std::optional<time_point> budget::window_end() const {
   return announced_ ? window_start_ + window_ : boundary_after(window_start_);
 }
 
-/// The level stays what it is: only how it moves from now on changes.
-void budget::adopt(refill model, bool confirmed) {
-  confirmed_ = confirmed;
-  suspected_at_.reset();
+/// The level stays what it is: only how it moves from now on changes. Returns whether anything did.
+bool budget::learn(evidence e) {
+  auto const before = belief_;
+  belief_ = on(before, e);
+  if (model_of(before) == model()) return before != belief_;
+  if (model() == refill::continuous) test_.forget();
   assumed_ = false;
-  if (model_ == model) return;
-  model_ = model;
-  doubted_ = false;
-  if (model == refill::continuous) test_.forget();
   reset_at_.reset();
   hidden_.filled();
   window_start_ = at_;
   drift_ = 0;
   evidence_.clear();
   evidence_since_ = at_;
+  return true;
 }
 
 /// The reset has passed. A tenth is assumed until a fresh header tells how much there really is; before a window has
@@ -131,8 +132,9 @@ void budget::adopt(refill model, bool confirmed) {
 void budget::roll(time_point now) {
   auto const level = levels_.level();
   double tenth = limit_ / 10;
-  if (!confirmed_) tenth = std::clamp(limit_ - log_.sum(), 0.0, tenth);
-  levels_.restart(announced_ || confirmed_ ? std::min(capacity(), std::max(level, tenth)) : std::min(level, 0.0));
+  if (!is_proven(belief_)) tenth = std::clamp(limit_ - log_.sum(), 0.0, tenth);
+  levels_.restart(announced_ || is_proven(belief_) ? std::min(capacity(), std::max(level, tenth))
+                                                   : std::min(level, 0.0));
   reset_at_.reset();
   window_start_ = now;
   if (!announced_) reset_at_ = boundary_after(now);
@@ -155,7 +157,7 @@ void budget::advance(time_point now) {
   if (drift_ > 0 && now > shown_at_ + window_ / evidence_part)
     drift_ *= std::exp(-elapsed * evidence_part / seconds_of(window_));
   double const left = log_.leave(now);
-  switch (model_) {
+  switch (model()) {
     case refill::continuous:
       // Nobody's bucket is below empty: after a whole window without any request, neither is our own count of it.
       if (!shown_ && log_.empty() && levels_.level() < 0) levels_.refill(-levels_.level());
@@ -170,7 +172,7 @@ void budget::advance(time_point now) {
       }
       break;
     case refill::sliding:
-      if (suspected_at_ && now >= *suspected_at_ + suspicion_windows * window_) return adopt(refill::continuous, false);
+      if (now >= suspicion_.since + suspicion_windows * window_ && learn(evidence::suspicion_expired)) return;
       levels_.refill(log_.empty() ? capacity() - levels_.level() : left);
       spent_ -= left;  // what comes back by itself is no evidence of another refill
       break;
@@ -202,11 +204,11 @@ bool budget::forbids(double n, time_point now) {
 }
 
 double budget::spare(double n) const {
-  if (model_ == refill::window) return 0;
+  if (model() == refill::window) return 0;
   double const cut_off =
       n < fewest_tokens ? 0 : 1;  // remainders are shown in whole units; requests are counted in whole ones
   double const below_full = std::max(0.0, capacity() - n);
-  if (model_ == refill::sliding) return std::min(below_full, cut_off + margin_);
+  if (model() == refill::sliding) return std::min(below_full, cut_off + margin_);
   if (!shown_) return std::min(below_full, cut_off + margin_ + rate() * seconds_of(2 * guard));
   double const clocks = std::clamp(n * guarded_share, rate() * seconds_of(guard), rate() * seconds_of(reordering));
   return std::min(below_full, cut_off + margin_) + clocks;
@@ -218,13 +220,13 @@ time_point budget::ready_at(double n, time_point now, double passed) {
   double const level = levels_.level() + (levels_.level() < capacity() ? 0 : overflow_) - passed;
   double missing = n + spare(n) - level;
   // Headers may count what has just come back or not: it is in the level, but not yet to be relied on.
-  if (model_ == refill::sliding) missing += log_.fresh();
+  if (model() == refill::sliding) missing += log_.fresh();
   if (missing <= epsilon) return certain_at(n, now);
-  if (model_ == refill::sliding)
+  if (model() == refill::sliding)
     return test_or(
         missing > log_.sum() + log_.fresh() + epsilon ? now + window_ + sliding_guard : log_.when_left(missing, now), n,
         passed, now);
-  if (model_ == refill::window) {
+  if (model() == refill::window) {
     if (assumed_) {
       // Nothing went out since the reset: one request is let through as a probe, however large.
       if (taken_since_reset() == 0) return passed == 0 ? now : now + settings_.header_timeout;
@@ -240,14 +242,9 @@ time_point budget::ready_at(double n, time_point now, double passed) {
   return now + duration_of_seconds(missing / inflow());
 }
 
-/// Taken for a window, though nobody has said so and nothing could tell it from a bucket.
-bool budget::is_doubted_window() const {
-  return model_ == refill::window && doubted_ && shown_ && !announced_ && !settings_.pinned;
-}
-
 /// `at`, or when one may go earlier to see whether it is a bucket after all.
 time_point budget::test_or(time_point at, double n, double passed, time_point now) {
-  if (passed > 0 || !is_doubted_window() || assumed_) return at;
+  if (passed > 0 || belief_ != belief::doubted_window || assumed_) return at;
   auto const due = test_.due(n, {.level = levels_.level(), .shown_at = shown_at_, .limit = limit_, .rate = rate()});
   if (!due || std::max(now, *due) >= at - window_ / evidence_part) return at;  // near the end, it would tell nothing
   if (*due <= now) test_offered_ = {now, n};
@@ -265,7 +262,7 @@ time_point budget::forecast(double n, double ahead, double use_share, double in_
   double const alone = std::min(n, capacity()) - levels_.level() - in_flight * (1 - share);
   double const missing = std::max(in_turn, alone);
   if (missing <= 0) return levels_.level() >= n ? ready_at(n, now) : now;
-  if (auto const end = window_end(); model_ == refill::window && end)
+  if (auto const end = window_end(); model() == refill::window && end)
     return *end + settings_.reset_buffer + window_ * static_cast<duration::rep>(std::min(1e4, missing / limit_));
   double const at_once = std::min(missing, capacity() - levels_.level());
   return ready_at(levels_.level() + at_once, now) + duration_of_seconds((missing - at_once) / rate());
@@ -285,7 +282,8 @@ double budget::certain_level(time_point now) const {
 /// Before anything tells that there is refill, near the end of what is there without any: not before the last answer
 /// could show some.
 time_point budget::certain_at(double n, time_point now) const {
-  if (model_ != refill::continuous || confirmed_ || announced_ || !shown_ || gaps_ >= most_gaps) return now;
+  bool const open = belief_ == belief::assumed_bucket || belief_ == belief::reassumed_bucket;
+  if (!open || !shown_ || gaps_ >= most_gaps) return now;
   // Where few requests make up the limit, the gaps would cost more than a refusal.
   if (few_in_limit(n) || certain_level(now) >= last_certain * n) return now;
   auto const gap = std::clamp(duration_of_seconds(n / rate()), telling_gap, longest_gap);
@@ -311,10 +309,10 @@ budget::mark budget::take(double n, time_point now) {
 void budget::give_back(const mark& m, double n, time_point taken, time_point now) {
   advance(now);
   double const off_log = log_.give_back(n, taken);
-  if (model_ == refill::sliding) {
+  if (model() == refill::sliding) {
     n = off_log;  // what has left the log has come back already
   } else if (m.epoch != epoch_) {
-    suspected_refunds_ += n;
+    suspicion_.refunds += n;
     return;  // taken from a window that is over
   }
   levels_.refund(n, now);
@@ -385,7 +383,7 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
     levels_.observe(then, after, sent, now);
     levels_.cap(capacity());
     // What is not there is on its way back. A header may count others or not, so it is believed in part.
-    if (model_ == refill::sliding && log_.sum() > 0 && m.epoch != 0) {
+    if (model() == refill::sliding && log_.sum() > 0 && m.epoch != 0) {
       double const off = after - (capacity() - log_.sum() + spent_ - m.spent);
       log_.scale(std::clamp(1 - off / (2 + 2 * overlap) / log_.sum(), 0.2, 5.0));
     }

@@ -29,9 +29,6 @@ constexpr double more_gone = 4;
 // A window that has not ended when the clock says so is asked again so much later.
 constexpr duration late_step = std::chrono::milliseconds{500};
 
-// So often a suspicion is dropped when a window's end could not tell it from a bucket.
-constexpr unsigned most_undecided = 2;
-
 // Of the limit: predictions nearer to each other than this are taken for the same.
 constexpr double tolerated = 0.1;
 
@@ -43,7 +40,7 @@ constexpr double epsilon = 1e-6;
 /// Votes with hysteresis: three resets in a row that equal the time to full make a bucket of it, three that don't
 /// unmake it.
 void budget::vote(const limit_snapshot& s) {
-  if (settings_.pinned || !s.remaining || !s.limit || *s.remaining >= *s.limit) return;
+  if (is_pinned(belief_) || !s.remaining || !s.limit || *s.remaining >= *s.limit) return;
   double const to_full = static_cast<double>(*s.limit - *s.remaining) / rate();
   // Of a used-up window both are nearly its length, so only what rounding explains counts as equal.
   double const said = seconds_of(*s.reset);
@@ -51,17 +48,15 @@ void budget::vote(const limit_snapshot& s) {
   bool const matches = std::abs(said - to_full) <= rounding;
   if (matches && continuous_votes_ < votes_needed) ++continuous_votes_;
   if (!matches && continuous_votes_ > 0) --continuous_votes_;
-  if (continuous_votes_ == votes_needed) {
-    adopt(refill::continuous, true);
-  } else if (continuous_votes_ == 0 && model_ == refill::continuous) {
-    adopt(refill::window, false);
-  }
+  if (continuous_votes_ == votes_needed) learn(evidence::resets_fit_bucket);
+  if (continuous_votes_ == 0) learn(evidence::resets_fit_window);
 }
 
 void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point now) {
   announced_ = true;
+  learn(evidence::reset_sent);
   vote(s);
-  if (model_ != refill::window) return;
+  if (model() != refill::window) return;
   // The fields were made between sending and now, so the reset lies within [sent + reset, now + reset]: of several
   // headers about one reset the lowest upper end is nearest to it.
   // No limit takes longer than its window: beyond, the unit is another one, or the header is broken.
@@ -74,77 +69,66 @@ void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point 
 
 /// The first header after a reset: what it shows is what one of the three models predicts for this moment.
 void budget::judge_reset(const mark& m, double after, time_point sent) {
-  if (settings_.pinned) return;
   double const by_window = limit_ - (m.spent - spent_at_reset_);
   double const by_sliding = limit_ - log_.sum() + (spent_ - m.spent);
   auto const off = [&](double prediction) { return std::abs(after - prediction); };
   double const tolerance = tolerated * limit_;
-  if (announced_ || confirmed_) {
-    if (off(by_sliding) <= tolerance && off(by_window) > 2 * tolerance) adopt(refill::sliding, true);
-    if (off(by_window) <= tolerance && off(by_sliding) > 2 * tolerance) confirmed_ = true;
+  if (!is_suspected_window(belief_)) {
+    if (off(by_sliding) <= tolerance && off(by_window) > 2 * tolerance) learn(evidence::end_like_log);
+    if (off(by_window) <= tolerance && off(by_sliding) > 2 * tolerance) learn(evidence::end_full);
     return;
   }
-  double by_bucket = by_sliding;
-  if (suspected_at_)
-    by_bucket = std::min(limit_, suspected_level_ + suspected_refunds_ - (spent_at_reset_ - suspected_spent_) +
-                                     rate() * seconds_of(sent - *suspected_at_)) -
-                (m.spent - spent_at_reset_);
+  double const by_bucket =
+      std::min(limit_, suspicion_.level + suspicion_.refunds - (spent_at_reset_ - suspicion_.spent) +
+                           rate() * seconds_of(sent - suspicion_.since)) -
+      (m.spent - spent_at_reset_);
   double const nearest = std::min({off(by_window), off(by_sliding), off(by_bucket)});
   if (off(by_window) > nearest && off(by_sliding) == nearest) {
-    adopt(refill::sliding, true);
+    learn(evidence::end_like_log);
   } else if (off(by_window) == nearest && off(by_bucket) > nearest + tolerance) {
-    confirmed_ = true;
-    doubted_ = false;
+    learn(evidence::end_full);
   } else if (off(by_bucket) + tolerance < off(by_window)) {
-    adopt(refill::continuous, true);
-  } else if (++undecided_ < most_undecided) {
-    adopt(refill::continuous, false);  // both would be full by now: the documented rule has another try
+    learn(evidence::end_like_bucket);
   } else {
-    confirmed_ = true;
-    doubted_ = true;
+    learn(evidence::end_undecided);
   }
 }
 
 /// A request went although there was no room by our guess: does its header show what a bucket would have got meanwhile?
 void budget::judge_test(const mark& m, double after, time_point sent, time_point now) {
   double const refilled = rate() * seconds_of(sent - shown_at_);
-  if (after - levels_.level_after(m.level) > refilled / 2) return adopt(refill::continuous, true);
+  if (after - levels_.level_after(m.level) > refilled / 2) return void(learn(evidence::refill_seen));
   test_.refused(window_, now);
 }
 
 /// Taken for a sliding log on the word of one refusal, it shows much more than has left the log: it is none.
 void budget::judge_suspected_sliding(const mark& m, double after, time_point sent) {
-  if (model_ != refill::sliding || !suspected_at_ || sent < gone_at_ + window_) return;
-  if (after - (limit_ - log_.sum() + spent_ - m.spent) < 2 * tolerated * limit_) return;
-  adopt(refill::continuous, false);
-  slides_not_ = true;
+  if (belief_ != belief::suspected_sliding || sent < gone_at_ + window_) return;
+  if (after - (limit_ - log_.sum() + spent_ - m.spent) >= 2 * tolerated * limit_) learn(evidence::more_than_log);
 }
 
 /// What the headers since the last jump say about refill: how fast it is, and whether there is any at all.
 void budget::learn_from_headers(time_point now) {
   auto const seen = evidence_.rate();
   if (!seen) return;
-  if (model_ == refill::continuous) {
-    if (seen->error < 0.35 * rate() && seen->rate - 2 * seen->error > 0.25 * rate()) confirmed_ = true;
+  if (model() == refill::continuous) {
+    if (seen->error < 0.35 * rate() && seen->rate - 2 * seen->error > 0.25 * rate()) learn(evidence::refill_seen);
     bool const clear = seen->error < 0.25 * rate();
     drift_ =
         clear && seen->rate + 3 * seen->error < rate() ? std::clamp(rate() - seen->rate, 0.0, most_drift * rate()) : 0;
     bool const none = seen->error < 0.2 * rate() && seen->rate + 2 * seen->error < 0.4 * rate();
-    if (none && !confirmed_ && !announced_) suspect_window(std::nullopt, now);
-  } else if (!settings_.pinned && seen->error < 0.25 * rate() &&
-             seen->rate - 4 * seen->error > (model_ == refill::sliding ? sliding_error : least_refill) * rate()) {
-    adopt(refill::continuous, true);
+    if (none && learn(evidence::no_refill_seen)) suspect(std::nullopt, now);
+  } else if (seen->error < 0.25 * rate() &&
+             seen->rate - 4 * seen->error > (model() == refill::sliding ? sliding_error : least_refill) * rate()) {
+    learn(evidence::refill_seen);
   }
 }
 
-/// Nothing seems to come back by and by: then everything may at the end of a window. One probe goes there, or when the
-/// provider said to come again, whichever is first.
-void budget::suspect_window(std::optional<duration> retry_after, time_point now) {
-  adopt(refill::window, false);
-  suspected_at_ = now;
-  suspected_level_ = levels_.level();
-  suspected_spent_ = spent_;
-  suspected_refunds_ = 0;
+/// Nothing seems to come back by and by. Then everything may at the end of a window, where one probe goes, or when the
+/// provider said to come again, whichever is first; or it comes back as it was taken.
+void budget::suspect(std::optional<duration> retry_after, time_point now) {
+  suspicion_ = {.since = now, .level = levels_.level(), .spent = spent_, .refunds = 0};
+  if (model() == refill::sliding) return levels_.lower(std::max(0.0, levels_.level() - (limit_ - log_.sum())));
   reset_at_ = boundary_after(now);
   if (retry_after) reset_at_ = std::min(*reset_at_, now + *retry_after);
 }
@@ -159,12 +143,9 @@ void budget::admitted(time_point sent, time_point now) {
     hidden_.doubt(doubtful);
     levels_.lower(doubtful);
   }
-  if (confirmed_) return;
-  if (model_ == refill::window) {
-    assumed_ = false;
-    levels_.restart(limit_ - taken_since_reset());
-  }
-  confirmed_ = true;  // it was used up, and there is some again
+  if (!learn(evidence::admitted_unshown) || model() != refill::window) return;
+  assumed_ = false;
+  levels_.restart(limit_ - taken_since_reset());
 }
 
 /// A window has ended, then; of the other kinds there was at least as much.
@@ -172,7 +153,7 @@ void budget::disproved(const mark& m, time_point now) {
   advance(now);
   double const then = levels_.level_after(m.level);
   if (m.epoch != epoch_ || then >= 0) return;
-  if (model_ == refill::window) {
+  if (model() == refill::window) {
     roll(now);
   } else {
     levels_.lower(then);
@@ -183,7 +164,7 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
                      time_point sent, time_point now) {
   advance(now);
   // Headers since, or a refusal since, have told already that it could not fit.
-  bool const probe = model_ == refill::window && assumed_;  // sent although the model knew of nothing left
+  bool const probe = model() == refill::window && assumed_;  // sent although the model knew of nothing left
   double const then = levels_.level_after(m.level);
   if (test_.is_under_way(m.level.sequence)) {
     test_.refused(window_, now);
@@ -196,19 +177,15 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
   if (explained) return;
   if (!shown_) {
     met(n, undecided, probe, retry_after, sent, now);
-  } else if (model_ == refill::window) {
+  } else if (model() == refill::window) {
     refused_in_window(probe, retry_after, now);
-  } else if (explained_by_sliding(n)) {
+  } else if (explained_by_sliding(n) && learn(evidence::refused_beyond_log)) {
     levels_.lower(std::max(0.0, levels_.level() - (limit_ - log_.sum())));
-    if (slides_not_) {
-      ++undecided_;
-      suspect_window(retry_after, now);
-    } else {
-      suspect_sliding(now);
-    }
-  } else if (model_ == refill::continuous && !confirmed_ && !plausible_bucket() && (attempt > 1 || !few_in_limit(n))) {
-    levels_.lower(std::max(0.0, levels_.level() - std::min(certain_level(now), n - 1)));
-    suspect_window(retry_after, now);
+    suspect(retry_after, now);
+  } else if (auto const level = certain_level(now);
+             !plausible_bucket() && (attempt > 1 || !few_in_limit(n)) && learn(evidence::refused_with_room)) {
+    levels_.lower(std::max(0.0, levels_.level() - std::min(level, n - 1)));
+    suspect(retry_after, now);
   } else {
     if (attempt <= 1) widen_margin(n);
     // Half of it was missing, or, if that was not enough, much more: somebody else is here, and may be again soon.
@@ -218,22 +195,14 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
     rounds_ = same_round ? rounds_ : now - gone_at_ < 2 * window_ ? rounds_ + 1 : 1;
     gone_at_ = now;
     levels_.lower(std::max(0.0, then + gone_));
-    if (model_ == refill::sliding && !settings_.pinned && rounds_ >= most_rounds) adopt(refill::continuous, false);
+    if (rounds_ >= most_rounds) learn(evidence::refused_in_a_row);
   }
 }
 
 /// Where few requests make up the limit, headers tell little of how it refills. A sliding log asks nothing of the other
 /// kinds that they would not grant, so that one refusal which only it explains is enough.
 bool budget::explained_by_sliding(double n) const {
-  bool const open = !confirmed_ && undecided_ < most_undecided;
-  return model_ == refill::continuous && open && !announced_ && !settings_.pinned && few_in_limit(n) &&
-         limit_ - log_.sum() < n;
-}
-
-void budget::suspect_sliding(time_point now) {
-  adopt(refill::sliding, false);
-  suspected_at_ = now;
-  levels_.lower(std::max(0.0, levels_.level() - (limit_ - log_.sum())));
+  return few_in_limit(n) && limit_ - log_.sum() < n;
 }
 
 void budget::widen_margin(double n) {
@@ -251,17 +220,15 @@ void budget::refused_in_window(bool probe, std::optional<duration> retry_after, 
   assumed_ = false;
   if (!reset_at_) reset_at_ = announced_ ? now + retry_after.value_or(window_ / 12) : boundary_after(now);
   if (!probe || announced_) return;
-  if (confirmed_ && !shown_ && !settings_.pinned) {
+  if (!shown_ && learn(evidence::refused_unshown)) {
     // What looked like the end of a window was the end of somebody else's use.
-    adopt(refill::continuous, false);
     levels_.restart(0);
-  } else if (confirmed_) {
+  } else if (is_proven(belief_)) {
     // It ends a little later than we think: clocks differ.
     phase_ += late_step;
     reset_at_ = now + late_step;
-  } else if (suspected_at_ && now >= boundary_after(*suspected_at_)) {
+  } else if (now >= boundary_after(suspicion_.since) && learn(evidence::end_empty)) {
     // A whole window's end has brought nothing: it comes back as it was taken.
-    adopt(refill::sliding, false);
     levels_.lower(levels_.level() - std::min(limit_ - log_.sum(), 0.0));
   } else if (retry_after) {
     reset_at_ = std::min(*reset_at_, now + *retry_after);
@@ -272,7 +239,7 @@ void budget::refused_in_window(bool probe, std::optional<duration> retry_after, 
 /// its value is, that alone does not say: an earlier process or somebody else may have been there.
 void budget::met(double n, double undecided, bool probe, std::optional<duration> retry_after, time_point sent,
                  time_point now) {
-  if (!settings_.pinned && model_ == refill::sliding) adopt(refill::continuous, false);
+  if (model() == refill::sliding) learn(evidence::refused_unshown);
   hidden_.met({.n = n,
                .spent = spent_,
                .undecided = undecided,
@@ -282,10 +249,10 @@ void budget::met(double n, double undecided, bool probe, std::optional<duration>
                .now = now},
               reported_);
   follow_hidden_limit();
-  if (model_ == refill::window) return refused_in_window(probe, retry_after, now);
-  double const since = model_ == refill::continuous ? rate() * seconds_of(now - sent) : 0;
+  if (model() == refill::window) return refused_in_window(probe, retry_after, now);
+  double const since = model() == refill::continuous ? rate() * seconds_of(now - sent) : 0;
   levels_.lower(levels_.level() + undecided - since);
-  if (model_ == refill::continuous) levels_.lower(std::max(0.0, rate() * seconds_of(hidden_.patience()) - n));
+  if (model() == refill::continuous) levels_.lower(std::max(0.0, rate() * seconds_of(hidden_.patience()) - n));
 }
 
 void budget::follow_hidden_limit() {

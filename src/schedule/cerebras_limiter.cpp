@@ -409,7 +409,7 @@ std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t m
       double const level = s->limits.level(counts, over, now);
       if (auto const* b = s->limits.find(counts, over))
         r.budgets.push_back(
-            {counts, over, b->limit(), level, b->model(), b->confirmed(), b->reported(), b->next_reset()});
+            {counts, over, b->limit(), level, b->model(), is_proven(b->believed()), b->reported(), b->next_reset()});
     }
     out.push_back(std::move(r));
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "cooldown/limit/belief.hpp"
 #include "cooldown/limit/hidden_limit.hpp"
 #include "cooldown/limit/rate_limit_snapshot.hpp"
 #include "cooldown/limit/reckoning.hpp"
@@ -14,15 +15,6 @@
 #include "cooldown/time.hpp"
 
 namespace cooldown {
-
-/// How a limit refills.
-enum class refill : std::uint8_t {
-  continuous,  // limit / window, all the time, up to the limit
-  window,      // everything at once, at the end of each window
-  sliding,     // what was taken comes back one window later
-};
-
-const char* name_of(refill r);
 
 /// What became of a request whose answer shows a remaining.
 enum class fate : std::uint8_t {
@@ -68,9 +60,9 @@ class budget {
   double drift() const { return drift_; }
   /// The most that can be there at once: the limit, or a remaining beyond it.
   double capacity() const { return limit_ > highest_ ? limit_ : highest_; }
-  refill model() const { return model_; }
-  /// True once evidence, an announced reset or the configuration stands behind the model.
-  bool confirmed() const { return confirmed_; }
+  /// What is believed of its refill.
+  belief believed() const { return belief_; }
+  refill model() const { return model_of(belief_); }
   /// True once a header has spoken of this budget; until then it is what the configuration says.
   bool reported() const { return reported_; }
   /// True once a header has shown what remains; until then the level is our own count.
@@ -170,14 +162,12 @@ class budget {
   void widen_margin(double n);
   bool plausible_bucket() const;
   bool few_in_limit(double n) const;
-  void suspect_window(std::optional<duration> retry_after, time_point now);
+  void suspect(std::optional<duration> retry_after, time_point now);
   bool explained_by_sliding(double n) const;
-  void suspect_sliding(time_point now);
   void refused_in_window(bool probe, std::optional<duration> retry_after, time_point now);
-  void adopt(refill model, bool confirmed);
+  bool learn(evidence e);
   time_point boundary_after(time_point t) const;
   std::optional<time_point> window_end() const;
-  bool is_doubted_window() const;
   time_point test_or(time_point at, double n, double passed, time_point now);
   double certain_level(time_point now) const;
   time_point certain_at(double n, time_point now) const;
@@ -199,11 +189,9 @@ class budget {
   double highest_ = 0;  // a remaining above the limit: two buckets behind one name
   bool reported_ = false;
   bool shown_ = false;
-  refill model_;
-  bool confirmed_;
+  belief belief_;
   spending_log log_;
   refill_evidence evidence_;
-  bool doubted_ = false;  // confirmed only because nothing could tell it from a bucket
   refill_test test_;
   std::pair<time_point, double> test_offered_{};  // when, and of how much
   time_point shown_at_;                           // when the request of the latest header was sent
@@ -220,18 +208,20 @@ class budget {
   std::uint32_t epoch_ = 1;  // counts resets: a header from before one says nothing about after it
 
   // window model
-  std::optional<time_point> reset_at_;      // announced or inferred, not yet passed
-  time_point window_start_;                 // at the latest: where no reset is known, the window's end counts from it
-  bool announced_ = false;                  // resets are sent
-  bool assumed_ = false;                    // after a reset, until a fresh header: a tenth of the limit is assumed
-  std::optional<time_point> probed_at_;     // first release after the reset
-  std::optional<time_point> suspected_at_;  // when the model became a mere suspicion
-  bool slides_not_ = false;                 // once suspected, and refuted by headers
-  double suspected_level_ = 0;
-  double suspected_spent_ = 0;
-  double suspected_refunds_ = 0;  // since, of what was taken before a reset: a bucket would have it back
+  std::optional<time_point> reset_at_;   // announced or inferred, not yet passed
+  time_point window_start_;              // at the latest: where no reset is known, the window's end counts from it
+  bool announced_ = false;               // resets are sent
+  bool assumed_ = false;                 // after a reset, until a fresh header: a tenth of the limit is assumed
+  std::optional<time_point> probed_at_;  // first release after the reset
+  /// What was there when the latest suspicion came up: what a bucket would have made of it.
+  struct suspicion {
+    time_point since;
+    double level = 0;
+    double spent = 0;
+    double refunds = 0;  // since, of what was taken before a reset: a bucket would have it back
+  };
+  suspicion suspicion_;
   double spent_at_reset_ = 0;
-  unsigned undecided_ = 0;         // suspicions that a window's end has not decided
   unsigned continuous_votes_ = 0;  // 0 to 3: how firmly resets equal the time to full
   duration wall_offset_{};
   duration phase_{};  // how much later than the wall clock's boundaries windows have been seen to end

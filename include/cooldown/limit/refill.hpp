@@ -1,0 +1,17 @@
+// How a limit can refill.
+#pragma once
+
+#include <cstdint>
+
+namespace cooldown {
+
+/// How a limit refills.
+enum class refill : std::uint8_t {
+  continuous,  // limit / window, all the time, up to the limit
+  window,      // everything at once, at the end of each window
+  sliding,     // what was taken comes back one window later
+};
+
+const char* name_of(refill r);
+
+}  // namespace cooldown
