@@ -14,6 +14,7 @@
 
 #include <unistd.h>
 
+#include "cooldown/http/json_text.hpp"
 #include "cooldown/net/core_dumps.hpp"
 #include "cooldown/net/memory.hpp"
 #include "cooldown/net/server.hpp"
@@ -121,14 +122,14 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
       return cli::unavailable;
     } catch (const std::system_error& e) {
       if (!beside) throw;
-      std::cerr << "cooldown-proxy run: " << e.what() << '\n';
+      std::cerr << "cooldown-proxy run: " << http::visible(e.what()) << '\n';
       return e.code() == std::errc::no_such_file_or_directory ? cli::command_not_found : cli::command_not_executable;
     } catch (const std::exception& e) {
       log.error(e.what());
       return cli::failed;
     }
   } catch (const std::exception& e) {
-    std::cerr << "cooldown-proxy: " << e.what() << '\n';
+    std::cerr << "cooldown-proxy: " << http::visible(e.what()) << '\n';
     return cli::failed;
   }
 }
@@ -163,7 +164,7 @@ int status_of(const config::settings& settings, const cli::arguments& args) {
     at.token = settings.admin.token;
     return cli::show_status(at, args.watch, args.json);
   } catch (const std::exception& e) {
-    std::cerr << "cooldown-proxy status: " << e.what() << '\n';
+    std::cerr << "cooldown-proxy status: " << http::visible(e.what()) << '\n';
     return cli::usage;
   }
 }
@@ -171,7 +172,7 @@ int status_of(const config::settings& settings, const cli::arguments& args) {
 /// Nobody reads more than a screen of problems.
 void print_problems(const std::vector<std::string>& lines) {
   constexpr std::size_t most = 20;
-  for (std::size_t i = 0; i < std::min(most, lines.size()); ++i) std::cerr << lines[i] << '\n';
+  for (std::size_t i = 0; i < std::min(most, lines.size()); ++i) std::cerr << http::visible(lines[i]) << '\n';
   if (lines.size() > most) std::cerr << "and " << lines.size() - most << " more\n";
 }
 
@@ -206,7 +207,7 @@ int main(int argc, char** argv) {
   bool const needs_files =
       args.what == cli::command::check || args.what == cli::command::serve || args.what == cli::command::run;
   if (auto const wrong = needs_files ? unusable_file(settings) : std::nullopt) {
-    std::cerr << name_of(from) << ": " << *wrong << '\n';
+    std::cerr << name_of(from) << ": " << http::visible(*wrong) << '\n';
     return args.check_flag ? cli::check_config_failed : cli::bad_configuration;
   }
   switch (args.what) {

@@ -17,6 +17,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cooldown/http/json_text.hpp"
+
 #include "exit_codes.hpp"
 #include "terminal.hpp"
 
@@ -34,13 +36,10 @@ double number(const json::object& o, std::string_view name) {
   return v && v->is_number() ? v->to_number<double>() : 0;
 }
 
-/// What a peer sent may hold anything; a terminal must not obey it.
+/// What a peer sent may hold anything.
 std::string text(const json::object& o, std::string_view name) {
   auto const* const v = o.if_contains(name);
-  std::string out(v && v->is_string() ? std::string_view(v->as_string()) : std::string_view());
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return out;
+  return http::visible(v && v->is_string() ? std::string_view(v->as_string()) : std::string_view());
 }
 
 std::string grouped(double n) {
@@ -170,11 +169,11 @@ int show_status(const admin_address& at, bool watch, bool as_json) {
       bool const known = terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
       // All of it can be scrolled to; what is drawn again each second cannot.
       std::size_t const rows = watch && size.ws_row > 1 ? size.ws_row - 1U : most_rows;
-      shown = as_json ? json::serialize(status) + '\n' : render_status(status, colours);
+      shown = as_json ? http::visible(json::serialize(status)) + '\n' : render_status(status, colours);
       if (known && !as_json) shown = fit(shown, size.ws_col, rows);
       complaint.clear();
     } catch (const std::exception& e) {
-      auto const before = std::exchange(complaint, std::string("cooldown-proxy status: ") + e.what() + '\n');
+      auto const before = std::exchange(complaint, "cooldown-proxy status: " + http::visible(e.what()) + '\n');
       // On a terminal that is watched it takes the place of what was shown; elsewhere it is said once.
       if (watch && terminal) {
         shown = complaint;

@@ -1,5 +1,8 @@
 #include "cooldown/http/json_text.hpp"
 
+#include <algorithm>
+#include <cstdint>
+
 #include <boost/json/serialize.hpp>
 
 namespace cooldown::http {
@@ -25,7 +28,83 @@ std::size_t sequence_length(std::string_view text) {
   return 0;
 }
 
+char32_t code_point(std::string_view sequence) {
+  auto const first = static_cast<unsigned char>(sequence.front());
+  if (sequence.size() == 1) return first;
+  auto code = static_cast<char32_t>(first & (0x7fU >> sequence.size()));
+  for (char const c : sequence.substr(1)) code = (code << 6U) | (static_cast<unsigned char>(c) & 0x3fU);
+  return code;
+}
+
+struct range {
+  char32_t first, last;
+};
+
+/// Control characters, and format characters (Unicode's category Cf) that are invisible or turn the order of others.
+constexpr range not_shown[] = {{0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},      {0x61c, 0x61c},
+                               {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},  {0x2060, 0x206f},
+                               {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
+
+constexpr range white_space[] = {{' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680}, {0x2000, 0x200a},
+                                 {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}};
+
+template <std::size_t n>
+bool is_in(const range (&ranges)[n], char32_t code) {
+  return std::ranges::any_of(ranges, [&](const range& r) { return code >= r.first && code <= r.last; });
+}
+
+void append_unit(std::string& out, char32_t unit) {
+  out += "\\u";
+  for (unsigned shift = 16; shift > 0; shift -= 4) out += "0123456789abcdef"[(unit >> (shift - 4)) & 0xfU];
+}
+
+/// As JSON does: beyond U+FFFF by the two surrogates of UTF-16.
+void append_escaped(std::string& out, char32_t code) {
+  if (code < 0x10000) return append_unit(out, code);
+  append_unit(out, 0xd800 + ((code - 0x10000) >> 10U));
+  append_unit(out, 0xdc00 + ((code - 0x10000) & 0x3ffU));
+}
+
+/// Most of all text, and never escaped.
+bool is_plain(char c) {
+  return c > ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+template <class F>
+std::string escaped_where(std::string_view text, F hides) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    if (is_plain(text.front())) {
+      out += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    auto const n = sequence_length(text);
+    auto const sequence = n == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, n);
+    auto const code = code_point(sequence);
+    if (hides(code)) {
+      append_escaped(out, code);
+    } else {
+      out += sequence;
+    }
+    text.remove_prefix(n == 0 ? 1 : n);
+  }
+  return out;
+}
+
 }  // namespace
+
+std::string visible(std::string_view text) {
+  return escaped_where(text, [](char32_t code) { return is_in(not_shown, code); });
+}
+
+std::string visible_word(std::string_view text) {
+  if (text.empty()) return "-";
+  return escaped_where(text, [](char32_t code) {
+    return code == '"' || code == '\\' || is_in(not_shown, code) || is_in(white_space, code);
+  });
+}
 
 std::string utf8_text(std::string_view text) {
   std::string out;
@@ -44,7 +123,7 @@ std::string utf8_text(std::string_view text) {
 
 std::string json_text(std::string_view text) {
   auto const sound = utf8_text(text);
-  return boost::json::serialize(boost::json::string_view(sound.data(), sound.size()));
+  return visible(boost::json::serialize(boost::json::string_view(sound.data(), sound.size())));
 }
 
 }  // namespace cooldown::http

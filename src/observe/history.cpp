@@ -95,7 +95,7 @@ std::string history::json(std::uint32_t after) const {
                                   {"queued", column(&point::queued)},
                                   {"in_flight", column(&point::in_flight)}});
   }
-  return json::serialize(json::object{{"scopes", std::move(scopes)}});
+  return http::visible(json::serialize(json::object{{"scopes", std::move(scopes)}}));
 }
 
 }  // namespace cooldown::observe

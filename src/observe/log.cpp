@@ -64,14 +64,6 @@ long long whole(double n) {
   return std::llround(std::max(-1e15, std::min(n, 1e15)));
 }
 
-/// A log line is one line: what peers send cannot make it two.
-std::string one_line(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return out;
-}
-
 }  // namespace
 
 log::log(const config::logging_settings& settings) : settings_(settings) {
@@ -135,7 +127,7 @@ void log::write(config::log_level level, std::string_view message) {
     sink_->info(fmt::format(R"({{"time":"{}","level":"{}","message":{}}})", timestamp(), name_of(level),
                             http::json_text(message)));
   } else {
-    sink_->info(fmt::format("{} {:5} {}", timestamp(), name_of(level), one_line(message)));
+    sink_->info(fmt::format("{} {:5} {}", timestamp(), name_of(level), http::visible(message)));
   }
 }
 
@@ -161,9 +153,9 @@ bool log::access(const access_record& r) {
     fmt::format_to(to,
                    FMT_COMPILE("{} info  access id={} client={} \"{} {}\" model={} status={}{}{} cost={} tokens={} "
                                "waited={}.{:03}{}{} upstream={}.{:03} total={}.{:03} attempts={}{}"),
-                   timestamp(), r.id, r.client, one_line(r.method), one_line(r.target),
-                   r.model.empty() ? "-" : one_line(r.model), r.status, *r.reason ? " reason=" : "", r.reason,
-                   whole(r.cost), r.tokens, waited.ms / 1000, waited.ms % 1000, *name_of(r.held_by) ? " held_by=" : "",
+                   timestamp(), r.id, r.client, http::visible_word(r.method), http::visible_word(r.target),
+                   http::visible_word(r.model), r.status, *r.reason ? " reason=" : "", r.reason, whole(r.cost),
+                   r.tokens, waited.ms / 1000, waited.ms % 1000, *name_of(r.held_by) ? " held_by=" : "",
                    name_of(r.held_by), upstream.ms / 1000, upstream.ms % 1000, total.ms / 1000, total.ms % 1000,
                    r.attempts, r.complete ? "" : " cut");
   }

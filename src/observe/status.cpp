@@ -119,7 +119,7 @@ std::string status_json(const sources& from, time_point now) {
       {"forecast_errors", histogram_json(from.counts.forecast_errors)},
       {"scopes", std::move(scopes)},
       {"recent", std::move(recent)}};
-  return json::serialize(status) + "\n";
+  return http::visible(json::serialize(status)) + "\n";
 }
 
 }  // namespace cooldown::observe

@@ -1,4 +1,4 @@
-// One string as JSON.
+// Text of peers in JSON, in a log and on a terminal.
 #pragma once
 
 #include <string>
@@ -10,7 +10,15 @@ namespace cooldown::http {
 /// refuse the whole of what has one such byte.
 std::string utf8_text(std::string_view text);
 
-/// `text` quoted and escaped: neither control characters nor bytes that are not UTF-8 get through.
+/// `text` with every character that is not shown as itself written as JSON writes it (\u009b): control characters (C0,
+/// DEL, C1), separators of lines and paragraphs, and what changes the direction of text or has no width. A terminal
+/// obeys none of it, and no line pretends to be two, or another. JSON stays the same JSON.
+std::string visible(std::string_view text);
+
+/// visible() as one word without quotes: white space, quotes and backslashes are escaped as well. Empty: "-".
+std::string visible_word(std::string_view text);
+
+/// `text` quoted, escaped and visible.
 std::string json_text(std::string_view text);
 
 }  // namespace cooldown::http
