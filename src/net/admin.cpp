@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cooldown/http/fields.hpp"
+#include "cooldown/http/json_text.hpp"
 #include "cooldown/net/live_page.hpp"
 #include "cooldown/text/ascii.hpp"
 
@@ -86,6 +87,16 @@ local_reply set_log_level(app& shared, const request& r) {
   return done("until the next reload");
 }
 
+/// The scopes of a model whose credential is shown so. False: there is none.
+bool pause_key(app& shared, std::string_view model, std::uint64_t credential, bool paused) {
+  bool found = false;
+  for (auto const& s : shared.limiter.report(steady_now(), 0)) {
+    if (s.model != model || observe::shown(s.credential) != credential) continue;
+    found = shared.limiter.pause({.credential = s.credential, .model = s.model}, paused) || found;
+  }
+  return found;
+}
+
 local_reply pause(app& shared, const request& r, bool paused) {
   auto const body = body_of(r);
   auto const* const model = body ? body->if_contains("model") : nullptr;
@@ -93,20 +104,16 @@ local_reply pause(app& shared, const request& r, bool paused) {
   if (!model || !model->is_string() || (key && !key->is_int64()))
     return bad_body(shared,
                     R"(Send {"model": "…", "credential": …} as /status shows them; without credential: all keys.)");
-  std::size_t found = 0;
-  for (auto const& s : shared.limiter.report(steady_now(), 0)) {
-    if (s.model != std::string_view(model->as_string())) continue;
-    if (key && observe::shown(s.credential) != static_cast<std::uint64_t>(key->as_int64())) continue;
-    shared.limiter.pause({.credential = s.credential, .model = s.model}, paused);
-    shared.log.info(fmt::format("{} {} (key {:06}) by the admin port", paused ? "paused" : "resumed", s.model,
-                                observe::shown(s.credential)));
-    ++found;
-  }
-  if (found == 0) {
+  std::string_view const name = model->as_string();
+  bool const found = key ? pause_key(shared, name, static_cast<std::uint64_t>(key->as_int64()), paused)
+                         : shared.limiter.pause_model(name, paused);
+  if (!found) {
     refusal_details details;
     details.explanation = "No request of that model has come yet.";
     return refusal_reply(shared, reason::not_found, details);
   }
+  shared.log.info(fmt::format("{} {} ({}) by the admin port", paused ? "paused" : "resumed", http::json_text(name),
+                              key ? fmt::format("key {:06}", key->as_int64()) : std::string("any key")));
   shared.gate.update();
   return done(paused ? "paused" : "resumed");
 }

@@ -66,8 +66,9 @@ class exposition {
   std::vector<MetricFamily> families_;
 };
 
-/// Families are filled side by side, so that each stays together.
-void scope_families(exposition& out, cerebras_limiter& limiter, time_point now) {
+/// Of the scopes whose models have a name of their own (stats::requests). Families are filled side by side, so that
+/// each stays together.
+void scope_families(exposition& out, const sources& from, time_point now) {
   auto const gauge = [](const char* name, const char* help) { return exposition::make(name, help, MetricType::Gauge); };
   auto const counter = [](const char* name, const char* help) {
     return exposition::make(name, help, MetricType::Counter);
@@ -85,7 +86,9 @@ void scope_families(exposition& out, cerebras_limiter& limiter, time_point now) 
   auto tokens = counter("scope_released_tokens_total", "Tokens reserved for them.");
   auto used = counter("scope_used_tokens_total", "Tokens used by those whose answers told.");
   auto refused = counter("scope_upstream_refusals_total", "429s of the provider.");
-  for (auto const& s : limiter.report(now, 0)) {
+  for (auto const& s : from.limiter.report(now, 0)) {
+    // A client can make up any number of models and keys; what the provider has accepted is few.
+    if (!s.succeeded || !from.counts.requests.contains(s.model)) continue;
     labels const with{{"model", http::utf8_text(s.model)}, {"credential", std::to_string(shown(s.credential))}};
     exposition::add(queued, static_cast<double>(s.queued), with);
     exposition::add(in_flight, static_cast<double>(s.in_flight), with);
@@ -126,7 +129,8 @@ void process_families(exposition& out) {
   plain("process_start_time_seconds", "When it started, in seconds since 1970.", MetricType::Gauge, p.started);
 }
 
-void limiter_families(exposition& out, cerebras_limiter& limiter, time_point now) {
+void limiter_families(exposition& out, const sources& from, time_point now) {
+  auto const& limiter = from.limiter;
   auto const& c = limiter.counters();
   out.counter("header_parsing_success_total", "Responses whose rate-limit headers were understood.",
               c.header_parsing_success);
@@ -140,7 +144,7 @@ void limiter_families(exposition& out, cerebras_limiter& limiter, time_point now
   out.gauge("queued_requests", "Requests waiting for quota.", limiter.queue_length());
   out.gauge("queued_bytes", "Bytes of their bodies.", limiter.queued_bytes());
   out.gauge("in_flight_requests", "Metered requests at the provider.", limiter.in_flight());
-  scope_families(out, limiter, now);
+  scope_families(out, from, now);
 }
 
 /// From the text format of Prometheus to OpenMetrics 1.0: a counter's family goes without its suffix, and the end is
@@ -176,7 +180,7 @@ std::string metrics_text(const sources& from, time_point now, metrics_format for
     exposition::add(responses, static_cast<double>(n), {{"status", std::to_string(status)}});
   auto& refusals = out.family("refusals_total", "Refusals of our own by code.", MetricType::Counter);
   for (auto const& [code, n] : s.refusals) exposition::add(refusals, static_cast<double>(n), {{"code", code}});
-  limiter_families(out, from.limiter, now);
+  limiter_families(out, from, now);
 
   out.histogram_of("wait_seconds", "Time from submission to release of metered requests.", s.waits);
   out.histogram_of("forecast_error_ratio",

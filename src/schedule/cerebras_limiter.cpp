@@ -52,15 +52,32 @@ cerebras_limiter::scope& cerebras_limiter::scope_of(const scope_name& name, time
   auto key = key_of(name);
   auto found = scopes_.find(key);
   if (found == scopes_.end()) {
-    if (scopes_.size() >= settings_.max_scopes) evict_one();
-    found =
-        scopes_.emplace(std::move(key), std::make_unique<scope>(name.model, name.credential, quota_of(name.model), now))
-            .first;
+    if (scopes_.size() >= settings_.max_scopes) evict_one(now);
+    auto made = std::make_unique<scope>(name.model, name.credential, quota_of(name.model), now);
+    made->paused = paused_models_.contains(name.model);
+    found = scopes_.emplace(std::move(key), std::move(made)).first;
   }
   auto& s = *found->second;
   s.last_used = now;
   if (s.tickets == 0) rest(s);
   return s;
+}
+
+/// The scope of the credential in which the next one waits longest; that of the name itself before there is any.
+cerebras_limiter::scope& cerebras_limiter::strictest(const scope_name& name, time_point now) {
+  scope* found = nullptr;
+  std::pair<bool, time_point> latest;
+  for (auto i = succeeded_.lower_bound({name.credential, nullptr});
+       i != succeeded_.end() && i->first == name.credential; ++i) {
+    auto& s = *i->second;
+    request_queue::backlog const ahead{.requests = static_cast<double>(s.queue.size()), .tokens = 0};
+    std::pair const free{s.paused, s.limits.forecast(1, ahead, 1, now)};
+    if (found != nullptr && free <= latest) continue;
+    found = &s;
+    latest = free;
+  }
+  if (found == nullptr) return scope_of(name, now);
+  return scope_of({found->credential, found->model}, now);
 }
 
 /// Lowers a cost above the whole limit where it is only a guess: a missing maximum, a large one that accounts have been
@@ -181,7 +198,8 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
   // Dates and epochs are the provider's: ours may be wrong, or have just been set.
   auto const theirs = s.clock.at(now);
   bool const success = a.status >= 200 && a.status < 300;
-  auto const* const parsed = parse(a.headers, success, theirs, snapshot, result.header_problem);
+  // Of an unread one they may be another model's.
+  auto const* const parsed = t.unread ? nullptr : parse(a.headers, success, theirs, snapshot, result.header_problem);
   if (a.status == 429) {
     ++s.totals.refused;
     auto after = observe_refusal(id, t, a, parsed, now, theirs);
@@ -190,7 +208,9 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
   }
   bool const first = success && !s.limits.answered();
   auto const charge = s.limits.observe(t.reservation, parsed, success ? fate::charged : fate::unknown, now);
-  if (success) {
+  if (success && !t.unread) {
+    s.succeeded = true;
+    succeeded_.insert({s.credential, &s});
     s.costs.observe_admission(t.size);
     // Admitted, it was not charged the maximum that it could never have fitted.
     bool const cap_shown = t.too_large == ticket::doubt::maximum && !(charge && charge->alone);
@@ -258,17 +278,19 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
   if (!actual) return leave(id, now);
   auto& t = found->second;
   usage used;
-  used.total = static_cast<double>(*actual);
+  used.total = t.owner->limits.believable(static_cast<double>(*actual), t.cost, now);
   t.owner->totals.tokens_used += *used.total;
   if (*actual > 0) {
-    t.owner->costs.observe_use(t.cost, *used.total);
+    if (!t.unread) t.owner->costs.observe_use(t.cost, *used.total);
     t.owner->queue.observe_use(t.place, t.cost, *used.total);
   }
   charge(t, *used.total);
   if (prompt_tokens) {
-    used.input = static_cast<double>(*prompt_tokens);
-    used.cached = static_cast<double>(std::min(cached_tokens, *prompt_tokens));
-    t.owner->costs.observe_prompt(t.size, *prompt_tokens);
+    bool const beyond = static_cast<double>(*prompt_tokens) > *used.total;
+    auto const prompt = beyond ? static_cast<std::uint64_t>(*used.total) : *prompt_tokens;
+    used.input = static_cast<double>(prompt);
+    used.cached = static_cast<double>(std::min(cached_tokens, prompt));
+    if (!t.unread) t.owner->costs.observe_prompt(t.size, prompt);
   }
   t.owner->limits.settle(t.reservation, used, now);
   t.reservation = 0;
@@ -382,6 +404,20 @@ bool cerebras_limiter::pause(const scope_name& name, bool paused) {
   return true;
 }
 
+bool cerebras_limiter::pause_model(std::string_view model, bool paused) {
+  bool found = false;
+  for (auto const& [key, s] : scopes_)
+    if (s->model == model) found = pause({s->credential, model}, paused) || found;
+  if (!paused) {
+    auto const held = paused_models_.find(model);
+    found = found || held != paused_models_.end();
+    if (held != paused_models_.end()) paused_models_.erase(held);
+  } else if (found) {
+    paused_models_.emplace(model);
+  }
+  return found;
+}
+
 std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t most_waiting) {
   std::vector<scope_report> out;
   for (auto const& [key, s] : scopes_) {
@@ -397,6 +433,7 @@ std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t m
                    .concurrency_limit = s->limits.concurrency_limit(now),
                    .decides = s->limits.decides(now),
                    .paused = s->paused,
+                   .succeeded = s->succeeded,
                    .held_by = constraint::none,
                    .totals = s->totals,
                    .waiting = waiting_of(*s, most_waiting, now)};

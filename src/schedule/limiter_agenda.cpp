@@ -94,15 +94,25 @@ void cerebras_limiter::rest(scope& s) {
   idle_.insert({s.last_used, &s});
 }
 
-/// Forgets the longest unused scope without tickets. With tickets in all of them the map grows by one: there are never
-/// more scopes than tickets and the bound together.
-void cerebras_limiter::evict_one() {
+/// Forgets a scope without tickets: the longest unused of those that are like new ones, since they are full again or
+/// the provider has never admitted anything of theirs; without such, the one that is full first. With tickets in all of
+/// them the map grows by one: there are never more scopes than tickets and the bound together.
+void cerebras_limiter::evict_one(time_point now) {
   while (!idle_.empty()) {
-    auto& s = *idle_.begin()->second;
+    auto const [when, oldest] = *idle_.begin();
+    auto& s = *oldest;
     idle_.erase(idle_.begin());
     s.idle_since.reset();
-    if (s.tickets > 0 || s.paused) continue;
+    if (s.tickets > 0 || (s.paused && !paused_models_.contains(s.model))) continue;
+    auto const full = s.succeeded ? s.limits.full_at(now) : now;
+    if (when <= now && full > now) {
+      // Its turn comes when it is full, behind all of which that is not known yet.
+      s.idle_since = full;
+      idle_.insert({full, &s});
+      continue;
+    }
     agenda_->remove(s);
+    succeeded_.erase({s.credential, &s});
     if (latest_ == &s) latest_ = nullptr;
     scopes_.erase(key_of({s.credential, s.model}));
     return;

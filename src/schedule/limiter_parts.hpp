@@ -34,6 +34,7 @@ struct cerebras_limiter::scope {
   std::optional<request_queue::head> goes;
   std::optional<time_point> idle_since;  // as entered among the idle
   bool paused = false;
+  bool succeeded = false;  // at any time
   scope_totals totals;
   time_point last_used;
   time_point last_refusal{};  // for tokens
@@ -63,6 +64,7 @@ struct cerebras_limiter::ticket {
   double input = 0;    // the part of it that the input is taken for
   double charged = 0;  // to its client's fair share, while it is released
   std::size_t bytes = 0;
+  bool unread = false;
   time_point submitted;
   time_point deadline;
   time_point released;

@@ -29,8 +29,9 @@ std::optional<duration> retry_after(const standing& plan, duration least, time_p
 }  // namespace
 
 decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
-  auto& s = scope_of(facts.scope, now);
+  auto& s = facts.unread ? strictest(facts.scope, now) : scope_of(facts.scope, now);
   ticket t;
+  t.unread = facts.unread;
   t.owner = &s;
   t.size = facts.size;
   t.bytes = facts.body_bytes;

@@ -176,6 +176,25 @@ std::optional<double> quota::known_token_limit(time_point now) const {
   return lowest;
 }
 
+double quota::believable(double tokens, double cost, time_point now) const {
+  return std::min(tokens, std::max(cost, known_token_limit(now).value_or(tokens_.limit())));
+}
+
+time_point quota::full_at(time_point now) {
+  auto at = std::max(
+      {pacing_.opens_at(now), requests_.ready_at(requests_.limit(), now), tokens_.ready_at(tokens_.limit(), now)});
+  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+    auto& b = budgets_[slot];
+    double const missing = b ? b->limit() - b->level(now) : 0;
+    if (missing <= 0) continue;
+    auto const length = length_of(window_of(slot));
+    bool const flows = b->model() == refill::continuous;
+    at = std::max(at, flows ? now + duration_of_seconds(seconds_of(length) * missing / b->limit())
+                            : b->next_reset().value_or(now + length));
+  }
+  return at;
+}
+
 const budget* quota::find(resource r, window w) const {
   auto const& b = budgets_[slot_of(r, w)];
   return b ? &*b : nullptr;

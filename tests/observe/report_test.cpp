@@ -39,6 +39,10 @@ struct Report : ::testing::Test {
                                            {"x-ratelimit-remaining-tokens-minute", "400"},
                                            {"x-ratelimit-reset-tokens-minute", "12.5"}};
     limiter.observe(id, {.status = 200, .headers = fields, .error = {}}, now, {});
+    access_record ended;
+    ended.model = model;
+    ended.status = 200;
+    counts.record_request(ended);
   }
 };
 

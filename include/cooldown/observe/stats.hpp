@@ -51,9 +51,10 @@ struct stats {
   std::map<unsigned, std::uint64_t> responses;                 // by status, as the client saw it
   std::map<std::string, std::uint64_t, std::less<>> refusals;  // ours, by code (outcome.hpp): a bounded set
 
-  /// Requests at their end, by model, status and outcome. A client names the models: so many of them have a name of
-  /// their own here, the others are "other".
+  /// Requests at their end, by model, status and outcome. A client names the models: so many of them get a name of
+  /// their own here, by their first 2xx, and the others are "other".
   static constexpr std::size_t most_models = 64;
+  static constexpr std::size_t longest_label = 128;
   using ending = std::pair<unsigned, std::string_view>;  // status and outcome
   std::map<std::string, std::map<ending, std::uint64_t>, std::less<>> requests;
 
@@ -74,8 +75,11 @@ struct stats {
 
   void record_request(const access_record& r) {
     auto of_model = requests.find(std::string_view(r.model));
-    if (of_model == requests.end())
-      of_model = requests.try_emplace(requests.size() < most_models && r.model.size() <= 128 ? r.model : "other").first;
+    if (of_model == requests.end()) {
+      bool const exists = r.status >= 200 && r.status < 300;
+      bool const fits = requests.size() < most_models && r.model.size() <= longest_label;
+      of_model = requests.try_emplace(exists && fits ? r.model : "other").first;
+    }
     std::string_view outcome = "answered";
     if (*r.reason) {
       outcome = r.reason;

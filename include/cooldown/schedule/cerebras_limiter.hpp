@@ -28,7 +28,7 @@ struct limiter_settings {
   std::size_t max_depth = 1'000;                 // tickets waiting
   std::size_t max_bytes = 256ULL * 1024 * 1024;  // of their bodies
   std::size_t max_in_flight = 0;                 // released and not yet settled; 0: no bound
-  std::size_t max_scopes = 1'024;                // beyond, the longest unused is forgotten
+  std::size_t max_scopes = 1'024;                // beyond, one is forgotten: see evict_one()
   duration ageing = std::chrono::seconds{30};    // after so long a class gets a release out of turn; 0: never
   /// Limits of single models, in place of quota.limits.
   std::map<std::string, configured_limits, std::less<>> models;
@@ -42,6 +42,9 @@ struct scope_name {
 
 struct ticket_facts {
   scope_name scope;
+  /// Nobody could read which model it is for: it goes by the limits of the credential's model that is free last, and
+  /// teaches nothing.
+  bool unread = false;
   request_size size;
   std::size_t body_bytes = 0;
   duration max_wait = std::chrono::minutes{10};
@@ -145,6 +148,7 @@ struct scope_report {
   std::optional<std::size_t> concurrency_limit;  // as many the provider takes at once; nullopt: no limit is known
   basis decides = basis::fallback;
   bool paused = false;
+  bool succeeded = false;                 // the provider has answered 2xx: the model exists, for this credential
   constraint held_by = constraint::none;  // what keeps the next one waiting from going; none: nobody waits
   scope_totals totals;
   /// In the order in which they would go if no others came.
@@ -220,6 +224,9 @@ class cerebras_limiter {
   /// Nothing of the scope goes until it is resumed. False: there is no such scope.
   bool pause(const scope_name& scope, bool paused);
 
+  /// The same for all scopes of a model, and for those that are still to come. False: nobody has asked for it.
+  bool pause_model(std::string_view model, bool paused);
+
   /// All scopes; of those that wait, the first `most_waiting` of each.
   std::vector<scope_report> report(time_point now, std::size_t most_waiting = 1'000);
   std::size_t queue_length() const { return queued_; }
@@ -244,8 +251,9 @@ class cerebras_limiter {
   static bool fit(ticket& t, double limit, time_point now);
   scope& scope_of(const scope_name& name, time_point now);
   scope* find(const scope_name& name) const;
+  scope& strictest(const scope_name& name, time_point now);
   scope_status status_of(scope& s, time_point now);
-  void evict_one();
+  void evict_one(time_point now);
   bool careful(const scope& s, time_point now) const;
   bool estimate(ticket& t, time_point now);
   void estimate_again(scope& s, time_point now);
@@ -295,7 +303,9 @@ class cerebras_limiter {
   limiter_settings settings_;
   std::unordered_map<std::string, std::unique_ptr<scope>> scopes_;
   std::unique_ptr<agenda> agenda_;
-  std::set<std::pair<time_point, scope*>> idle_;  // scopes that were without tickets, by their last use
+  std::set<std::pair<time_point, scope*>> idle_;  // scopes that were without tickets, by when they may be forgotten
+  std::set<std::pair<std::uint64_t, scope*>> succeeded_;  // by credential: those that the provider has admitted
+  std::set<std::string, std::less<>> paused_models_;
   std::unordered_map<ticket_id, ticket> tickets_;
   std::set<std::pair<time_point, ticket_id>> deadlines_;  // of the tickets that wait
   arrivals arrivals_;                                     // of those that waited in vain

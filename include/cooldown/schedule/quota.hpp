@@ -83,6 +83,13 @@ class quota {
   /// The real token limit if a header told it lately: a cost above it can never be admitted.
   std::optional<double> known_token_limit(time_point now) const;
 
+  /// What usage reports of a request of `cost` tokens, as far as it can be: what no window could have admitted is an
+  /// error of whoever counted.
+  double believable(double tokens, double cost, time_point now) const;
+
+  /// When all of its limits will be full again if nothing else goes: from then on it is as one that was just made.
+  time_point full_at(time_point now);
+
   /// Takes one request of `cost` tokens, of which `input` are what the input is taken for, out of every budget, and out
   /// of the sliding windows.
   reservation_id reserve(double cost, double input, time_point now);
