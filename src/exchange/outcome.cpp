@@ -27,7 +27,7 @@ constexpr outcome_text table[] = {
      "This request has already passed through this proxy: cerebras.base_url leads back to it. It must be the "
      "provider's address.",
      false},
-    {reason::request_too_large_for_limit, side::client, 429, "too_many_tokens_error", "request_too_large_for_limit",
+    {reason::request_too_large_for_limit, side::client, 413, "too_many_tokens_error", "request_too_large_for_limit",
      "This request costs more tokens than the provider's whole limit, so no wait can admit it. Lower "
      "max_completion_tokens or shorten the input.",
      false},

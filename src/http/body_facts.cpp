@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "body_text.hpp"
 #include "characters.hpp"
 #include "json_reader.hpp"
 
@@ -76,9 +77,9 @@ class body_walker {
       bool stream = false;
       facts_.stream = value.get_bool().get(stream) == simdjson::SUCCESS && stream;
     } else if (key == "n") {
-      facts_.choices = std::max<std::uint64_t>(whole_number(value).value_or(1), 1);
+      facts_.choices = std::max<std::uint64_t>(number_rounded_up(value).value_or(1), 1);
     } else if (auto const i = index_of(maximum_keys, key); i < std::size(maximum_keys)) {
-      maximum_[i] = whole_number(value);
+      maximum_[i] = number_rounded_up(value);
     } else if (auto const j = index_of(spoken_keys, key); j < std::size(spoken_keys)) {
       spoken_[j] = text_of(value, deepest);
     } else if (auto const k = index_of(raw_keys, key); k < std::size(raw_keys)) {
@@ -235,13 +236,22 @@ class body_walker {
 
 }  // namespace
 
-body_facts inspect_body(std::string_view body, std::size_t capacity, bool identity) {
+namespace {
+
+bool read_json(std::string_view json, std::size_t capacity, body_facts& facts) {
+  facts = {};
+  facts.parsed =
+      with_json(json, capacity, [&](ondemand::document& document) { return body_walker(json, facts).walk(document); });
+  return facts.parsed;
+}
+
+}  // namespace
+
+body_facts inspect_body(std::string_view body, std::size_t capacity, content_coding coding) {
   body_facts facts;
-  if (identity && with_json(body, capacity,
-                            [&](ondemand::document& document) { return body_walker(body, facts).walk(document); })) {
-    facts.parsed = true;
-    return facts;
-  }
+  if (coding == content_coding::identity && read_json(body, capacity, facts)) return facts;
+  auto const text = json_in(body, coding);
+  if (!text.empty() && read_json(text, text.capacity(), facts)) return facts;
   facts = {};
   facts.input_chars = body.size();
   facts.input_kinds.dense = body.size();

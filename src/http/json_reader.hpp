@@ -2,6 +2,7 @@
 // document.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,11 +52,15 @@ inline std::string_view key_of(ondemand::field& field) {
   return key;
 }
 
-/// A whole number; nullopt for anything else, 1.0 and -1 included.
-inline std::optional<std::uint64_t> whole_number(ondemand::value& value) {
+/// A number that is not negative, a fraction rounded up: JSON does not tell 10.0 from 10 (RFC 8259 §6). nullopt for
+/// anything else, and for what is too large.
+inline std::optional<std::uint64_t> number_rounded_up(ondemand::value& value) {
+  constexpr double too_large = 18446744073709551616.0;
   std::uint64_t n = 0;
-  if (value.get_uint64().get(n) != simdjson::SUCCESS) return std::nullopt;
-  return n;
+  if (value.get_uint64().get(n) == simdjson::SUCCESS) return n;
+  double d = 0;
+  if (value.get_double().get(d) != simdjson::SUCCESS || !(d >= 0) || d >= too_large) return std::nullopt;
+  return static_cast<std::uint64_t>(std::ceil(d));
 }
 
 }  // namespace cooldown::http

@@ -1,60 +1,28 @@
+#include "cooldown/http/usage_reader.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <utility>
-
-#include "cooldown/http/body_facts.hpp"
 
 #include "json_reader.hpp"
 
 namespace cooldown::http {
 namespace {
 
-// An answer has one usage, or one per event. Not to go further back bounds the work on a body made to cost some.
-constexpr unsigned most_candidates = 16;
-
+constexpr std::string_view data_field = "data:";
 constexpr std::string_view event_start = "data: {";
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+// No request has so many; a sum of them fits wherever tokens are counted.
+constexpr std::uint64_t most_tokens = 1'000'000'000'000;
 
-std::string_view skip_space(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  return text;
-}
+struct counts {
+  std::optional<std::uint64_t> prompt, completion, total, cached;
+  std::uint64_t beside = 0;  // of the input, not counted as such
+};
 
-/// What stands behind `"usage":` at `at`, if that is an object: elsewhere it is null (in all events but the last), or
-/// the end of a longer name or text, where the quote is escaped.
-std::string_view value_at(std::string_view tail, std::size_t at, std::size_t name_size) {
-  if (at > 0 && tail[at - 1] == '\\') return {};
-  auto rest = skip_space(tail.substr(at + name_size));
-  if (!rest.starts_with(':')) return {};
-  rest = skip_space(rest.substr(1));
-  return rest.starts_with('{') ? rest : std::string_view{};
-}
-
-/// The object that `text` begins with, by its braces; empty when it has no end.
-std::string_view balanced_object(std::string_view text) {
-  unsigned depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto const c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{') {
-      ++depth;
-    } else if (c == '}' && --depth == 0) {
-      return text.substr(0, i + 1);
-    }
-  }
-  return {};
-}
-
-std::uint64_t saturated_sum(std::uint64_t a, std::uint64_t b) {
-  return a > std::numeric_limits<std::uint64_t>::max() - b ? std::numeric_limits<std::uint64_t>::max() : a + b;
+std::optional<std::uint64_t> tokens_of(ondemand::value& value) {
+  auto const n = number_rounded_up(value);
+  return n && *n <= most_tokens ? n : std::nullopt;
 }
 
 template <class F>
@@ -69,99 +37,131 @@ bool each_field(ondemand::object& object, F use) {
   return true;
 }
 
-void read_cached(ondemand::value& details, std::optional<std::uint64_t>& cached) {
+void read_details(ondemand::value& details, std::optional<std::uint64_t>& cached) {
   ondemand::object object;
   if (details.get_object().get(object) != simdjson::SUCCESS) return;
   each_field(object, [&](std::string_view key, ondemand::value& value) {
-    if (key == "cached_tokens") cached = whole_number(value);
+    if (key == "cached_tokens") cached = tokens_of(value);
   });
 }
 
-/// Chat completions name them prompt_ and completion_tokens, the Responses API input_ and output_tokens.
-std::optional<usage> read_usage(std::string_view json, std::size_t capacity) {
-  std::optional<std::uint64_t> prompt, completion, total, cached;
-  bool const ok = with_json(json, capacity, [&](ondemand::document& document) {
+/// Chat completions name them prompt_ and completion_tokens, the Responses API and Messages input_ and output_tokens.
+/// Messages count what is read from a cache, or written to it, apart from the input.
+std::optional<counts> read_counts(std::string_view json) {
+  counts out;
+  bool const ok = with_json(json, 0, [&](ondemand::document& document) {
     ondemand::object object;
     if (document.get_object().get(object) != simdjson::SUCCESS) return false;
     return each_field(object,
                       [&](std::string_view key, ondemand::value& value) {
                         if (key == "prompt_tokens" || key == "input_tokens") {
-                          prompt = whole_number(value);
+                          out.prompt = tokens_of(value);
                         } else if (key == "completion_tokens" || key == "output_tokens") {
-                          completion = whole_number(value);
+                          out.completion = tokens_of(value);
                         } else if (key == "total_tokens") {
-                          total = whole_number(value);
+                          out.total = tokens_of(value);
+                        } else if (key == "cache_read_input_tokens") {
+                          out.cached = tokens_of(value);
+                          out.beside += out.cached.value_or(0);
+                        } else if (key == "cache_creation_input_tokens") {
+                          out.beside += tokens_of(value).value_or(0);
                         } else if (key == "prompt_tokens_details" || key == "input_tokens_details") {
-                          read_cached(value, cached);
+                          read_details(value, out.cached);
                         }
                       }) &&
            is_at_end(document);
   });
-  if (!ok || (!prompt && !completion && !total)) return std::nullopt;
-  usage out;
-  out.prompt_tokens = prompt.value_or(0);
-  out.completion_tokens = completion.value_or(0);
-  out.total_tokens = total.value_or(saturated_sum(out.prompt_tokens, out.completion_tokens));
-  out.cached_tokens = cached.value_or(0);
-  return out;
+  return ok ? std::optional(out) : std::nullopt;
+}
+
+/// Takes over a count that says something. True: a zero was not believed.
+bool replace(std::uint64_t& known, const std::optional<std::uint64_t>& told) {
+  if (!told) return false;
+  if (*told == 0) return known > 0;
+  known = *told;
+  return false;
 }
 
 }  // namespace
 
-/// Events are lines that begin with `data:` and an object; what is between them weighs nothing.
-void usage_reader::count(std::string_view bytes) {
-  bytes_ += bytes.size();
-  while (!bytes.empty()) {
-    auto const end = bytes.find('\n');
-    auto const part = bytes.substr(0, end);
-    if (line_start_.size() < event_start.size())
-      line_start_.append(part.substr(0, event_start.size() - line_start_.size()));
-    line_ += part.size();
-    if (end == std::string_view::npos) return;
-    if (line_start_ == event_start) {
-      shortest_event_ = events_ == 0 ? line_ : std::min(shortest_event_, line_);
-      event_bytes_ += line_;
-      ++events_;
-    }
-    line_start_.clear();
-    line_ = 0;
-    bytes.remove_prefix(end + 1);
-  }
-}
-
-std::uint64_t usage_reader::tokens_so_far() const {
-  if (events_ == 0) return bytes_ / 4;
-  return events_ + (event_bytes_ - events_ * shortest_event_) / 3;
+usage_reader::usage_reader(content_coding coding) : coding_(coding) {
+  if (coding == content_coding::zlib) inflater_.emplace();
 }
 
 void usage_reader::feed(std::string_view bytes) {
-  count(bytes);
-  if (bytes.size() > tail_size) bytes = bytes.substr(bytes.size() - tail_size);
-  if (tail_.size() + bytes.size() > 2 * tail_size) {
-    auto const keep = tail_size - bytes.size();  // moves at most what was appended since the last time
-    tail_.erase(0, tail_.size() - keep);
+  if (coding_ == content_coding::identity) return read(bytes);
+  bool const read_all = inflater_ && inflater_->feed(bytes, [this](std::string_view text) { read(text); });
+  if (!read_all) unread_ += bytes.size();
+}
+
+void usage_reader::read(std::string_view text) {
+  bytes_ += text.size();
+  while (!text.empty()) {
+    auto const* const end = std::find_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; });
+    auto const size = static_cast<std::size_t>(end - text.begin());
+    take(text.substr(0, size));
+    if (size == text.size()) return;
+    end_line(*end);
+    text.remove_prefix(size + 1);
   }
-  if (tail_.size() + bytes.size() > tail_size) tail_.reserve(2 * tail_size);
-  tail_.append(bytes);
+}
+
+/// A part of a line.
+void usage_reader::take(std::string_view part) {
+  auto const use = [this](std::string_view object) { believe(object); };
+  auto const before = line_start_.size();
+  line_start_.append(part.substr(0, event_start.size() - before));
+  line_ += part.size();
+  bool const is_data = line_start_.starts_with(data_field);
+  // No line of JSON begins so.
+  if (is_data && !events_) {
+    events_ = true;
+    finder_.restart();
+  }
+  if (!events_) return finder_.feed(part, use);
+  if (is_data) finder_.feed(part.substr(data_field.size() - std::min(before, data_field.size())), use);
+}
+
+void usage_reader::end_line(char end) {
+  bool const half = end == '\n' && line_end_ == '\r' && line_ == 0;
+  line_end_ = end;
+  if (half) return;
+  // An event ends with an empty line; till then its lines of data are one text.
+  if (events_ && line_ == 0) finder_.restart();
+  count_line();
+  line_start_.clear();
+  line_ = 0;
+}
+
+void usage_reader::count_line() {
+  if (line_start_ != event_start) return;
+  shortest_event_ = event_count_ == 0 ? line_ : std::min(shortest_event_, line_);
+  event_bytes_ += line_;
+  ++event_count_;
+}
+
+std::uint64_t usage_reader::tokens_so_far() const {
+  if (event_count_ == 0) return unread_ + bytes_ / 4;
+  return unread_ + event_count_ + (event_bytes_ - event_count_ * shortest_event_) / 3;
+}
+
+void usage_reader::believe(std::string_view object) {
+  auto const told = read_counts(object);
+  if (!told) return;
+  auto const prompt = told->prompt ? std::optional(*told->prompt + told->beside) : std::nullopt;
+  bool kept = replace(known_.prompt_tokens, prompt);
+  kept = replace(known_.completion_tokens, told->completion) || kept;
+  replace(known_.cached_tokens, told->cached);
+  auto const sum = known_.prompt_tokens + known_.completion_tokens;
+  auto const total = told->total.value_or(0);
+  if (!told->prompt && !told->completion && total == 0) return;
+  // A total that leaves out what is known is none.
+  known_.total_tokens = total == 0 || (kept && total < sum) ? sum : total;
+  found_ = known_.total_tokens > 0;
 }
 
 std::optional<usage> usage_reader::finish() const {
-  // Exactly the tail, so that the answer does not depend on how the body was cut into pieces.
-  auto const tail = std::string_view(tail_).substr(tail_.size() - std::min(tail_.size(), tail_size));
-  constexpr std::string_view name = "\"usage\"";
-  unsigned candidates = 0;
-  for (auto end = tail.size(); end >= name.size() && candidates < most_candidates;) {
-    auto const at = tail.rfind(name, end - name.size());
-    if (at == std::string_view::npos) break;
-    end = at;
-    auto const value = value_at(tail, at, name.size());
-    if (value.empty()) continue;
-    ++candidates;
-    auto const object = balanced_object(value);
-    if (object.empty()) continue;
-    if (auto const found = read_usage(object, value.size())) return found;
-  }
-  return std::nullopt;
+  return found_ ? std::optional(known_) : std::nullopt;
 }
 
 }  // namespace cooldown::http

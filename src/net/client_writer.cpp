@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "cooldown/http/body_facts.hpp"
 #include "cooldown/http/chunked.hpp"
 #include "cooldown/http/error_body.hpp"
 #include "cooldown/http/fields.hpp"
@@ -26,6 +25,13 @@ bool is_own(std::string_view name) {
   return std::ranges::any_of(own_headers, [&](std::string_view own) { return iequals(own, name); });
 }
 
+// What is shorter stands in other values by chance, and is no secret.
+constexpr std::size_t least_secret = 8;
+
+bool holds(std::string_view text, const std::string& key) {
+  return key.size() >= least_secret && text.find(key) != std::string_view::npos;
+}
+
 /// Which pages may read answers is not the provider's to say: they are made with our key.
 bool stays_here(const header_field& h, const http::nominations& nominated) {
   return http::is_hop_by_hop(h.name) || is_own(h.name) || nominated.contains(h.name) ||
@@ -43,6 +49,11 @@ bool is_plain_event_stream(const http::response_head& head) {
   return is_stream && plain && head.body.how != http::body_framing::kind::none;
 }
 
+std::string as_event(const http::response_head& head, std::string_view body) {
+  auto const text = http::plain_body(body, http::coding_of(head.fields), largest_whole_body);
+  return http::answer_as_event(text, head.status);
+}
+
 }  // namespace
 
 task<bool> client_writer::comment(std::string text) {
@@ -51,6 +62,7 @@ task<bool> client_writer::comment(std::string text) {
     out =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: "
         "chunked\r\n";
+    http::append_field(out, "Date", http_date());
     http::append_field(out, "Via", c_.shared.via);
     out += r_.cors;
     record_.append_fields(out);
@@ -92,7 +104,7 @@ task<bool> client_writer::whole(const http::response_head& head, std::string bod
   record_.line.status = head.status;
   bool const keep = !wants_close();
   if (committed_) {
-    auto const data = http::answer_as_event(body, head.status);
+    auto const data = as_event(head, body);
     auto const sent = co_await end_with_event(data);
     co_return sent&& keep;
   }
@@ -135,9 +147,14 @@ task<relay_end> client_writer::relay_as_event(upstream_connection& from, const h
   if (c_.ctl.why() == interruption::client_gone) co_return relay_end::client_gone;
   if (!complete) co_return body.size() > largest_whole_body ? relay_end::too_large : relay_end::upstream_cut;
   if (usage) usage->feed(body);
-  auto const data = http::answer_as_event(body, head.status);
+  auto const data = as_event(head, body);
   auto const sent = co_await end_with_event(data);
   co_return sent ? relay_end::complete : relay_end::client_gone;
+}
+
+/// Some providers repeat in an answer what they were asked with. A reload may have changed the key since.
+bool client_writer::shows_our_key(std::string_view text) const {
+  return holds(text, settings_.cerebras.api_key) || holds(text, c_.shared.settings()->cerebras.api_key);
 }
 
 /// The client's head for the provider's answer, without the empty line at its end.
@@ -146,14 +163,20 @@ std::string client_writer::head_for(const http::response_head& head, bool keep,
   std::string out;
   out.reserve(1024);
   out.append("HTTP/1.1 ").append(std::to_string(head.status)).append(" ");
-  out.append(head.reason).append("\r\n");
+  out.append(shows_our_key(head.reason) ? reason_phrase(head.status) : head.reason).append("\r\n");
   http::nominations const nominated(head.fields);
   // A 204 has no body whatever it says (RFC 9110 §8.6); a client that believed it would wait for one.
   bool const no_length = length || head.status == 204 || head.body.how == http::body_framing::kind::chunked;
+  bool dated = false;
   for (auto const& h : head.fields) {
     if (stays_here(h, nominated) || (no_length && iequals(h.name, "content-length"))) continue;
-    http::append_field(out, h.name, h.value);
+    if (shows_our_key(h.name) || shows_our_key(h.value)) continue;
+    bool const dates = iequals(h.name, "date");
+    if (!dates || !dated) http::append_field(out, h.name, h.value);
+    dated = dated || dates;
   }
+  // Exactly one (RFC 9110 §6.6.1).
+  if (!dated) http::append_field(out, "Date", http_date());
   if (length) http::append_field(out, "Content-Length", *length);
   http::append_field(out, "Via", c_.shared.via);
   out += r_.cors;

@@ -26,8 +26,9 @@ struct room_for_others {
   }
 };
 
+/// Whether the client reads an event stream whose errors are `{"error": ...}`. Those of Messages are not.
 bool reads_comments(const request& r, const http::body_facts& facts, const config::settings& settings) {
-  return settings.cerebras.queue.keepalive_after && facts.stream && r.http11;
+  return settings.cerebras.queue.keepalive_after && facts.stream && r.http11 && r.asks == http::endpoint::completion;
 }
 
 /// How long the client will be there: by its own word, or by its timeout unless comments keep it patient.
@@ -110,12 +111,13 @@ class exchange {
 ticket_facts exchange::facts_of_ticket() const {
   ticket_facts t;
   t.scope = {r_.credential, facts_.model};
+  t.unread = !facts_.parsed;
   t.size = {.input_chars = facts_.input_chars,
             .input_kinds = facts_.input_kinds,
             .images = facts_.images,
             .choices = facts_.choices,
             .max_output_tokens = facts_.max_output_tokens,
-            .generates = r_.generates};
+            .generates = r_.asks != http::endpoint::embedding};
   t.body_bytes = r_.body.size();
   t.max_wait = max_wait_;
   auto const standing =
@@ -210,7 +212,7 @@ observation exchange::observe() {
   a.headers = attempt_.head().fields;
   http::error_texts texts;
   if (whole_answer_) {
-    texts = http::read_error(*whole_answer_);
+    texts = http::read_error(http::plain_body(*whole_answer_, http::coding_of(a.headers), largest_whole_body));
     a.error = {.message = texts.message, .type = texts.type, .code = texts.code};
   }
   auto seen = a_.limiter.observe(ticket(), a, steady_now(), wall_now());
@@ -313,7 +315,7 @@ task<bool> exchange::relay() {
   r_.sent_for_good();
   if (r_.metered) observe();
   std::optional<http::usage_reader> usage;
-  if (r_.metered && success) usage.emplace();
+  if (r_.metered && success) usage.emplace(http::coding_of(attempt_.head().fields));
   auto const end = co_await writer_.relay(attempt_.connection(), attempt_.head(), usage ? &*usage : nullptr);
   // However it ended: a refused request costs nothing, and a failed one no more than its input.
   if (ticket_ && !success && status < 500) ticket_->settle(0, std::nullopt);
@@ -402,7 +404,7 @@ task<bool> exchange::run() {
 
 task<bool> run_exchange(client_connection& c, request& r) {
   http::body_facts facts;
-  if (r.metered) facts = http::inspect_body(r.body.view(), r.body.capacity(), r.identity_body);
+  if (r.metered) facts = http::inspect_body(r.body.view(), r.body.capacity(), r.coding);
   exchange x(c, r, c.shared.settings(), std::move(facts));
   auto const keep = co_await x.run();
   co_return keep;

@@ -36,6 +36,26 @@ intake_result refuse(app& shared, const denial& no) {
   return result;
 }
 
+/// A client that would speak WebSocket is told at once to speak HTTP (RFC 9110 §15.5.22). Other offers, such as h2c,
+/// are declined by not taking them up.
+bool wants_websocket(const http::request_head& head) {
+  return std::any_of(head.fields.begin(), head.fields.end(), [](const header_field& f) {
+    if (!iequals(f.name, "upgrade")) return false;
+    for (std::string_view rest = f.value, protocol; next_token(rest, ',', protocol);)
+      if (iequals(protocol.substr(0, protocol.find('/')), "websocket")) return true;
+    return false;
+  });
+}
+
+intake_result refuse_websocket(app& shared) {
+  constexpr unsigned upgrade_required = 426;
+  auto result =
+      refuse(shared, reason::bad_request, "WebSocket is not spoken here: send the request in HTTP.", upgrade_required);
+  http::append_field(result.refusal.fields, "Upgrade", "HTTP/1.1");
+  http::append_field(result.refusal.fields, "Connection", "Upgrade");
+  return result;
+}
+
 /// Connections times the largest body is no bound on memory; this is one. A client may try again when others are done.
 intake_result refuse_for_room(app& shared, body_room::answer why) {
   refusal_details details;
@@ -60,11 +80,6 @@ std::string_view view_of(const boost::beast::flat_buffer& b) {
   return {static_cast<const char*>(b.data().data()), b.size()};
 }
 
-bool ends_with_path(std::string_view path, std::string_view tail) {
-  if (path.ends_with('/')) path.remove_suffix(1);
-  return path.ends_with(tail);
-}
-
 /// An OPTIONS that is to go no further (RFC 9110 §7.6.2).
 bool is_last_hop(const http::request_head& head) {
   if (head.method != "OPTIONS" || http::is_nominated(head.fields, "max-forwards")) return false;
@@ -81,21 +96,17 @@ void take_facts(client_connection& c, const config::settings& settings, request&
   r.keep_alive = head.keep_alive;
   r.framing = head.body;
   r.expect_continue = head.expect_continue && head.http11;
-  auto const path = r.path();
-  bool const completion = ends_with_path(path, "/completions");
-  bool const embedding = ends_with_path(path, "/embeddings");
-  r.metered = r.method == "POST" && (completion || embedding);
-  r.generates = completion;
+  r.asks = http::endpoint_of(r.path());
+  r.metered = r.method == "POST" && r.asks != http::endpoint::other;
   r.prefer_wait = http::wait_preference(head.fields);
   r.timeout = http::client_timeout(head.fields);
   r.urgency = http::urgency_of(head.fields);
-  auto const encoding = head.find("content-encoding");
   auto const credential = http::credential_in(head.fields);
   auto const token = token_of(head, settings);
   r.share.belongs_to(c.shared.credential_of(!token.empty()        ? token
                                             : !credential.empty() ? key_of(credential)
                                                                   : c.peer));
-  r.identity_body = !encoding || iequals(*encoding, "identity") || encoding->empty();
+  r.coding = http::coding_of(head.fields);
   if (c.serves != role::proxy) {
     auto const type = head.find("content-type").value_or("");
     r.json_body = istarts_with(type, "application/json") && (type.size() == 16 || type[16] == ';' || type[16] == ' ');
@@ -154,6 +165,7 @@ task<intake_result> read_head(client_connection& c, request& r) {
   take_facts(c, *settings, r);
   if (http::has_passed(r.head.fields, c.shared.pseudonym)) co_return refuse(c.shared, reason::loop_detected, "");
   if (auto const denied = denied_to(r, c.serves, *settings)) co_return refuse(c.shared, *denied);
+  if (c.serves == role::proxy && wants_websocket(r.head)) co_return refuse_websocket(c.shared);
   c.in.consume(r.head_bytes.size());
   if (r.framing.how == http::body_framing::kind::length && r.framing.length > settings->server.max_body_size)
     co_return refuse(c.shared, reason::body_too_large, "");

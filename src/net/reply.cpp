@@ -14,8 +14,13 @@
 namespace cooldown::net {
 namespace {
 
-/// IMF-fixdate (RFC 9110 §5.6.7), made anew once a second.
-std::string_view date() {
+std::uint64_t whole(double n) {
+  return n > 0 ? static_cast<std::uint64_t>(std::min(n, 1e18) + 0.5) : 0;
+}
+
+}  // namespace
+
+std::string_view http_date() {
   static std::time_t last = 0;
   static std::array<char, 40> text{};
   static std::size_t size = 0;
@@ -28,12 +33,6 @@ std::string_view date() {
   }
   return {text.data(), size};
 }
-
-std::uint64_t whole(double n) {
-  return n > 0 ? static_cast<std::uint64_t>(std::min(n, 1e18) + 0.5) : 0;
-}
-
-}  // namespace
 
 std::string_view reason_phrase(unsigned status) {
   auto const phrase = boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(status));
@@ -75,7 +74,7 @@ void append_status_fields(std::string& out, app& shared, const scope_status& sco
 
 task<error_code> send(client_connection& c, const request* r, const local_reply& reply, bool close) {
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", reply.status, reason_phrase(reply.status));
-  http::append_field(head, "Date", date());
+  http::append_field(head, "Date", http_date());
   http::append_field(head, "Content-Type", reply.content_type);
   http::append_field(head, "Content-Length", reply.body.size());
   head += reply.fields;

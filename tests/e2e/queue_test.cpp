@@ -309,7 +309,7 @@ TEST(Queue, TooLargeForTheLimitIsRefusedAtOnce) {
   proxy p(upstream);
   ASSERT_EQ(p.fetch(chat()).status, 200);
   auto const r = p.fetch(post_request("/v1/chat/completions", chat_body("m", 5000)));
-  expect_refusal(r, 429, "request_too_large_for_limit", false);
+  expect_refusal(r, 413, "request_too_large_for_limit", false);
   EXPECT_EQ(r.field("x-should-retry"), "false");
   EXPECT_EQ(r.field("Retry-After"), "");
   auto const body = boost::json::parse(r.body);

@@ -25,7 +25,7 @@ TEST(Outcome, TheContractsCodes) {
   EXPECT_EQ(text_of(reason::queue_full).status, 503U);
   EXPECT_STREQ(text_of(reason::queue_timeout).code, "queue_timeout");
   EXPECT_EQ(text_of(reason::queue_timeout).status, 429U);
-  EXPECT_EQ(text_of(reason::request_too_large_for_limit).status, 429U);
+  EXPECT_EQ(text_of(reason::request_too_large_for_limit).status, 413U);
   EXPECT_FALSE(text_of(reason::request_too_large_for_limit).retry_helps);
   EXPECT_EQ(text_of(reason::upstream_timeout).status, 504U);
   EXPECT_EQ(text_of(reason::draining).status, 503U);

@@ -1,7 +1,7 @@
 // An answer's body, JSON or SSE.
-#include <string>
+#include "cooldown/http/usage_reader.hpp"
 
-#include "cooldown/http/body_facts.hpp"
+#include <string>
 
 #include "fuzz.hpp"
 
@@ -40,14 +40,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(found == in_pieces(body), "the usage does not depend on the pieces");
   if (found) require(body.find("\"usage\"") != std::string_view::npos, "usage is read where it stands");
 
-  // A body beyond the tail, of which the reader keeps only the end.
-  static const std::string lead(usage_reader::tail_size, ' ');
-  if (size <= usage_reader::tail_size) require(in_pieces(body, lead) == found, "what came before does not matter");
+  static const std::string lead(1'000, '\n');
+  require(in_pieces(body, lead) == found, "lines before do not matter");
 
   // Whatever the model wrote before it, the last event counts.
   std::string const ended =
       std::string(body) +
       "\n\ndata: {\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5,\"total_tokens\":12}}\n\ndata: [DONE]\n\n";
-  require(in_pieces(ended) == usage{7, 5, 12, 0}, "the last usage counts");
+  auto const last = in_pieces(ended);
+  require(last && last->prompt_tokens == 7 && last->completion_tokens == 5 && last->total_tokens == 12,
+          "the last usage counts");
+
+  // A coded body, whatever it is: no more of it is read than it may grow to.
+  for (auto const coding : {cooldown::http::content_coding::zlib, cooldown::http::content_coding::other}) {
+    usage_reader reader(coding);
+    reader.feed(body);
+    reader.finish();
+    require(reader.tokens_so_far() <= 256 * 1024 + 101 * size, "it grows within bounds");
+  }
   return 0;
 }

@@ -10,14 +10,16 @@
 namespace cooldown::http {
 namespace {
 
+using namespace std::string_literals;
+
 /// With the bytes copied by the reader, and read in place before hostile spare bytes: both must agree.
 body_facts facts_of(std::string_view body) {
   exact_copy const tight(body);
-  auto const copied = inspect_body(tight.view(), body.size(), true);
+  auto const copied = inspect_body(tight.view(), body.size(), content_coding::identity);
   for (std::string_view const behind : {",", "}", "]", "\"", "x", ","}) {
     auto const roomy = std::string(body) + times(64, behind);
     exact_copy const exact(roomy);
-    auto const in_place = inspect_body(exact.view().substr(0, body.size()), roomy.size(), true);
+    auto const in_place = inspect_body(exact.view().substr(0, body.size()), roomy.size(), content_coding::identity);
     EXPECT_EQ(copied.parsed, in_place.parsed) << printable(body);
     EXPECT_EQ(copied.model, in_place.model) << printable(body);
     EXPECT_EQ(copied.input_chars, in_place.input_chars) << printable(body);
@@ -122,8 +124,8 @@ TEST(body_facts, of_the_wrong_type_are_ignored) {
       {R"({"max_completion_tokens":null,"max_tokens":5})", 5},
       {R"({"max_completion_tokens":-1,"max_tokens":5})", 5},
       {R"({"max_tokens":-1})", std::nullopt},
-      {R"({"max_tokens":5.0})", std::nullopt},
-      {R"({"max_tokens":1e3})", std::nullopt},
+      {R"({"max_tokens":5.0})", 5},
+      {R"({"max_tokens":1e3})", 1000},
       {R"({"max_tokens":"5"})", std::nullopt},
       {R"({"max_tokens":[5]})", std::nullopt},
       {R"({"max_tokens":{"a":5}})", std::nullopt},
@@ -132,7 +134,7 @@ TEST(body_facts, of_the_wrong_type_are_ignored) {
       {R"({"max_tokens":99999999999999999999999999999999999999})", std::nullopt},
       {R"({"n":0})", std::nullopt, 1},
       {R"({"n":-2})", std::nullopt, 1},
-      {R"({"n":2.5})", std::nullopt, 1},
+      {R"({"n":-2.5})", std::nullopt, 1},
       {R"({"n":null})", std::nullopt, 1},
       {R"({"n":4})", std::nullopt, 4},
       {R"({"stream":false})", std::nullopt, 1, false},
@@ -198,10 +200,6 @@ TEST(body_facts, what_is_not_an_object_is_only_measured) {
                                  "{\"model\" \"x\"}",
                                  "{model:\"x\"}",
                                  "{\"model\":\"x\",}",
-                                 "{\"model\":\"x\"}}",
-                                 "{\"model\":\"x\"}{}",
-                                 "{\"model\":\"x\"} x",
-                                 "{\"model\":\"x\"},{}",
                                  "{\"a\":[1}",
                                  "{\"a\":[[}",
                                  "{\"messages\":[{\"content\":\"x\"]}",
@@ -219,8 +217,6 @@ TEST(body_facts, what_is_not_an_object_is_only_measured) {
                                  "}",
                                  "]",
                                  "{\"a\":1]",
-                                 "{\"model\":\"\xff\"}",
-                                 "{\"model\":\"\xc3\"}",
                                  "{\"model\":\"a\nb\"}",
                                  "\x1f\x8b\x08\x01}",
                                  "{\"a\":\"}"}) {
@@ -241,9 +237,60 @@ TEST(body_facts, values_not_read_are_not_checked) {
   }
 }
 
-TEST(body_facts, of_a_coded_body_are_not_looked_for) {
+std::string wide(std::string_view text, std::size_t size, bool big_endian, std::string mark = {}) {
+  for (char const c : text)
+    for (std::size_t i = 0; i < size; ++i) mark += i == (big_endian ? size - 1 : 0) ? c : '\0';
+  return mark;
+}
+
+// Servers differ in what they take for JSON; what one of them may read counts for the model that it reads there.
+TEST(body_facts, are_read_as_servers_read_that_are_not_strict) {
+  std::string const plain = R"({"model":"x","user":"u","messages":[{"content":"abc"}],"max_tokens":7})";
+  for (auto const& body :
+       {"\xef\xbb\xbf" + plain, wide(plain, 2, false), wide(plain, 2, true), wide(plain, 4, false),
+        wide(plain, 4, true), wide(plain, 2, false, "\xff\xfe"), wide(plain, 2, true, "\xfe\xff"),
+        wide(plain, 4, false, std::string("\xff\xfe\0\0", 4)), wide(plain, 4, true, std::string("\0\0\xfe\xff", 4)),
+        "{\"temperature\":NaN,\"b\":[-Infinity,Infinity]," + plain.substr(1), plain + "}", plain + "{}", plain + " x\"",
+        "{\"a\":\"NaN \\\" Infinity \xff\"," + plain.substr(1)}) {
+    auto const f = facts_of(body);
+    EXPECT_TRUE(f.parsed) << printable(body);
+    EXPECT_EQ(f.model, "x") << printable(body);
+    EXPECT_EQ(f.user, "u");
+    EXPECT_EQ(f.input_chars, 3U) << printable(body);
+    EXPECT_EQ(f.max_output_tokens, 7U);
+  }
+  EXPECT_EQ(facts_of("{\"model\":\"\xff\"}").model, "\xef\xbf\xbd");
+  EXPECT_EQ(facts_of(wide(R"({"model":")", 2, true) + std::string("\xd8\x3d\xde\x00\x4e\x2d", 6) + wide("\"}", 2, true))
+                .model,
+            "\xf0\x9f\x98\x80\xe4\xb8\xad");
+}
+
+TEST(body_facts, of_message_pack) {
+  std::string const body =
+      "\x85\xa5model\xd9\x01x\xa6stream\xc3\xaamax_tokens\xcd\x01\x00\xa8messages\x91\x82\xa4role\xa4user\xa7"
+      "content\xa3"
+      "abc\xa1"
+      "b\x96\xc0\xff\xd1\xff\x00\xca\x3f\x80\x00\x00\xc4\x02zz\xd4\x01z"s;
+  auto const f = facts_of(body);
+  EXPECT_TRUE(f.parsed);
+  EXPECT_EQ(f.model, "x");
+  EXPECT_TRUE(f.stream);
+  EXPECT_EQ(f.max_output_tokens, 256U);
+  EXPECT_EQ(f.input_chars, 3U);
+  for (std::size_t n = 0; n < body.size(); ++n) EXPECT_FALSE(facts_of(body.substr(0, n)).parsed) << n;
+  EXPECT_FALSE(facts_of("\xdf\xff\xff\xff\xff").parsed);
+  EXPECT_FALSE(facts_of("\x81\xa1x" + times(100'000, "\x91")).parsed);
+}
+
+TEST(body_facts, a_maximum_is_a_number_however_it_is_written) {
+  EXPECT_EQ(facts_of(R"({"max_tokens":100.0})").max_output_tokens, 100U);
+  EXPECT_EQ(facts_of(R"({"max_tokens":1e2})").max_output_tokens, 100U);
+  EXPECT_EQ(facts_of(R"({"max_tokens":-1})").max_output_tokens, std::nullopt);
+}
+
+TEST(body_facts, of_an_unknown_coding_are_not_looked_for) {
   std::string const body = R"({"model":"x","prompt":"abc"})";
-  auto const f = inspect_body(body, body.capacity(), false);
+  auto const f = inspect_body(body, body.capacity(), content_coding::other);
   EXPECT_FALSE(f.parsed);
   EXPECT_EQ(f.model, "");
   EXPECT_EQ(f.input_chars, body.size());
@@ -268,13 +315,13 @@ TEST(body_facts, a_megabyte_takes_milliseconds) {
   auto const message = "{\"role\":\"user\",\"content\":\"" + times(1'000, "some code\\n\\tand \\\"text\\\" ") + "\"}";
   auto const body = "{\"model\":\"x\",\"messages\":[" + message + times(40, "," + message) + "]}";
   auto const begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(inspect_body(body, body.size(), true).parsed);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(inspect_body(body, body.size(), content_coding::identity).parsed);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
 }
 
 TEST(body_facts, a_small_body_after_a_huge_one) {
   std::string const huge = "{\"prompt\":\"" + std::string(8u << 20u, 'x') + "\"}";
-  EXPECT_EQ(inspect_body(huge, huge.capacity(), true).input_chars, 8u << 20u);
+  EXPECT_EQ(inspect_body(huge, huge.capacity(), content_coding::identity).input_chars, 8u << 20u);
   EXPECT_EQ(facts_of(R"({"prompt":"abc"})").input_chars, 3u);
 }
 

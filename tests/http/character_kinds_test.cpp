@@ -60,11 +60,11 @@ TEST(CharacterKinds, AreNoMoreThanThereAreCharacters) {
 }
 
 TEST(CharacterKinds, OfABodyToolsAreCodeAndWhatIsNotParsedIsDense) {
-  auto const facts =
-      inspect_body(R"({"messages":[{"role":"user","content":"a\u4e2d"}],"tools":[{"type":"x"}]})", 0, true);
+  auto const facts = inspect_body(R"({"messages":[{"role":"user","content":"a\u4e2d"}],"tools":[{"type":"x"}]})", 0,
+                                  content_coding::identity);
   EXPECT_EQ(facts.input_kinds.other, 1U);
   EXPECT_EQ(facts.input_kinds.code, 14U);
-  EXPECT_EQ(inspect_body("\x1f\x8b....", 0, false).input_kinds.dense, 6U);
+  EXPECT_EQ(inspect_body("\x1f\x8b....", 0, content_coding::other).input_kinds.dense, 6U);
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
+#include "cooldown/http/usage_reader.hpp"
+
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include <gtest/gtest.h>
-
-#include "cooldown/http/body_facts.hpp"
+#include <zlib.h>
 
 #include "http/pieces.hpp"
 
@@ -55,11 +58,12 @@ TEST(usage_reader, counts_tokens_of_bodies_without_usage_rather_too_high) {
   }
 }
 
-TEST(usage_reader, finds_the_last_intact_usage) {
+TEST(usage_reader, finds_usage_wherever_it_stands) {
   std::string const good = R"({"prompt_tokens":1,"completion_tokens":2,"total_tokens":3})";
   constexpr usage as_good{1, 2, 3, 0};
   auto const none = std::optional<usage>{};
-  auto const filler = std::string(usage_reader::tail_size, 'x');
+  std::string const filler = R"("text":")" + std::string(3 * usage_finder::largest, 'x') + '"';
+  auto const crowd = [](std::size_t size) { return R"("x":")" + std::string(size, 'x') + R"(","total_tokens":3)"; };
   struct {
     std::string body;
     std::optional<usage> expected;
@@ -98,12 +102,13 @@ TEST(usage_reader, finds_the_last_intact_usage) {
       {R"({"usage":{}})", none},
       {R"({"usage":{"tokens":1}})", none},
       {R"({"usage":{"total_tokens":-1}})", none},
-      {R"({"usage":{"total_tokens":1.5}})", none},
+      {R"({"usage":{"total_tokens":1.5}})", usage{0, 0, 2, 0}},
+      {R"({"usage":{"prompt_tokens":12.0,"completion_tokens":1.2e3}})", usage{12, 1200, 1212, 0}},
+      {R"({"usage":{"total_tokens":1e400,"prompt_tokens":2}})", usage{2, 0, 2, 0}},
       {R"({"usage":{"total_tokens":"1"}})", none},
       {R"({"usage":{"total_tokens":18446744073709551616}})", none},
-      {R"({"usage":{"total_tokens":18446744073709551615}})", usage{0, 0, UINT64_MAX, 0}},
-      {R"({"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":2}})",
-       usage{UINT64_MAX, 2, UINT64_MAX, 0}},
+      {R"({"usage":{"total_tokens":18446744073709551615}})", none},
+      {R"({"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":2}})", usage{0, 2, 2, 0}},
       {R"({"usage":{"total_tokens":1)", none},
       {R"({"usage":{"total_tokens":}})", none},
       {R"({"usage":{"total_tokens" 1}})", none},
@@ -111,15 +116,99 @@ TEST(usage_reader, finds_the_last_intact_usage) {
       {R"({"usage":{"total_tokens":1]}})", none},
       // the intact one before the cut
       {"data: {\"usage\":" + good + "}\n\ndata: {\"usage\":{\"total_tok", as_good},
-      // only the tail is kept
-      {R"({"usage":)" + good + "," + filler, none},
-      {filler + filler + filler + R"({"usage":)" + good + "}", as_good},
-      {R"({"usage":)" + good + filler.substr(good.size() + 8), as_good},
-      {R"({"usage":)" + good + filler.substr(good.size() + 7), none},
+      // whatever stands behind it, or before
+      {R"({"usage":)" + good + "," + filler + "}", as_good},
+      {"{" + filler + R"(,"usage":)" + good + "}", as_good},
+      {R"({"usage":{)" + crowd(usage_finder::largest - 100) + "}}", usage{0, 0, 3, 0}},
+      {R"({"usage":{)" + crowd(usage_finder::largest) + "}}", none},
+      // where providers put it, but not where a model may write it
+      {R"({"response":{"usage":)" + good + "}}", as_good},
+      {R"({"choices":[{"usage":)" + good + "}]}", as_good},
+      {R"({"content":[{"input":{"usage":)" + good + "}}]}", none},
+      // zeros are no news
+      {R"({"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}})", none},
+      {"data: {\"usage\":" + good +
+           "}\n\ndata: {\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}}\n\n",
+       as_good},
+      {"data: {\"usage\":" + good +
+           "}\n\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":0,\"total_tokens\":1}}\n\n",
+       as_good},
+      // counts that come in parts
+      {"event: message_start\ndata: "
+       "{\"message\":{\"usage\":{\"input_tokens\":9,\"cache_read_input_tokens\":4,\"output_tokens\":1}}}\n\n"
+       "event: message_delta\ndata: {\"usage\":{\"output_tokens\":7}}\n\n",
+       usage{13, 7, 20, 4}},
+      // an event is its lines of data
+      {"data: {\"choices\":[],\"usage\":\ndata: " + good + "}\n\ndata: [DONE]\n\n", as_good},
+      {"data:{\"usage\":{\"prompt_tokens\":1,\r\nid: 7\r\n: comment\r\ndata:\"completion_tokens\":2}}\r\n\r\n",
+       as_good},
+      {"data: {\rdata: \"usage\"\rdata: :\rdata: " + good + "\rdata: }\r\r", as_good},
+      {"\n: hello\n\ndata: {\"text\":\"a\n\ndata: {\"usage\":" + good + "}\n\n", as_good},
+      {"data: {\"usage\":\n\ndata: " + good + "\n\n", none},
   };
   for (auto const& c : cases)
     for (auto const& ends : cuts_of(c.body.size()))
       EXPECT_EQ(read(c.body, ends), c.expected) << printable(c.body) << " in " << ends.size() << " pieces";
+}
+
+std::string coded(std::string_view text, int wrapper, std::size_t flush_each = SIZE_MAX) {
+  z_stream z{};
+  deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, wrapper, 8, Z_DEFAULT_STRATEGY);
+  std::string out(deflateBound(&z, text.size()) + text.size() + 100, '\0');
+  std::string copy(text);
+  z.next_out = reinterpret_cast<Bytef*>(out.data());
+  z.avail_out = static_cast<uInt>(out.size());
+  for (std::size_t at = 0; at < copy.size();) {
+    auto const n = std::min(flush_each, copy.size() - at);
+    z.next_in = reinterpret_cast<Bytef*>(copy.data() + at);
+    z.avail_in = static_cast<uInt>(n);
+    at += n;
+    deflate(&z, at == copy.size() ? Z_FINISH : Z_SYNC_FLUSH);
+  }
+  out.resize(z.total_out);
+  deflateEnd(&z);
+  return out;
+}
+
+constexpr int gzip = MAX_WBITS + 16;
+constexpr int zlib = MAX_WBITS;
+constexpr int bare = -MAX_WBITS;
+
+TEST(usage_reader, reads_what_is_coded) {
+  std::string const json =
+      R"({"choices":[{"message":{"content":"hello"}}],"usage":{"prompt_tokens":10,"completion_tokens":5}})";
+  std::string const events =
+      "data: {\"choices\":[]}\n\ndata: {\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}\n\ndata: [DONE]\n\n";
+  auto const half = json.size() / 2;
+  for (auto const& body : {coded(json, gzip), coded(json, zlib), coded(json, bare), coded(events, gzip, 20),
+                           coded(json.substr(0, half), gzip) + coded(json.substr(half), gzip)})
+    for (std::size_t const piece : {std::size_t{1}, std::size_t{7}, std::size_t{1'000}}) {
+      usage_reader reader(content_coding::zlib);
+      for (std::size_t at = 0; at < body.size(); at += piece) reader.feed(std::string_view(body).substr(at, piece));
+      EXPECT_EQ(reader.finish(), (usage{10, 5, 15, 0}));
+      EXPECT_GT(reader.tokens_so_far(), 0U);
+    }
+}
+
+TEST(usage_reader, what_is_not_read_counts_by_its_bytes) {
+  usage_reader unknown(content_coding::other);
+  unknown.feed("0123456789");
+  EXPECT_EQ(unknown.finish(), std::nullopt);
+  EXPECT_EQ(unknown.tokens_so_far(), 10U);
+  usage_reader broken(content_coding::zlib);
+  broken.feed("\x1f\x8b, or not");
+  EXPECT_EQ(broken.finish(), std::nullopt);
+  EXPECT_GE(broken.tokens_so_far(), 10U);
+}
+
+TEST(usage_reader, a_body_that_grows_without_measure_is_given_up) {
+  auto const bomb = coded(std::string(64U << 20U, ' '), gzip);
+  usage_reader reader(content_coding::zlib);
+  reader.feed(bomb);
+  EXPECT_LT(reader.tokens_so_far(), 10U << 20U);
+  EXPECT_TRUE(inflated(bomb, 1U << 30U).empty());
+  EXPECT_TRUE(inflated(coded(std::string(2'000, 'x'), gzip), 1'000).empty());
+  EXPECT_EQ(inflated(coded("text", gzip), 1'000), "text");
 }
 
 TEST(usage_reader, asked_twice_answers_twice) {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cooldown/http/body_facts.hpp"
+#include "cooldown/http/usage_reader.hpp"
 #include "cooldown/net/client_connection.hpp"
 #include "cooldown/net/request.hpp"
 #include "cooldown/net/upstream_connection.hpp"

@@ -34,6 +34,9 @@ task<error_code> send(client_connection& c, const request* r, const local_reply&
 /// Appends the fields that every proxied answer carries (docs/api.md): configured and current limits, queue, breaker.
 void append_status_fields(std::string& out, app& shared, const scope_status& scope);
 
+/// Now, as a Date field has it (IMF-fixdate, RFC 9110 §5.6.7); valid until the next call.
+std::string_view http_date();
+
 /// The standard reason phrase of a status (RFC 9110 §15).
 std::string_view reason_phrase(unsigned status);
 

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "cooldown/exchange/body_room.hpp"
+#include "cooldown/http/content_coding.hpp"
+#include "cooldown/http/endpoint.hpp"
 #include "cooldown/http/head.hpp"
 #include "cooldown/time.hpp"
 
@@ -75,14 +77,14 @@ struct request {
   bool keep_alive = true;
   http::body_framing framing;
 
-  bool metered = false;                 // a completion or an embedding: costs tokens
-  bool generates = true;                // of these, one that generates text
-  std::uint64_t credential = 0;         // towards the provider: a salted hash
-  std::uint64_t key = 0;                // that the client sent: a salted hash
-  std::optional<duration> prefer_wait;  // Prefer: wait=N (RFC 7240 §4.3)
-  std::optional<duration> timeout;      // when the client gives up, if it says so
-  std::optional<std::uint8_t> urgency;  // Priority: u=N (RFC 9218)
-  bool identity_body = true;            // the body's bytes are not compressed
+  bool metered = false;  // generates text or embeds it: costs tokens
+  http::endpoint asks = http::endpoint::other;
+  std::uint64_t credential = 0;                                  // towards the provider: a salted hash
+  std::uint64_t key = 0;                                         // that the client sent: a salted hash
+  std::optional<duration> prefer_wait;                           // Prefer: wait=N (RFC 7240 §4.3)
+  std::optional<duration> timeout;                               // when the client gives up, if it says so
+  std::optional<std::uint8_t> urgency;                           // Priority: u=N (RFC 9218)
+  http::content_coding coding = http::content_coding::identity;  // of the body
   bool expect_continue = false;
   bool last_hop = false;  // OPTIONS with Max-Forwards: 0: we are its recipient (RFC 9110 §7.6.2)
 

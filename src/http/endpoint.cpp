@@ -1,0 +1,96 @@
+#include "cooldown/http/endpoint.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cooldown/text/ascii.hpp"
+
+namespace cooldown::http {
+namespace {
+
+// Servers behind servers decode again what others have decoded.
+constexpr unsigned most_decodings = 3;
+
+int hex_digit(char c) {
+  if (is_digit(c)) return c - '0';
+  auto const lower = ascii_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto const high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+    auto const low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+    out += low >= 0 ? static_cast<char>(high * 16 + low) : text[i];
+    if (low >= 0) i += 2;
+  }
+  return out;
+}
+
+std::string decoded(std::string_view text) {
+  std::string out(text);
+  for (unsigned i = 0; i < most_decodings && out.find('%') != std::string::npos; ++i) out = percent_decoded(out);
+  return out;
+}
+
+bool is_blank(char c) {
+  return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
+}
+
+/// A segment as servers compare it: without parameters and without white space around it.
+std::string_view bare(std::string_view segment) {
+  segment = segment.substr(0, segment.find(';'));
+  while (!segment.empty() && is_blank(segment.front())) segment.remove_prefix(1);
+  while (!segment.empty() && is_blank(segment.back())) segment.remove_suffix(1);
+  return segment;
+}
+
+/// The segments of a path whose dot segments are removed; those that are empty are segments, or are none.
+std::vector<std::string> segments_of(std::string_view path, bool encoded_slashes, bool empty_ones) {
+  auto const text = encoded_slashes ? decoded(path) : std::string(path);
+  std::vector<std::string> segments;
+  for (std::string_view rest = text; !rest.empty();) {
+    auto const slash = rest.find_first_of(encoded_slashes ? "/\\" : "/");
+    auto const segment = decoded(rest.substr(0, slash));
+    rest = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash + 1);
+    auto const name = bare(segment);
+    if (name == ".") continue;
+    if (name == "..") {
+      if (!segments.empty()) segments.pop_back();
+    } else if (!name.empty() || empty_ones) {
+      segments.emplace_back(name);
+    }
+  }
+  while (!segments.empty() && segments.back().empty()) segments.pop_back();
+  return segments;
+}
+
+/// What was encoded may be a query to whoever decodes first.
+std::string_view without_query(std::string_view segment) {
+  return bare(segment.substr(0, segment.find_first_of("?#")));
+}
+
+endpoint endpoint_at(const std::vector<std::string>& segments) {
+  if (segments.empty()) return endpoint::other;
+  auto const last = without_query(segments.back());
+  if (iequals(last, "completions") || iequals(last, "responses")) return endpoint::completion;
+  // Deeper in a path a message is a thing that is kept, and generates nothing.
+  bool const top = segments.size() == 1 || iequals(segments[segments.size() - 2], "v1");
+  if (iequals(last, "messages") && top) return endpoint::message;
+  return iequals(last, "embeddings") ? endpoint::embedding : endpoint::other;
+}
+
+}  // namespace
+
+endpoint endpoint_of(std::string_view path) {
+  auto found = endpoint::other;
+  for (bool const encoded_slashes : {false, true})
+    for (bool const empty_ones : {false, true})
+      found = std::min(found, endpoint_at(segments_of(path, encoded_slashes, empty_ones)));
+  return found;
+}
+
+}  // namespace cooldown::http
