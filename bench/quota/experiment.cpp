@@ -27,7 +27,8 @@ class experiment final : public surroundings {
         lateness_([this](const call_ptr& c) { return provider_.admissible_at(*c); }),
         scheduler_(make()) {
     bool const proxy = options.who == contestant::ours || options.who == contestant::seed;
-    for (auto const at : proxy ? w.restarts : std::vector<duration>{}) loop_.after(at, [this] { restart(); });
+    for (auto const& each : proxy ? w.restarts : std::vector<workload::restart>{})
+      loop_.after(each.at, [this, keep = each.keep] { restart(keep); });
   }
 
   outcome run() {
@@ -115,10 +116,11 @@ class experiment final : public surroundings {
     provider_.settle(*c, output);
   }
 
-  /// Every connection breaks, and everything learned is lost.
-  void restart() {
+  /// Every connection breaks, and everything learned is lost, but for what is to be kept.
+  void restart(bool keep) {
     former_.push_back(std::move(scheduler_));
     scheduler_ = make();
+    if (keep) scheduler_->go_on(*former_.back());
     for (auto const& [serial, c] : std::map(open_)) {  // of which some are lost now
       if (!c->with_scheduler) continue;
       c->with_scheduler = false;

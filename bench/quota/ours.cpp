@@ -79,6 +79,9 @@ class ours final : public scheduler {
     update();
   }
 
+  void go_on(scheduler& former) override {
+    limiter_.restore(former.limiter()->save(now(), world_.wall()), now(), world_.wall());
+  }
   cerebras_limiter* limiter() override { return &limiter_; }
   double believed(const call_ptr& c) override { return limiter_.status(scope_of(*c), now()).remaining_tokens; }
 

@@ -36,6 +36,8 @@ class scheduler {
   virtual void quota_changed() {}
   /// Tokens that it takes to be left; for traces.
   virtual double believed(const call_ptr& /*c*/) { return 0; }
+  /// Goes on with what its predecessor has learned, if it can.
+  virtual void go_on(scheduler& /*former*/) {}
   /// The limiter that it drives; nullptr: it has none.
   virtual cerebras_limiter* limiter() { return nullptr; }
 };

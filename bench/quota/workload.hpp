@@ -75,8 +75,14 @@ struct workload {
   configured_limits configured{};  // beyond these two
   duration skew{0};                // our wall clock runs ahead of the provider's by this
   std::vector<client_group> groups{client_group{}};
-  bool unequal = false;              // clients are not meant to get the same: Jain's index says nothing
-  std::vector<duration> restarts{};  // of the proxy: everything learned is lost
+  bool unequal = false;  // clients are not meant to get the same: Jain's index says nothing
+  /// Of the proxy. `keep`: it goes on with what it has learned; otherwise all of that is lost.
+  struct restart {
+    duration at{0};
+    bool keep = false;
+    bool operator==(const restart&) const = default;
+  };
+  std::vector<restart> restarts{};
 };
 
 }  // namespace cooldown::bench

@@ -74,17 +74,18 @@ client_group read_group(const yaml_node& node, const std::string& path, int mode
   return g;
 }
 
-std::vector<duration> read_events(const yaml_node& node, const std::string& path) {
-  std::vector<duration> restarts;
+std::vector<workload::restart> read_events(const yaml_node& node, const std::string& path) {
+  std::vector<workload::restart> restarts;
   for (auto const& item : list_in(node, path)) {
-    duration at{0};
+    workload::restart event;
     bool restart = false;
     fields f(item, path);
-    f.time("at", at);
+    f.time("at", event.at);
     f.flag("restart", restart);
+    f.flag("keep", event.keep);
     f.end();
     if (!restart) throw bad_field{item.at, path + ": an event is {at: 600s, restart: true}"};
-    restarts.push_back(at);
+    restarts.push_back(event);
   }
   return restarts;
 }

@@ -5,6 +5,8 @@
 namespace cooldown {
 namespace {
 
+constexpr double most_units = 1e15;  // that make sense
+
 std::size_t index_of(std::int64_t slot, std::size_t size) {
   auto const n = static_cast<std::int64_t>(size);
   return static_cast<std::size_t>(((slot % n) + n) % n);
@@ -48,6 +50,29 @@ void sliding_window::record(double n, time_point now) {
   advance(now);
   amounts_[index_of(current_, amounts_.size())] += n;
   total_ += n;
+}
+
+std::vector<spent_part> sliding_window::parts(time_point now) {
+  advance(now);
+  std::vector<spent_part> parts;
+  for (auto s = current_ - slots; s <= current_; ++s) {
+    auto const amount = amounts_[index_of(s, amounts_.size())];
+    auto const end = time_point{duration{(s + 1) * slot_length_.count()}};
+    if (amount > 0) parts.push_back({.ago = std::max(duration::zero(), now - end), .amount = amount});
+  }
+  return parts;
+}
+
+void sliding_window::restore(const std::vector<spent_part>& parts, time_point saved) {
+  sliding_window restored(limit_, slot_length_ * slots);
+  learned_reader read(saved);
+  for (auto const& p : parts) {
+    auto const at = read.past(p.ago);
+    double const amount = read.number(p.amount, 0, most_units);
+    if (!read.sane()) return;
+    restored.record(amount, at);
+  }
+  *this = restored;
 }
 
 void sliding_window::give_back(double n, time_point then, time_point now) {

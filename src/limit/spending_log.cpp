@@ -11,6 +11,10 @@ constexpr std::size_t most_entries = 8192;
 // neighbours that are left, both together span more.
 constexpr int finest_part = 2048;
 
+// What is saved is as fine as a restart needs: what leaves does so this part of the window late at most.
+constexpr int saved_parts = 256;
+constexpr double most_units = 1e15;
+
 }  // namespace
 
 void spending_log::add(double n, time_point at) {
@@ -73,6 +77,35 @@ time_point spending_log::when_left(double n, time_point now) const {
     }
   }
   return at;
+}
+
+std::vector<spent_part> spending_log::parts(time_point now) const {
+  std::vector<spent_part> parts;
+  time_point begun{};
+  for (auto const& e : entries_) {
+    if (!(e.amount > 0)) continue;
+    if (parts.empty() || e.last - begun > window_ / saved_parts) {
+      begun = e.first;
+      parts.push_back({});
+    }
+    parts.back().ago = now - e.last;
+    parts.back().amount += e.amount;
+  }
+  return parts;
+}
+
+bool spending_log::restore(const std::vector<spent_part>& parts, time_point saved) {
+  learned_reader read(saved);
+  spending_log log(window_, fresh_for_);
+  if (parts.size() > most_entries) return false;
+  for (auto const& p : parts) {
+    auto const at = read.past(p.ago);
+    double const amount = read.number(p.amount, 0, most_units);
+    if (!read.sane()) return false;
+    log.add(amount, at);
+  }
+  *this = std::move(log);
+  return true;
 }
 
 void spending_log::merge() {

@@ -126,7 +126,7 @@ seconds: 60
 configured: {rpm: 30, tpm: 50000, rph: 150, rpd: 5, tph: 6, tpd: 7, total_tpm: 450000, total_tph: 8, total_tpd: 9}
 clock_ahead: -2s
 unequal: true
-events: [{at: 600s, restart: true}]
+events: [{at: 600s, restart: true}, {at: 900s, restart: true, keep: true}]
 )");
   EXPECT_EQ(w.name, "agents");
   EXPECT_EQ(w.length, 60s);
@@ -141,7 +141,7 @@ events: [{at: 600s, restart: true}]
   EXPECT_EQ(w.configured.limit[slot_of(resource::total_tokens, window::day)], 9);
   EXPECT_EQ(w.skew, -2s);
   EXPECT_TRUE(w.unequal);
-  EXPECT_EQ(w.restarts, std::vector<duration>{600s});
+  EXPECT_EQ(w.restarts, (std::vector<workload::restart>{{.at = 600s, .keep = false}, {.at = 900s, .keep = true}}));
 }
 
 TEST(WorkloadFile, Clients) {

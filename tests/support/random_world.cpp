@@ -182,6 +182,7 @@ class watched final : public bench::scheduler, public bench::surroundings {
     eyes_.ends(c, now());
     inner_->left(c);
   }
+  void go_on(bench::scheduler& former) override { inner_->go_on(former); }
   cerebras_limiter* limiter() override { return inner_->limiter(); }
 
  private:
@@ -230,7 +231,8 @@ bench::workload random_workload(unsigned seed) {
     w.configured.limit[slot_of(resource::tokens, window::hour)] = about(limits.tph, 0);
   w.groups.clear();
   for (int i = d.pick(1, 3); i > 0; --i) w.groups.push_back(random_group(d, limits));
-  for (int i = d.chance(0.2) ? d.pick(1, 2) : 0; i > 0; --i) w.restarts.push_back(d.time(10s, 30min));
+  for (int i = d.chance(0.2) ? d.pick(1, 2) : 0; i > 0; --i)
+    w.restarts.push_back({.at = d.time(10s, 30min), .keep = d.chance(0.5)});
   if (d.chance(0.2)) w.skew = d.time(10ms, 1h) * (d.chance(0.5) ? 1 : -1);
   return w;
 }

@@ -8,6 +8,12 @@
 
 namespace cooldown {
 
+/// The same, to be kept over a restart.
+struct learned_clock {
+  duration ahead{};  // of ours
+  bool told = false;
+};
+
 /// A Date is cut to whole seconds and is on its way for a while, so the provider's clock is never behind what it says:
 /// the latest that any of them implies is nearest to it.
 class provider_clock {
@@ -28,10 +34,22 @@ class provider_clock {
   /// The provider's wall clock minus the steady one.
   duration offset() const { return offset_; }
 
+  learned_clock save(wall_time wall, time_point now) const {
+    return {.ahead = offset_ - (wall.time_since_epoch() - now.time_since_epoch()), .told = told_};
+  }
+  /// What makes no sense is ignored: then `wall`, our own clock, is all there is.
+  void restore(const learned_clock& s, wall_time wall, time_point now) {
+    bool const sane = s.told && s.ahead >= -most_ahead && s.ahead <= most_ahead;
+    offset_ = wall.time_since_epoch() - now.time_since_epoch() + (sane ? s.ahead : duration::zero());
+    told_ = sane;
+  }
+
   /// What it shows at `now`.
   wall_time at(time_point now) const { return wall_time{now.time_since_epoch() + offset_}; }
 
  private:
+  static constexpr duration most_ahead = std::chrono::hours{24} * 3'660;  // ours starts at 1970 on some machines
+
   duration offset_{};
   bool told_ = false;
 };

@@ -139,6 +139,10 @@ class budget {
   void refused(const mark& m, double n, unsigned attempt, std::optional<duration> retry_after, double undecided,
                time_point sent, time_point now);
 
+  learned_limit save(time_point now);
+  /// As it was at `saved`. False: that makes no sense, and nothing has changed.
+  bool restore(const learned_limit& s, time_point saved);
+
   /// Nobody has configured its limit: refusals and their absence say more of it than the guess that it was made with.
   void guessed() { hidden_.guessed(); }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "cooldown/limit/learned_limit.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
@@ -72,6 +73,11 @@ class hidden_limit {
 
   /// How long to wait after a refusal in vain before it is asked again: zero unless the last one was.
   duration patience() const;
+
+  /// `spent` is as in `meeting`, and nought at the moment of restoring.
+  learned_hidden_limit save(double spent, time_point now) const;
+  /// As it was at `saved`. False: that makes no sense, and nothing has changed.
+  bool restore(const learned_hidden_limit& s, time_point saved);
 
  private:
   bool is_measured_twice(const meeting& m);

@@ -30,6 +30,15 @@ class refill_test {
 
   /// It has shown nothing against the guess: the next one waits twice as long.
   void refused(duration window, time_point now);
+  /// What is kept over a restart: how many have been refused, and when the next one may go.
+  unsigned refusals() const { return refusals_; }
+  time_point not_before() const { return not_before_; }
+  void restore(unsigned refusals, time_point not_before) {
+    forget();
+    refusals_ = refusals;
+    not_before_ = not_before;
+  }
+
   /// The guess has changed.
   void forget() { *this = {}; }
 

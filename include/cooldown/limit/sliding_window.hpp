@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
+#include "cooldown/limit/learned_limit.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
@@ -27,6 +29,11 @@ class sliding_window {
 
   /// Corrects what was recorded at `then` by `n` (positive: give back). What has left the window stays as it is.
   void give_back(double n, time_point then, time_point now);
+
+  /// What is counted, the oldest first.
+  std::vector<spent_part> parts(time_point now);
+  /// In place of what was counted, as it was at `saved`; what makes no sense is ignored.
+  void restore(const std::vector<spent_part>& parts, time_point saved);
 
  private:
   static constexpr int slots = 60;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <deque>
+#include <vector>
 
+#include "cooldown/limit/learned_limit.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
@@ -42,6 +44,11 @@ class spending_log {
   /// Earliest time by which `n` of what is fresh or here will have left and be fresh no more; when all will, if that is
   /// less.
   time_point when_left(double n, time_point now) const;
+
+  /// What is here, the oldest first, in a few hundred parts at most.
+  std::vector<spent_part> parts(time_point now) const;
+  /// In place of everything, as it was at `saved`. False: that makes no sense, and nothing has changed.
+  bool restore(const std::vector<spent_part>& parts, time_point saved);
 
  private:
   struct entry {

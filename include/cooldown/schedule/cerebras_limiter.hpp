@@ -17,6 +17,7 @@
 #include "cooldown/exchange/outcome.hpp"
 #include "cooldown/schedule/arrivals.hpp"
 #include "cooldown/schedule/cost_estimator.hpp"
+#include "cooldown/schedule/learned_state.hpp"
 #include "cooldown/schedule/quota.hpp"
 #include "cooldown/schedule/request_queue.hpp"
 #include "cooldown/text/header_view.hpp"
@@ -212,6 +213,13 @@ class cerebras_limiter {
   /// guessed, on the high side: its input and the tokens of the answer that were `relayed`; without an answer (nullopt)
   /// what its like use, and all of it while that is not known. Unknown ids are ignored.
   void leave(ticket_id id, time_point now, std::optional<std::uint64_t> relayed = std::nullopt);
+
+  /// Everything learned, with levels and ages: for another process to go on with. What is in flight counts as spent.
+  learned_state save(time_point now, wall_time wall);
+
+  /// Goes on where save() was: levels have risen since, by the wall clock, and what has expired is not believed. What
+  /// makes no sense is ignored, and so is what is known better by now: scopes that have been heard of already.
+  void restore(const learned_state& state, time_point now, wall_time wall);
 
   /// Rate-limit fields that belong to no ticket.
   std::optional<std::string> update_from_headers(const scope_name& scope, header_view headers, time_point now,

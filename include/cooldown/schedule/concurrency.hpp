@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "cooldown/schedule/learned_state.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
@@ -39,6 +40,10 @@ class concurrency {
   /// When a request may go, with `in_flight` at the provider and `ahead` before it, if answers take as long as they
   /// did.
   time_point forecast(std::size_t in_flight, double ahead, time_point now) const;
+
+  learned_concurrency save(time_point now) const;
+  /// As it was at `saved`; what makes no sense is ignored.
+  void restore(const learned_concurrency& s, time_point saved);
 
  private:
   struct outcome {

@@ -46,6 +46,10 @@ class cost_estimator {
 
   double tokens_per_char() const { return input_.tokens_per_char(); }
 
+  learned_costs save(time_point now) const;
+  /// As it was at `saved`; what makes no sense is ignored.
+  void restore(const learned_costs& s, time_point saved);
+
  private:
   input_estimator input_;
   output_estimator output_;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cooldown/schedule/learned_state.hpp"
 #include "cooldown/schedule/request_size.hpp"
 
 namespace cooldown {
@@ -24,6 +25,9 @@ class input_estimator {
 
   /// Of ASCII prose.
   double tokens_per_char() const { return parts_[0].ratio; }
+
+  void save(learned_costs& into) const;
+  void restore(const learned_costs& s);
 
  private:
   struct part {

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "cooldown/schedule/learned_state.hpp"
 #include "cooldown/schedule/request_size.hpp"
 #include "cooldown/schedule/seen_charge.hpp"
 #include "cooldown/time.hpp"
@@ -34,6 +35,9 @@ class output_estimator {
 
   static constexpr double default_output = 512;      // while nothing is known of requests without a maximum
   static constexpr double highest_default = 16'384;  // the most seen charged for them
+
+  learned_output save(time_point now) const;
+  void restore(const learned_output& s, time_point saved);
 
  private:
   std::optional<double> known_default(time_point now) const { return now < default_until_ ? default_ : std::nullopt; }

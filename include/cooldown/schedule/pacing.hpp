@@ -7,6 +7,7 @@
 
 #include "cooldown/limit/sliding_window.hpp"
 #include "cooldown/schedule/constraint.hpp"
+#include "cooldown/schedule/learned_state.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
@@ -82,6 +83,10 @@ class pacing {
   std::optional<time_point> hold_until(time_point now) const {
     return hold_until_ > now ? std::optional{hold_until_} : std::nullopt;
   }
+
+  learned_pacing save(time_point now) const;
+  /// As it was at `saved`; what makes no sense is ignored.
+  void restore(const learned_pacing& s, time_point saved);
 
  private:
   duration silence() const;

@@ -129,6 +129,10 @@ class quota {
   /// The reservation ends; the request never reached the provider.
   void cancel(reservation_id id, time_point now);
 
+  learned_quota save(time_point now);
+  /// As it was at `saved`, before anything is reserved; what makes no sense is ignored.
+  void restore(const learned_quota& s, time_point saved);
+
   /// The provider has answered a request of this scope.
   bool answered() const { return answered_; }
   /// Headers have shown that others take some of it.
@@ -164,6 +168,7 @@ class quota {
   rate_limit_snapshot split_buckets(rate_limit_snapshot s, time_point now);
   bool shows(const rate_limit_snapshot& s, std::size_t slot) const;
   budget& make_budget(std::size_t slot, double limit, refill model, time_point now);
+  void restore_limit(const learned_limit& s, time_point saved);
   void create(std::size_t slot, entry answered, const limit_snapshot& s);
   void create_configured(time_point now);
   void create_hidden(std::size_t slot, reservation& refused);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "cooldown/schedule/learned_state.hpp"
 #include "cooldown/schedule/use_average.hpp"
 #include "cooldown/time.hpp"
 
@@ -106,6 +107,10 @@ class request_queue {
       }
     }
   }
+
+  learned_shares save() const;
+  /// What makes no sense is ignored. To be called before anybody asks.
+  void restore(const learned_shares& s);
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }

@@ -1,6 +1,8 @@
 // What a client's requests use of the tokens that are reserved for them.
 #pragma once
 
+#include "cooldown/schedule/learned_state.hpp"
+
 namespace cooldown {
 
 /// Slow averages, and what they lead one to expect of the next request.
@@ -19,6 +21,9 @@ class use_average {
   double share() const { return share_; }
   /// The most that one has used lately; 0: nothing is known.
   double largest() const { return largest_; }
+
+  learned_use save() const;
+  void restore(const learned_use& s);
 
  private:
   double share_ = 1;
