@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cooldown/text/ascii.hpp"
+#include "cooldown/text/dot_segments.hpp"
 
 namespace cooldown::config {
 namespace {
@@ -29,6 +30,10 @@ std::string origin::target_for(std::string_view target) const {
   bool const versioned = target.starts_with("/v1") && (target.size() == 3 || target[3] == '/' || target[3] == '?');
   if (versioned && ends_in_version(prefix)) target.remove_prefix(3);
   return prefix + std::string(target);
+}
+
+bool origin::contains(std::string_view target) const {
+  return prefix.empty() || !may_climb(target.substr(0, target.find('?')));
 }
 
 bool is_loopback(std::string_view host) {

@@ -38,9 +38,8 @@ constexpr outcome_text table[] = {
     {reason::circuit_open, side::upstream, 503, "server_error", "circuit_open",
      "The provider failed several times in a row, so it is left alone for a while.", true},
     {reason::provider_changed, side::internal, 503, "server_error", "provider_changed",
-     "The proxy was given another provider while this request waited, and did not send it the request's own key. Send "
-     "the "
-     "request again.",
+     "The proxy was given another provider while this request waited, and the request's key or path is for the one "
+     "before. Send the request again.",
      true},
     {reason::local_failure, side::internal, 503, "server_error", "local_failure",
      "The request failed on the proxy's own machine.", true},

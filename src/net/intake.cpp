@@ -166,6 +166,8 @@ task<intake_result> read_head(client_connection& c, request& r) {
   if (http::has_passed(r.head.fields, c.shared.pseudonym)) co_return refuse(c.shared, reason::loop_detected, "");
   if (auto const denied = denied_to(r, c.serves, *settings)) co_return refuse(c.shared, *denied);
   if (c.serves == role::proxy && wants_websocket(r.head)) co_return refuse_websocket(c.shared);
+  if (c.serves == role::proxy && !settings->cerebras.base_url.contains(r.target))
+    co_return refuse(c.shared, reason::bad_request, "A '..' in the path could leave the path of cerebras.base_url.");
   c.in.consume(r.head_bytes.size());
   if (r.framing.how == http::body_framing::kind::length && r.framing.length > settings->server.max_body_size)
     co_return refuse(c.shared, reason::body_too_large, "");

@@ -66,6 +66,7 @@ std::string upstream_head(const request& r, const config::settings& settings, st
 bool is_for_another_provider(const request& r, const config::settings& settings) {
   auto const& then = r.read_under->cerebras.base_url;
   auto const& now = settings.cerebras.base_url;
+  if (!now.contains(r.target)) return true;
   if (then.tls == now.tls && then.host == now.host && then.port == now.port) return false;
   return !is_own_key(r, settings) && std::any_of(r.head.fields.begin(), r.head.fields.end(), [](const header_field& f) {
     return http::carries_credential(f.name);

@@ -125,6 +125,8 @@ struct origin {
   /// Where a client's request goes: the prefix before its path. A prefix that ends in a version, as providers print
   /// their base URLs ("/openai/v1"), takes the place of the client's "/v1".
   std::string target_for(std::string_view target) const;
+  /// False if a server might take the target, behind the prefix, for one outside of it. A prefix may be a tenant's own.
+  bool contains(std::string_view target) const;
   bool operator==(const origin&) const = default;
 };
 

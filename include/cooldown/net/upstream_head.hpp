@@ -12,7 +12,8 @@ namespace cooldown::net {
 /// gets there. Made for each attempt, since a reload may have changed the provider or its key.
 std::string upstream_head(const request& r, const config::settings& settings, std::string_view via);
 
-/// True if the request carries a key of its client's that was sent for another provider than that of the settings.
+/// True if the request is not for the provider of the settings: it carries a key of its client's that was sent for
+/// another one, or its path could leave that of this one, which the one before allowed.
 bool is_for_another_provider(const request& r, const config::settings& settings);
 
 }  // namespace cooldown::net
