@@ -36,6 +36,7 @@ reason reason_of(const attempt_end& end) {
     case end_kind::no_connection:
     case end_kind::broken:
     case end_kind::interrupted:
+    case end_kind::superseded:
       break;
   }
   if (end.certificate) return reason::upstream_tls_error;
@@ -103,9 +104,11 @@ verdict_on_provider exchange_plan::judge(const attempt_end& end) const {
   using verdict = verdict_on_provider;
   switch (end.kind) {
     case end_kind::answered:
+      if (end.stale) return verdict::none;
       if (!is_provider_failure(end.status)) return verdict::well;
       break;
     case end_kind::not_for_it:
+    case end_kind::superseded:
     case end_kind::interrupted:
       return verdict::none;
     case end_kind::no_connection:
@@ -133,6 +136,8 @@ exchange_step exchange_plan::failed(const attempt_end& end, time_point now) {
       return client_left();
     case end_kind::not_for_it:
       return rejection(reason::provider_changed, retry_after_failure);
+    case end_kind::superseded:
+      return next_attempt(now);
     case end_kind::answered:
       if (end.status == 429 && facts_.metered) return {.next = step::ask_about_429};
       return repeat_or({.next = step::relay}, end);

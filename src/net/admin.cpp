@@ -16,14 +16,14 @@ namespace {
 namespace json = boost::json;
 
 local_reply health(app& shared, bool ready_matters) {
-  bool const open = shared.breaker.current(steady_now()) == circuit_breaker::state::open;
+  bool const open = shared.provider().breaker.current(steady_now()) == circuit_breaker::state::open;
   bool const ready = !shared.draining && !open;
   local_reply reply;
   if (ready_matters && !ready) reply.status = 503;
   reply.body = fmt::format(R"({{"status":"{}","version":"{}","queue_length":{},"in_flight":{},"circuit_breaker":"{}"}})"
                            "\n",
                            shared.draining ? "draining" : "ok", COOLDOWN_VERSION, shared.limiter.queue_length(),
-                           shared.limiter.in_flight(), name_of(shared.breaker.current(steady_now())));
+                           shared.limiter.in_flight(), name_of(shared.provider().breaker.current(steady_now())));
   return reply;
 }
 

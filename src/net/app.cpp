@@ -65,19 +65,6 @@ limiter_settings limiter_of(const config::settings& s) {
   return out;
 }
 
-breaker_policy breaker_of(const config::settings& s) {
-  auto const& b = s.cerebras.circuit_breaker;
-  return {.failure_threshold = b.failure_threshold, .open_for = b.open_for, .half_open_requests = b.half_open_requests};
-}
-
-pool_settings pool_of(const config::settings& s) {
-  pool_settings out;
-  out.origin = s.cerebras.base_url;
-  out.tls = s.cerebras.tls;
-  out.connect_timeout = s.cerebras.timeouts.connect;
-  return out;
-}
-
 std::string random_pseudonym() {
   std::random_device source;
   return fmt::format("cooldown-proxy-{:08x}{:08x}", source(), source());
@@ -112,20 +99,21 @@ app::app(asio::io_context& context, const config::settings& settings, observe::l
       pseudonym(random_pseudonym()),
       via("1.1 " + pseudonym),
       limiter(limiter_of(settings)),
-      breaker(breaker_of(settings)),
       sweep(context),
       gate(context, limiter),
-      breaker_pass(context, breaker, [this] { bound_in_flight(); }),
-      pool(context, sweep, pool_of(settings)),
       tls(make_tls_server(settings.server.tls)),
-      settings_(std::make_shared<const config::settings>(settings)),
+      upstream_(make_upstream(
+          context, sweep, settings, [this] { bound_in_flight(); }, nullptr)),
       in_flight_bound_(settings.cerebras.queue.max_in_flight),
       salt_(random_salt()),
       rules_(rules_of(settings)),
       flusher_(std::make_unique<log_flusher>(*this)),
       sampler_(context) {}
 
-app::~app() = default;
+app::~app() {
+  // Look-ups that are under way have nobody to tell.
+  provider().retire();
+}
 
 void app::finished(observe::access_record record) {
   stats.record_request(record);
@@ -165,29 +153,34 @@ client_rules app::rules_of(const config::settings& settings) const {
 void app::reconfigure(const config::settings& settings) {
   // Only these two can fail. The files are read again even under the same names: that is how a certificate is renewed.
   auto renewed = make_tls_server(settings.server.tls);
-  pool.configure(pool_of(settings));
+  auto const before =
+      std::exchange(upstream_, make_upstream(
+                                   io, sweep, settings, [this] { bound_in_flight(); }, upstream_.get()));
   tls = std::move(renewed);
   limiter.configure(limiter_of(settings), steady_now());
-  breaker.configure(breaker_of(settings));
   rules_ = rules_of(settings);
   log.configure(settings.logging);
-  settings_ = std::make_shared<const config::settings>(settings);
   in_flight_bound_ = settings.cerebras.queue.max_in_flight;
-  breaker_pass.update();
+  if (before->provider != upstream_->provider) {
+    opened_before_ += before->provider->pool.opened();
+    before->provider->retire();
+  }
+  provider().gate.update();
   gate.update();
 }
 
 void app::bound_in_flight() {
-  auto const configured = settings_->cerebras.queue.max_in_flight;
+  auto const& settings = *upstream_->settings;
+  auto const configured = settings.cerebras.queue.max_in_flight;
   auto bound = configured;
-  if (breaker.current(steady_now()) != circuit_breaker::state::closed) {
-    auto const trials = std::max<std::size_t>(1, settings_->cerebras.circuit_breaker.half_open_requests);
-    auto const others = limiter.in_flight() - std::min(limiter.in_flight(), breaker_pass.held());
+  if (provider().breaker.current(steady_now()) != circuit_breaker::state::closed) {
+    auto const trials = std::max<std::size_t>(1, settings.cerebras.circuit_breaker.half_open_requests);
+    auto const others = limiter.in_flight() - std::min(limiter.in_flight(), provider().gate.held());
     bound = configured == 0 ? others + trials : std::min(configured, others + trials);
   }
   if (bound == in_flight_bound_) return;
   in_flight_bound_ = bound;
-  auto changed = limiter_of(*settings_);
+  auto changed = limiter_of(settings);
   changed.max_in_flight = bound;
   limiter.configure(changed, steady_now());
   gate.update();
@@ -197,9 +190,9 @@ observe::sources app::sources() const {
   return {.counts = stats,
           .past = history,
           .limiter = limiter,
-          .breaker = breaker,
-          .idle_upstream_connections = pool.idle(),
-          .upstream_connections_opened = pool.opened(),
+          .breaker = provider().breaker,
+          .idle_upstream_connections = provider().pool.idle(),
+          .upstream_connections_opened = opened_before_ + provider().pool.opened(),
           .draining = draining,
           .uptime_seconds = seconds_of(steady_now() - started_)};
 }

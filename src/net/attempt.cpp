@@ -44,23 +44,33 @@ kind kind_of(head_result::what what) {
 
 }  // namespace
 
-task<attempt_result> upstream_attempt::make(const request& r, const config::settings& settings, bool fresh) {
+task<attempt_result> upstream_attempt::make(upstream_ptr to, const request& r, const config::settings& settings,
+                                            bool fresh) {
   attempt_result out;
-  auto got = co_await c_.shared.pool.acquire(c_.ctl, fresh);
-  if (auto* const failure = std::get_if<connect_failure>(&got)) {
-    out = without_connection(*failure, c_.ctl.why());
+  to_ = std::move(to);
+  auto& pool = to_->provider->pool;
+  auto got = co_await pool.acquire(c_.ctl, fresh, to_->settings->cerebras.timeouts.connect);
+  auto* const failure = std::get_if<connect_failure>(&got);
+  if (failure) out = without_connection(*failure, c_.ctl.why());
+  bool const left = out.end.kind == kind::interrupted;
+  // Until the head is written, nothing that could change this is waited for.
+  bool const superseded = to_ != c_.shared.upstream_of_now();
+  bool const elsewhere = !superseded && is_for_another_provider(r, *to_->settings);
+  if (!failure && (superseded || elsewhere)) pool.give_back(std::move(std::get<upstream_pool::connection_ptr>(got)));
+  if (superseded && !left) {
+    // Whether the provider of before can be reached is no question any more.
+    c_.ctl.reset();
+    out = attempt_result();
+    out.end.kind = kind::superseded;
     co_return out;
   }
-  connection_ = std::move(std::get<upstream_pool::connection_ptr>(got));
-  // The connection is one of the settings of now; until the head is written, nothing that could change them is waited
-  // for.
-  auto const present = c_.shared.settings();
-  if (is_for_another_provider(r, *present)) {
-    c_.shared.pool.give_back(std::move(connection_));
+  if (failure) co_return out;
+  if (elsewhere) {
     out.end.kind = kind::not_for_it;
     co_return out;
   }
-  auto const head = upstream_head(r, *present, c_.shared.via);
+  connection_ = std::move(std::get<upstream_pool::connection_ptr>(got));
+  auto const head = upstream_head(r, *to_->settings, c_.shared.via);
   ++c_.shared.stats.upstream_attempts;
   out.end.sent = true;
   auto const sent_at = steady_now();
@@ -76,17 +86,19 @@ task<attempt_result> upstream_attempt::make(const request& r, const config::sett
     c_.shared.stats.upstream_seconds.record(seconds_of(took_));
     out.end.status = head_.status;
     out.end.retry_after = retry_after_of(head_.fields, wall_now());
+    // It was on its way before the request was: the server had waited for one for too long (RFC 9110 §15.5.9).
+    out.end.stale = head_.status == 408 && connection_->reused && !head_.keep_alive;
   } else if (out.end.kind == kind::broken) {
     if (is_local(answer.error)) out.local = answer.error;
     out.end.local = static_cast<bool>(out.local);
     out.end.stale = !out.end.local && connection_->reused && !answer.first_byte;
-    if (out.end.stale) out.end.rested = sent_at - connection_->idle_since;
   }
+  if (out.end.stale) out.end.rested = sent_at - connection_->idle_since;
   co_return out;
 }
 
 void upstream_attempt::finish() {
-  if (head_.keep_alive && !connection_->broken) c_.shared.pool.give_back(std::move(connection_));
+  if (head_.keep_alive && !connection_->broken) to_->provider->pool.give_back(std::move(connection_));
   connection_.reset();
 }
 

@@ -23,6 +23,10 @@ task<breaker_gate::passage> breaker_gate::pass(time_point until, interrupt& ctl)
   passage result;
   result.got = answer::interrupted;
   if (ctl.fired()) co_return result;
+  if (retired_) {
+    result.got = answer::no;
+    co_return result;
+  }
   auto const now = steady_now();
   if (waiters_.empty() || until <= now) {
     auto const at_once = ask(now);
@@ -67,7 +71,14 @@ void breaker_gate::abandoned(permit p) {
   reported(p);
 }
 
+void breaker_gate::retire() {
+  retired_ = true;
+  timer_.cancel();
+  for (auto* const w : waiters_) w->timer.cancel();
+}
+
 void breaker_gate::update() {
+  if (retired_) return;
   auto const now = steady_now();
   while (!waiters_.empty()) {
     auto const got = ask(now);
@@ -97,11 +108,11 @@ void breaker_permission::report(verdict_on_provider v) {
   auto const p = *std::exchange(permit_, std::nullopt);
   switch (v) {
     case verdict_on_provider::well:
-      return gate_.succeeded(p);
+      return gate_->succeeded(p);
     case verdict_on_provider::failing:
-      return gate_.failed(p);
+      return gate_->failed(p);
     case verdict_on_provider::none:
-      return gate_.abandoned(p);
+      return gate_->abandoned(p);
   }
 }
 

@@ -54,7 +54,6 @@ class exchange {
         max_wait_(std::min<duration>(settings_->cerebras.queue.max_wait, limit_.value_or(duration::max()))),
         record_(c, r),
         room_{a_, r.metered},
-        permission_(a_.breaker_pass),
         attempt_(c),
         writer_(c, r, record_, *settings_),
         waiting_(c, record_, writer_, *settings_, comments_),
@@ -98,6 +97,7 @@ class exchange {
   duration max_wait_;
   exchange_record record_;
   room_for_others room_;
+  upstream_ptr to_;  // where the breaker has allowed an attempt
   breaker_permission permission_;
   std::optional<ticket_guard> ticket_;
   upstream_attempt attempt_;
@@ -171,17 +171,19 @@ task<exchange_step> exchange::wait_for_quota(bool in_progress) {
 task<exchange_step> exchange::wait_for_breaker() {
   using answer = breaker_gate::answer;
   auto const until = r_.metered ? record_.started() + max_wait_ : steady_now();
-  auto const passage = co_await waiting_.for_breaker(ticket(), until);
+  auto const told = co_await waiting_.for_breaker(ticket(), until);
+  auto const& passage = told.passage;
+  auto const& provider = told.of->provider;
   auto const now = steady_now();
   if (passage.got == answer::interrupted) co_return interrupted();
-  if (passage.got == answer::no) co_return plan_.breaker_stayed_open(a_.breaker.retry_at(now) - now);
-  permission_.given(passage.with);
+  if (passage.got == answer::no) co_return plan_.breaker_stayed_open(provider->breaker.retry_at(now) - now);
+  to_ = told.of;
+  permission_.given({provider, &provider->gate}, passage.with);
   co_return plan_.allowed(passage.got == answer::trial, now);
 }
 
 task<exchange_step> exchange::attempt(bool fresh) {
-  using kind = attempt_end::what;
-  auto const result = co_await attempt_.make(r_, *settings_, fresh);
+  auto const result = co_await attempt_.make(to_, r_, *settings_, fresh);
   auto const& end = result.end;
   if (end.sent) {
     ++record_.line.attempts;
@@ -190,7 +192,7 @@ task<exchange_step> exchange::attempt(bool fresh) {
   }
   auto const step = plan_.ended(end, steady_now());
   permission_.report(step.verdict);
-  if (end.kind != kind::answered && end.kind != kind::interrupted && end.kind != kind::not_for_it) {
+  if (end.failed()) {
     note_failure(result);
     c_.ctl.reset();
     if (end.local && step.next == exchange_step::what::reject) explanation_ = result.local.message() + ".";
@@ -392,8 +394,9 @@ task<bool> exchange::run() {
   c_.watch.arm();
   c_.where = phase::exchanging;
   auto const now = steady_now();
-  bool const admits = !r_.metered || a_.breaker_pass.admits(now);
-  auto step = plan_.begin(admits, a_.breaker.retry_at(now) - now, now);
+  auto const& provider = a_.provider();
+  bool const admits = !r_.metered || provider.gate.admits(now);
+  auto step = plan_.begin(admits, provider.breaker.retry_at(now) - now, now);
   while (!is_last(step.next)) step = co_await perform(step);
   auto const keep = co_await end(step);
   c_.watch.rest();

@@ -71,7 +71,6 @@ void interrupt::fire(interruption why) {
   error_code ignored;
   if (upstream_) upstream_->cancel(ignored);
   if (timer_) timer_->cancel();
-  if (resolver_) resolver_->cancel();
   client_.cancel(ignored);
 }
 

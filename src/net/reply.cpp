@@ -68,8 +68,8 @@ void append_status_fields(std::string& out, app& shared, const scope_status& sco
   http::append_field(out, "X-RateLimit-Current-TPM-Limit", whole(scope.current_token_limit));
   http::append_field(out, "X-RateLimit-Remaining-TPM", whole(scope.remaining_tokens));
   http::append_field(out, "X-RateLimit-Queue-Length", shared.limiter.queue_length());
-  http::append_field(out, "X-CircuitBreaker-State", name_of(shared.breaker.current(now)));
-  http::append_field(out, "X-CircuitBreaker-Failures", shared.breaker.failures());
+  http::append_field(out, "X-CircuitBreaker-State", name_of(shared.provider().breaker.current(now)));
+  http::append_field(out, "X-CircuitBreaker-Failures", shared.provider().breaker.failures());
 }
 
 task<error_code> send(client_connection& c, const request* r, const local_reply& reply, bool close) {

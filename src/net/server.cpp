@@ -279,7 +279,7 @@ void server::drain() {
   shared_.when_empty = [this] {
     last_call_->clear();
     manager_.end();
-    shared_.pool.close_idle();
+    shared_.provider().pool.close_idle();
     signals_.cancel();
   };
   if (shared_.connections.empty()) {

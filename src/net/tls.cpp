@@ -1,14 +1,84 @@
 #include "cooldown/net/tls.hpp"
 
+#include <array>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
+
+#include <sys/stat.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 namespace cooldown::net {
+namespace {
+
+std::string contents_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string changed_at(const std::string& path) {
+  struct stat s {};
+  if (::stat(path.c_str(), &s) != 0) return {};
+  return std::to_string(s.st_ino) + ' ' + std::to_string(s.st_mtim.tv_sec) + '.' + std::to_string(s.st_mtim.tv_nsec);
+}
+
+/// Where the system keeps its authorities: the environment's word goes before what OpenSSL was built with.
+std::string place(const char* variable, const char* otherwise) {
+  auto const* const told = ::secure_getenv(variable);
+  return told ? told : otherwise;
+}
+
+std::string sha256(const std::string& text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), out.data(), &size, EVP_sha256(), nullptr);
+  return {out.begin(), out.begin() + size};
+}
+
+/// Whom a certificate that cannot be traced was issued by.
+std::string issuer_in(X509_STORE_CTX* chain) {
+  auto const* const at = X509_STORE_CTX_get_current_cert(chain);
+  if (!at) return {};
+  std::array<char, 256> name{};
+  X509_NAME_oneline(X509_get_issuer_name(at), name.data(), static_cast<int>(name.size()));
+  return name.data();
+}
+
+bool is_about_an_issuer(int error) {
+  return error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+         error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+}
+
+/// Checks the name, and keeps what the chain fails by.
+struct verification {
+  asio::ssl::host_name_verification name;
+  std::shared_ptr<std::string> why;
+
+  bool operator()(bool sound, asio::ssl::verify_context& context) const {
+    auto* const chain = context.native_handle();
+    if (sound && name(sound, context)) return true;
+    auto const error = X509_STORE_CTX_get_error(chain);
+    *why = sound ? "not for this name" : X509_verify_cert_error_string(error);
+    if (!sound && is_about_an_issuer(error)) *why += " (issued by " + issuer_in(chain) + ')';
+    return false;
+  }
+};
+
+}  // namespace
+
+std::string authorities_of(const config::tls_settings& settings) {
+  if (!settings.ca_file.empty()) return sha256(contents_of(settings.ca_file));
+  // The directory's files are looked up one by one, by name; adding or removing one changes it.
+  return sha256(contents_of(place(X509_get_default_cert_file_env(), X509_get_default_cert_file())) + '\n' +
+                changed_at(place(X509_get_default_cert_dir_env(), X509_get_default_cert_dir())));
+}
 
 /// The newest session OpenSSL gave us (TLS 1.3 sends tickets after the handshake, so a callback is the only way to get
 /// them).
@@ -45,6 +115,8 @@ tls_client::tls_client(const config::tls_settings& settings)
   } else {
     context_.load_verify_file(settings_.ca_file, ec);
     if (ec) throw std::runtime_error("cerebras.tls.ca_file: " + settings_.ca_file + ": " + ec.message());
+    // Each certificate in it is an anchor, also one that another has issued: that is what the file is for.
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
   }
   context_.set_verify_mode(settings_.verify ? asio::ssl::verify_peer : asio::ssl::verify_none);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -56,7 +128,8 @@ tls_client::~tls_client() {
   SSL_CTX_set_ex_data(context_.native_handle(), session_cache::index(), nullptr);
 }
 
-error_code tls_client::prepare(asio::ssl::stream<tcp_socket>& stream, const std::string& host) {
+error_code tls_client::prepare(asio::ssl::stream<tcp_socket>& stream, const std::string& host,
+                               std::shared_ptr<std::string> why) {
   auto const& name = settings_.server_name.empty() ? host : settings_.server_name;
   auto* const ssl = stream.native_handle();
   error_code ec;
@@ -67,7 +140,8 @@ error_code tls_client::prepare(asio::ssl::stream<tcp_socket>& stream, const std:
   if (not_an_address &&
       SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name.c_str())) != 1)
     return {static_cast<int>(::ERR_get_error()), asio::error::get_ssl_category()};
-  if (settings_.verify) stream.set_verify_callback(asio::ssl::host_name_verification(name), ec);
+  if (settings_.verify)
+    stream.set_verify_callback(verification{asio::ssl::host_name_verification(name), std::move(why)}, ec);
   if (!ec && sessions_->last) SSL_set_session(ssl, sessions_->last);
   return ec;
 }

@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 
 #include "cooldown/net/client_watch.hpp"
+#include "cooldown/net/tls.hpp"
 
 namespace cooldown::net {
 
@@ -13,6 +14,9 @@ bool is_local(const error_code& ec) {
          ec == errc::address_family_not_supported || ec == errc::no_space_on_device || ec == errc::permission_denied ||
          ec == errc::operation_not_permitted;
 }
+
+upstream_connection::upstream_connection(std::shared_ptr<tls_client> tls, tcp_socket socket)
+    : tls_(std::move(tls)), secure_(std::in_place, std::move(socket), tls_->context()) {}
 
 std::size_t upstream_connection::write_at_once(std::span<const asio::const_buffer> buffers, error_code& ec) {
   if (secure_) return 0;

@@ -1,26 +1,23 @@
 #include "cooldown/net/upstream_pool.hpp"
 
 #include <algorithm>
+#include <utility>
 
-#include <boost/asio/ip/address.hpp>
-#include <openssl/err.h>
-#include <openssl/x509_vfy.h>
-
-#include "cooldown/net/close_on_exec.hpp"
+#include "cooldown/net/dial.hpp"
+#include "cooldown/net/path_watch.hpp"
 
 namespace cooldown::net {
 namespace {
 
-// Long enough to spare a look-up per connection, short enough to follow a provider that moves.
-constexpr duration resolution_lifetime = std::chrono::seconds{30};
 constexpr duration cleaning_interval = std::chrono::seconds{5};
 
-bool same_peer(const pool_settings& a, const pool_settings& b) {
-  return a.origin.tls == b.origin.tls && a.origin.host == b.origin.host && a.origin.port == b.origin.port &&
-         a.tls.verify == b.tls.verify && a.tls.ca_file == b.tls.ca_file && a.tls.server_name == b.tls.server_name;
-}
-
 }  // namespace
+
+bool pool_settings::same_peer(const pool_settings& other) const {
+  return origin.tls == other.origin.tls && origin.host == other.origin.host && origin.port == other.origin.port &&
+         tls.verify == other.tls.verify && tls.ca_file.empty() == other.tls.ca_file.empty() &&
+         tls.server_name == other.tls.server_name && authorities == other.authorities;
+}
 
 /// Closes idle connections that are too old, or that the peer has closed or written to.
 struct upstream_pool::janitor final : deadline_sweep::entry {
@@ -28,29 +25,26 @@ struct upstream_pool::janitor final : deadline_sweep::entry {
   void expired() override {
     auto const now = steady_now();
     std::erase_if(pool.idle_, [&](const connection_ptr& c) {
-      return now - c->idle_since > pool.now_->settings.idle_timeout || !c->quiet();
+      return now - c->idle_since > pool.settings_.idle_timeout || !pool.is_good(*c, now);
     });
     if (!pool.idle_.empty()) set(cleaning_interval);
   }
   upstream_pool& pool;
 };
 
-upstream_pool::provider::provider(const pool_settings& s) : settings(s) {
-  if (s.origin.tls) tls.emplace(s.tls);
-}
-
 upstream_pool::upstream_pool(asio::io_context& io, deadline_sweep& sweep, const pool_settings& settings)
-    : io_(io), now_(std::make_shared<provider>(settings)), janitor_(std::make_unique<janitor>(sweep, *this)) {}
+    : io_(io),
+      settings_(settings),
+      tls_(settings.origin.tls ? std::make_shared<tls_client>(settings.tls) : nullptr),
+      addresses_(io, settings.origin.host, settings.origin.port),
+      janitor_(std::make_unique<janitor>(sweep, *this)) {}
 
 upstream_pool::~upstream_pool() = default;
 
-void upstream_pool::configure(const pool_settings& settings) {
-  if (same_peer(now_->settings, settings)) {
-    now_->settings = settings;
-    return;
-  }
-  now_ = std::make_shared<provider>(settings);
-  idle_.clear();
+void upstream_pool::retire() {
+  retired_ = true;
+  addresses_.close();
+  close_idle();
 }
 
 void upstream_pool::close_idle() {
@@ -58,131 +52,101 @@ void upstream_pool::close_idle() {
   janitor_->clear();
 }
 
+bool upstream_pool::is_good(upstream_connection& c, time_point now) const {
+  return now - c.made_at < settings_.largest_age && c.quiet();
+}
+
 void upstream_pool::give_back(connection_ptr c) {
   // Bytes that nobody asked for mean a peer that cannot be trusted with the next request (response desynchronisation).
-  if (c->made_for() != now_ || idle_.size() >= now_->settings.max_idle || !c->quiet()) return;
+  auto const now = steady_now();
+  if (retired_ || idle_.size() >= settings_.max_idle || !is_good(*c, now)) return;
   c->in.shrink_to_fit();
   c->reused = true;
-  c->idle_since = steady_now();
+  c->idle_since = now;
   if (idle_.empty()) janitor_->set(cleaning_interval);
   idle_.push_back(std::move(c));
 }
 
-task<error_code> upstream_pool::resolve(provider& of, interrupt& ctl, endpoints& out) {
-  auto const host = of.settings.origin.host;
-  error_code not_an_address;
-  auto const address = asio::ip::make_address(host, not_an_address);
-  if (!not_an_address) {
-    out.assign(1, {address, of.settings.origin.port});
-    co_return error_code{};
-  }
-  if (!of.resolved.empty() && steady_now() - of.resolved_at < resolution_lifetime) {
-    out = of.resolved;
-    co_return error_code{};
-  }
-  resolver names(io_);
-  interrupt::watching<resolver> const watched(ctl, names);
-  auto const service = std::to_string(of.settings.origin.port);
-  auto const flags = resolver::numeric_service;
-  auto [ec, results] = co_await names.async_resolve(host, service, flags, tok);
+task<error_code> upstream_pool::shake_hands(upstream_connection& c, interrupt& ctl, connect_failure& why) {
+  auto& stream = *c.tls();
+  auto const unacceptable = std::make_shared<std::string>();
+  auto const ec = tls_->prepare(stream, settings_.origin.host, unacceptable);
   if (ec) co_return ec;
-  out.clear();
-  for (auto const& r : results) out.push_back(r.endpoint());
-  of.resolved = out;
-  of.resolved_at = steady_now();
-  co_return error_code{};
-}
-
-task<error_code> upstream_pool::connect_one(provider_ptr of, asio::ip::tcp::endpoint to, interrupt& ctl,
-                                            connection_ptr& out, connect_failure& why) {
-  tcp_socket socket(io_);
-  error_code ec;
-  socket.open(to.protocol(), ec);
-  if (ec) co_return ec;
-  close_on_exec(socket);
-  socket.set_option(asio::ip::tcp::no_delay(true), ec);
-  {
-    interrupt::watching<tcp_socket> const watched(ctl, socket);
-    auto [failed] = co_await socket.async_connect(to, tok);
-    if (failed) co_return failed;
-  }
-  socket.non_blocking(true, ec);
-  if (!of->tls) {
-    out = std::make_unique<upstream_connection>(std::move(of), std::move(socket));
-    co_return error_code{};
-  }
-  auto secure = std::make_unique<upstream_connection>(of, std::move(socket), of->tls->context());
-  auto& stream = *secure->tls();
-  auto const& host = of->settings.origin.host;
-  ec = of->tls->prepare(stream, host);
-  if (ec) co_return ec;
-  interrupt::watching<tcp_socket> const watched(ctl, secure->socket());
+  interrupt::watching<tcp_socket> const watched(ctl, c.socket());
   auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::client, tok);
-  if (failed) {
-    auto const verdict = SSL_get_verify_result(stream.native_handle());
-    if (verdict != X509_V_OK ||
-        ERR_GET_REASON(static_cast<unsigned long>(failed.value())) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-      why.certificate = true;
-      why.message = std::string("certificate of ") + host + ": " +
-                    (verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : "not for this name");
-    }
-    co_return failed;
+  if (!unacceptable->empty()) {
+    why.certificate = true;
+    why.message = "certificate of " + settings_.origin.host + ": " + *unacceptable;
   }
-  out = std::move(secure);
-  co_return error_code{};
+  co_return failed;
 }
 
-task<upstream_pool::connection_ptr> upstream_pool::connect(provider_ptr of, interrupt& ctl, connect_failure& why) {
+task<upstream_pool::connection_ptr> upstream_pool::connect_to(endpoints addresses, interrupt& ctl, duration patience,
+                                                              connect_failure& why) {
   connection_ptr c;
-  endpoints addresses;
-  ctl.set(of->settings.connect_timeout);
-  auto ec = co_await resolve(*of, ctl, addresses);
-  if (ec) why.message = "looking up " + of->settings.origin.host + ": " + ec.message();
-  // A look-up that fails with an error of the system, rather than of names, never left this machine (EAI_SYSTEM).
-  if (ec && (is_local(ec) || ec.category() == boost::system::system_category()) && !ctl.fired()) why.local = ec;
-  for (std::size_t i = 0; i < addresses.size() && !ctl.fired(); ++i) {
-    auto const address = addresses[i];
-    ctl.set(of->settings.connect_timeout);
-    ec = co_await connect_one(of, address, ctl, c, why);
+  while (!addresses.empty() && !ctl.fired()) {
+    ctl.set(patience);
+    dialled got(io_);
+    co_await dial(addresses, patience, ctl, got);
+    auto ec = got.failed;
     if (!ec) {
-      ctl.clear();
-      // The address that answered is tried first next time.
-      if (i > 0 && of->resolved == addresses)
-        std::rotate(of->resolved.begin(), of->resolved.begin() + static_cast<std::ptrdiff_t>(i), of->resolved.end());
+      watch_path(got.socket);
+      got.socket.non_blocking(true, ec);
+      c = tls_ ? std::make_unique<upstream_connection>(tls_, std::move(got.socket))
+               : std::make_unique<upstream_connection>(std::move(got.socket));
+      if (tls_) ec = co_await shake_hands(*c, ctl, why);
+    }
+    if (!ec) {
+      addresses_.worked(got.to);
       co_return c;
     }
-    why.local = is_local(ec) && (i == 0 || why.local) ? ec : error_code();
+    c.reset();
     if (why.certificate) break;
-    // A hanging address is given up, the next one gets its own time.
-    if (ctl.why() == interruption::timeout && i + 1 < addresses.size()) ctl.reset();
-    why.message = "connecting to " + address.address().to_string() + ": " + (ctl.fired() ? "timed out" : ec.message());
+    bool const nobody = static_cast<bool>(got.failed);
+    if (nobody && got.only_local_errors && is_local(ec)) why.local = ec;
+    why.message = "connecting to " + got.to.address().to_string() + ": " + (ctl.fired() ? "timed out" : ec.message());
+    if (nobody) break;
+    // It answers, but not in TLS; the others may, each in a time of its own.
+    std::erase(addresses, got.to);
+    if (ctl.why() == interruption::timeout && !addresses.empty()) ctl.reset();
   }
-  ctl.clear();
-  of->resolved.clear();  // the addresses may have changed: ask again next time
   co_return c;
 }
 
-task<std::variant<upstream_pool::connection_ptr, connect_failure>> upstream_pool::acquire(interrupt& ctl, bool fresh) {
-  using result = std::variant<connection_ptr, connect_failure>;
+task<upstream_pool::connection_ptr> upstream_pool::connect(interrupt& ctl, duration patience, connect_failure& why) {
+  connection_ptr c;
+  endpoints addresses;
+  ctl.set(patience);
+  auto const ec = co_await addresses_.find(ctl, addresses);
+  if (ec) {
+    why.message = "looking up " + settings_.origin.host + ": " + (ctl.fired() ? "timed out" : ec.message());
+    // An error of the system, rather than of names, never left this machine.
+    if (is_local(ec) || (ec.category() == boost::system::system_category() && ec != asio::error::operation_aborted))
+      why.local = ec;
+  } else {
+    c = co_await connect_to(std::move(addresses), ctl, patience, why);
+    bool const left = ctl.fired() && ctl.why() != interruption::timeout;
+    if (!c && !why.local && !left) addresses_.doubt();
+  }
+  ctl.clear();
+  co_return c;
+}
+
+task<upstream_pool::result> upstream_pool::acquire(interrupt& ctl, bool fresh, duration patience) {
   while (!fresh && !idle_.empty()) {
     auto c = std::move(idle_.back());
     idle_.pop_back();
-    if (c->quiet()) co_return result(std::move(c));
+    if (is_good(*c, steady_now())) co_return result(std::move(c));
   }
-  for (;;) {
-    auto const of = now_;
-    connect_failure why;
-    auto c = co_await connect(of, ctl, why);
-    if (c) ++opened_;
-    if (why.local) idle_.clear();  // they hold some of what is missing
-    bool const outdated = of != now_;
-    if (c && !outdated) co_return result(std::move(c));
-    bool const ended = ctl.fired() && ctl.why() != interruption::timeout;
-    why.interrupted = ctl.fired();
-    if (ended || !outdated) co_return result(std::move(why));
-    // A reload has come in between: whether the provider of before can be reached is no question any more.
-    ctl.reset();
+  connect_failure why;
+  auto c = co_await connect(ctl, patience, why);
+  if (c) {
+    ++opened_;
+    co_return result(std::move(c));
   }
+  if (why.local) idle_.clear();  // they hold some of what is missing
+  why.interrupted = ctl.fired();
+  co_return result(std::move(why));
 }
 
 }  // namespace cooldown::net

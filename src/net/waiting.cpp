@@ -59,26 +59,29 @@ task<admission::result> waiting::for_quota(ticket_id id, bool in_progress) {
   }
 }
 
-task<breaker_gate::passage> waiting::for_breaker(ticket_id id, time_point until) {
+task<breaker_answer> waiting::for_breaker(ticket_id id, time_point until) {
   auto const since = steady_now();
   auto next_comment = id != 0 ? first_comment(since) : time_point::max();
-  if (id != 0 && !c_.shared.breaker_pass.admits(since)) enter_queue();
+  if (id != 0 && !c_.shared.provider().gate.admits(since)) enter_queue();
   bool mentioned = false;
+  breaker_answer answer;
   for (;;) {
     auto const next = std::min(until, next_comment);
-    auto const passage = co_await c_.shared.breaker_pass.pass(next, c_.ctl);
+    // Of now, each time: a reload may have named another provider.
+    answer.of = c_.shared.upstream_of_now();
+    answer.passage = co_await answer.of->provider->gate.pass(next, c_.ctl);
     auto const now = steady_now();
     if (!mentioned && now - since >= shortest_wait) {
       mentioned = true;
       record_.waits(constraint::circuit_breaker, since, std::nullopt);
     }
     record_.waited_until(now);
-    if (passage.got != breaker_gate::answer::no || now >= until) {
+    if (answer.passage.got != breaker_gate::answer::no || now >= until) {
       record_.forget_wait();
       c_.where = phase::exchanging;
-      co_return passage;
+      co_return answer;
     }
-    next_comment = co_await comment(id);
+    if (now >= next_comment) next_comment = co_await comment(id);
   }
 }
 

@@ -196,3 +196,44 @@ TEST_F(ProviderChange, AnAnswerKeepsToTheTimeLimitsThatItsRequestBeganWith) {
   rest.set();
   EXPECT_EQ(early.read_until("\r\n0\r\n\r\n"), "1\r\nb\r\n0\r\n\r\n");
 }
+
+TEST_F(ProviderChange, NoRequestLeavesThePathOfBaseUrl) {
+  auto const url = url_of(second) + "/tenant/gateway";
+  proxy p(first, with(one_at_a_time, {{"cerebras.base_url", url}, {"cerebras.api_key", "key"}}));
+  for (auto const* const path :
+       {"/../admin", "/%2e%2e/admin", "/v1/..%2f..%5cadmin", "/..;/admin", "/%252E%252e/admin"}) {
+    auto const r = p.fetch(get_request(path));
+    EXPECT_EQ(r.status, 400) << path;
+    EXPECT_THAT(r.body, HasSubstr("cerebras.base_url")) << path;
+  }
+  EXPECT_EQ(second.count(), 0U);
+  EXPECT_EQ(p.fetch(get_request("/v1/./models?x=/../y")).status, 200);
+  EXPECT_THAT(heads_of(second), Each(HasSubstr("GET /tenant/gateway/v1/./models?x=/../y HTTP/1.1\r\n")));
+}
+
+TEST_F(ProviderChange, ARequestThatWaitedDoesNotLeaveThePathOfTheNewBaseUrl) {
+  proxy p(first, with(one_at_a_time, {{"cerebras.api_key", "key"}}));
+  auto clients = fill(p, 0);
+  clients.emplace_back(p.port());
+  clients.back().send(post_request("/x/../v1/chat/completions", chat_body()));
+  ASSERT_TRUE(eventually([&] { return p.queue_length() == 1; }));
+  p.reload(with(one_at_a_time, {{"cerebras.api_key", "key"}, {"cerebras.base_url", url_of(second) + "/tenant"}}));
+  door.set();
+  EXPECT_EQ(read_response(clients[0]).status, 200);
+  EXPECT_EQ(read_response(clients[1]).field("X-RateLimit-Reason"), "provider_changed");
+  EXPECT_EQ(second.count(), 0U);
+}
+
+TEST_F(ProviderChange, TheNewProviderIsNotLeftAloneForTheFailuresOfTheOld) {
+  fake_upstream failing([](auto const&, tcp_client& c) { return c.send(ok_response("{}", "", 500)); });
+  values const breaker{{"cerebras.circuit_breaker.failure_threshold", "1"},
+                       {"cerebras.circuit_breaker.open_for", "1h"},
+                       {"cerebras.api_key", "key"}};
+  proxy p(failing, breaker);
+  EXPECT_EQ(p.fetch(chat()).status, 500);
+  EXPECT_EQ(p.fetch(chat()).field("X-RateLimit-Reason"), "circuit_open");
+  p.reload(breaker);
+  EXPECT_EQ(p.fetch(chat()).field("X-RateLimit-Reason"), "circuit_open") << "the same provider";
+  p.reload(with(breaker, {{"cerebras.base_url", url_of(second)}}));
+  EXPECT_EQ(p.fetch(chat()).status, 200);
+}

@@ -1,6 +1,8 @@
 // TLS towards the upstream: whom it trusts, whom it asks for, and what an end without a goodbye means.
 #include "support/tls.hpp"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -74,6 +76,42 @@ TEST(Tls, UnknownAuthorityIsRefused) {
   tls_upstream upstream(ca.sign("DNS:localhost"), says("{}"));
   proxy p(upstream.url(), {{"cerebras.tls.ca_file", another.file()}});
   expect_tls_refusal(p, upstream, "unable to get local issuer certificate");
+}
+
+TEST(Tls, EachCertificateInCaFileIsAnAuthority) {
+  authority const root;
+  authority const between("between-ca", root);
+  auto const shown = between.sign("DNS:localhost");
+  tls_upstream upstream(shown, says("{}"));
+  for (auto const& file : {root.file(), between.file(), shown.file}) {
+    proxy p(upstream.url(), {{"cerebras.tls.ca_file", file}});
+    EXPECT_EQ(p.fetch(chat).status, 200) << file;
+  }
+  authority const another("another-ca");
+  proxy p(upstream.url(), {{"cerebras.tls.ca_file", another.file()}});
+  EXPECT_EQ(p.fetch(chat).status, 502);
+  EXPECT_THAT(p.program().wait_for_line("certificate of "), HasSubstr("issued by /CN=test-ca")) << "what is missing";
+}
+
+TEST(Tls, AReloadReadsTheAuthoritiesAgain) {
+  authority const one;
+  authority const two("another-ca");
+  temporary_directory const place;
+  auto const file = place.path("ca.pem");
+  std::ofstream(file) << std::ifstream(one.file()).rdbuf();
+  tls_upstream upstream(one.sign("DNS:localhost"), says("{}"));
+  values const own{{"cerebras.tls.ca_file", file}};
+  proxy p(upstream.url(), own);
+  EXPECT_EQ(p.fetch(chat).status, 200);
+  p.reload(own);
+  EXPECT_EQ(p.fetch(chat).status, 200);
+  EXPECT_EQ(upstream.connections().size(), 1U) << "kept: the authorities are the same";
+  std::ofstream(file) << std::ifstream(two.file()).rdbuf();
+  p.reload(own);
+  EXPECT_EQ(p.fetch(chat).status, 502) << "withdrawn";
+  std::ofstream(file) << std::ifstream(one.file()).rdbuf();
+  p.reload(own);
+  EXPECT_EQ(p.fetch(chat).status, 200);
 }
 
 TEST(Tls, SystemAuthoritiesDoNotKnowIt) {

@@ -174,6 +174,9 @@ std::vector<law> laws() {
   attempt_end const late{.kind = end_kind::timeout, .sent = true};
   attempt_end const gone{.kind = end_kind::interrupted};
   attempt_end const other{.kind = end_kind::not_for_it};
+  attempt_end const overtaken{.kind = end_kind::superseded};
+  auto const crossing = with(answered(408), [](attempt_end& e) { e.stale = true; });
+  auto const just_used = with(crossing, [](attempt_end& e) { e.rested = 10ms; });
   using v = verdict_on_provider;
   return {
       {"200", completion(), answered(200), step::relay, {}, v::well},
@@ -206,6 +209,12 @@ std::vector<law> laws() {
       {"stale, another POST", unmetered("POST"), stale(1h), step::reject, reason::upstream_unavailable},
       {"client gone", completion(), gone, step::hang_up},
       {"another provider", completion(), other, step::reject, reason::provider_changed},
+      {"a reload has come in between", completion(), overtaken, step::wait_for_breaker},
+      {"the same, another POST", unmetered("POST"), overtaken, step::wait_for_breaker},
+      {"408", completion(), answered(408), step::relay, {}, v::well},
+      {"408 that crossed the request", completion(), crossing, step::pause},
+      {"408 that crossed another POST", unmetered("POST"), crossing, step::relay},
+      {"408 on a connection just used, no retries", once, just_used, step::relay},
   };
 }
 

@@ -228,7 +228,7 @@ class run {
     EXPECT_EQ(app_.limiter.queue_length(), 0U);
     EXPECT_EQ(app_.limiter.in_flight(), 0U);
     EXPECT_EQ(app_.bodies.total(), 0U);
-    EXPECT_EQ(app_.breaker.current(steady_now()), circuit_breaker::state::closed);
+    EXPECT_EQ(app_.provider().breaker.current(steady_now()), circuit_breaker::state::closed);
   }
 
  private:

@@ -26,7 +26,7 @@ struct Sending : ::testing::Test {
   interrupt ctl{sweep, client};
   socket_pair pair{io};
   far_end& provider = pair.far;
-  upstream_connection upstream{nullptr, std::move(pair.near)};
+  upstream_connection upstream{std::move(pair.near)};
   const std::string request_head = "POST / HTTP/1.1\r\n\r\n";
   std::string body = std::string(4 * 1024 * 1024, 'x');  // more than the kernel keeps
   std::string bytes;

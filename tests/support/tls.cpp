@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <fstream>
 #include <stdexcept>
 
 #include <netinet/in.h>
@@ -25,11 +26,21 @@ const std::vector<std::string> new_key{"-newkey", "ec", "-pkeyopt", "ec_paramgen
 
 }  // namespace
 
-authority::authority(const std::string& name) : own_{directory_.path("ca.pem"), directory_.path("ca.key")} {
-  std::vector<std::string> args{"req",         "-x509",   "-days",  "2",    "-subj",
-                                "/CN=" + name, "-keyout", own_.key, "-out", own_.file};
+authority::authority(const std::string& name, const authority* root)
+    : own_{directory_.path("ca.pem"), directory_.path("ca.key")}, is_root_(!root) {
+  std::vector<std::string> args{"req", "-subj", "/CN=" + name, "-keyout", own_.key};
   args.insert(args.end(), new_key.begin(), new_key.end());
+  auto const request = directory_.path("ca.csr");
+  if (root) {
+    args.insert(args.end(), {"-out", request});
+  } else {
+    args.insert(args.end(), {"-x509", "-days", "2", "-out", own_.file});
+  }
   openssl(args);
+  if (!root) return;
+  auto const extensions = directory_.file("ca.ext", "basicConstraints=critical,CA:TRUE\n");
+  openssl({"x509", "-req", "-in", request, "-CA", root->own_.file, "-CAkey", root->own_.key, "-set_serial", "99",
+           "-days", "2", "-extfile", extensions, "-out", own_.file});
 }
 
 certificate authority::sign(const std::string& subject_alternative_name, bool expired) const {
@@ -42,6 +53,7 @@ certificate authority::sign(const std::string& subject_alternative_name, bool ex
   openssl(args);
   openssl({"x509", "-req", "-in", request, "-CA", own_.file, "-CAkey", own_.key, "-set_serial", number, "-days",
            expired ? "-1" : "2", "-extfile", extensions, "-out", made.file});
+  if (!is_root_) std::ofstream(made.file, std::ios::app) << std::ifstream(own_.file).rdbuf();
   return made;
 }
 

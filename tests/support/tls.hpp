@@ -18,14 +18,19 @@ struct certificate {
 /// An authority and what it signs, made with the openssl program.
 class authority {
  public:
-  explicit authority(const std::string& name = "test-ca");
+  explicit authority(const std::string& name = "test-ca") : authority(name, nullptr) {}
+  /// One that another has made so; what it signs is shown with the certificate in between.
+  authority(const std::string& name, const authority& root) : authority(name, &root) {}
   const std::string& file() const { return own_.file; }
   /// For a name ("DNS:localhost", "IP:127.0.0.1").
   certificate sign(const std::string& subject_alternative_name, bool expired = false) const;
 
  private:
+  authority(const std::string& name, const authority* root);
+
   temporary_directory directory_;
   certificate own_;
+  bool is_root_;
   mutable int signed_ = 0;
 };
 

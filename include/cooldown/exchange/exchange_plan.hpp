@@ -25,6 +25,7 @@ struct attempt_end {
   enum class what : std::uint8_t {
     answered,       // with a whole response head of `status`
     not_for_it,     // the provider is another than the one that the client's own key is for
+    superseded,     // by a reload, before anything was sent: the provider, or its key, is another now
     no_connection,  // nothing was sent
     broken,         // the connection ended before a whole head
     unacceptable,   // not HTTP as we accept it
@@ -38,6 +39,11 @@ struct attempt_end {
   bool stale = false;                     // a kept connection ended before a byte of an answer: the request met nobody
   duration rested{};                      // how long that connection had been kept unused
   bool local = false;                     // an error of this machine
+
+  /// Not so: it was answered, or nothing was tried.
+  bool failed() const {
+    return kind != what::answered && kind != what::interrupted && kind != what::not_for_it && kind != what::superseded;
+  }
 };
 
 /// What an attempt says about the provider's health.

@@ -9,13 +9,11 @@
 
 #include "cooldown/config/config.hpp"
 #include "cooldown/exchange/body_room.hpp"
-#include "cooldown/exchange/circuit_breaker.hpp"
 #include "cooldown/net/admission.hpp"
-#include "cooldown/net/breaker_gate.hpp"
 #include "cooldown/net/client_rules.hpp"
 #include "cooldown/net/client_tls.hpp"
 #include "cooldown/net/interrupt.hpp"
-#include "cooldown/net/upstream_pool.hpp"
+#include "cooldown/net/upstream.hpp"
 #include "cooldown/observe/history.hpp"
 #include "cooldown/observe/log.hpp"
 #include "cooldown/observe/report.hpp"
@@ -37,7 +35,11 @@ class app {
   void reconfigure(const config::settings& settings);
 
   /// The settings of now. Sessions take a copy of the pointer for each exchange.
-  std::shared_ptr<const config::settings> settings() const { return settings_; }
+  std::shared_ptr<const config::settings> settings() const { return upstream_->settings; }
+
+  /// Where attempts go now. Each takes a copy of the pointer, and keeps to it.
+  const upstream_ptr& upstream_of_now() const { return upstream_; }
+  net::provider& provider() const { return *upstream_->provider; }
 
   /// What they grant whom.
   const client_rules& rules() const { return rules_; }
@@ -72,11 +74,8 @@ class app {
   mutable observe::stats stats;
   observe::history history;
   mutable cerebras_limiter limiter;
-  circuit_breaker breaker;
   deadline_sweep sweep;
   admission gate;
-  breaker_gate breaker_pass;
-  upstream_pool pool;
   std::shared_ptr<tls_server> tls;  // for the next client; null: plain HTTP
   bool draining = false;
   std::function<std::vector<std::string>()>
@@ -94,7 +93,8 @@ class app {
   void sample();
   client_rules rules_of(const config::settings& settings) const;
 
-  std::shared_ptr<const config::settings> settings_;
+  upstream_ptr upstream_;
+  std::uint64_t opened_before_ = 0;  // connections to the providers before the one of now
   std::size_t in_flight_bound_;
   std::string salt_;
   client_rules rules_;

@@ -21,9 +21,9 @@ class upstream_attempt {
  public:
   explicit upstream_attempt(client_connection& c) : c_(c) {}
 
-  /// Sends the request and reads the head of the answer. `settings` are those that the exchange began with: their time
-  /// limits hold. Where it goes and with which key is said by the settings of the moment of sending.
-  task<attempt_result> make(const request& r, const config::settings& settings, bool fresh);
+  /// Sends the request to this upstream, and to no other, and reads the head of the answer. `settings` are those that
+  /// the exchange began with: their time limits hold. If a reload comes before anything is sent, nothing is.
+  task<attempt_result> make(upstream_ptr to, const request& r, const config::settings& settings, bool fresh);
 
   /// The connection whose answer's body is still to be read.
   upstream_connection& connection() { return *connection_; }
@@ -38,6 +38,7 @@ class upstream_attempt {
 
  private:
   client_connection& c_;
+  upstream_ptr to_;
   upstream_pool::connection_ptr connection_;
   std::string head_bytes_;
   http::response_head head_;  // points into them

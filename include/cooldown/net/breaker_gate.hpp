@@ -3,6 +3,9 @@
 
 #include <functional>
 #include <list>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include "cooldown/exchange/circuit_breaker.hpp"
 #include "cooldown/exchange/exchange_plan.hpp"
@@ -20,7 +23,7 @@ class breaker_gate {
   enum class answer : std::uint8_t {
     yes,
     trial,  // yes, to find out whether the upstream is back
-    no,     // `until` has passed
+    no,     // `until` has passed, or the gate leads nowhere any more
     interrupted
   };
 
@@ -45,6 +48,9 @@ class breaker_gate {
   /// Call after a change of the breaker's settings.
   void update();
 
+  /// Another provider is asked from now on: those who wait are told `no` at once.
+  void retire();
+
   /// Those who wait, and those who are trying.
   std::size_t held() const { return waiters_.size() + trials_; }
 
@@ -64,22 +70,26 @@ class breaker_gate {
   steady_timer timer_;
   time_point armed_for_ = time_point::max();
   std::list<waiter*> waiters_;
+  bool retired_ = false;
   std::size_t trials_ = 0;
 };
 
 /// What an exchange may do at the provider: one attempt. Given back if it ends without a verdict.
 class breaker_permission {
  public:
-  explicit breaker_permission(breaker_gate& gate) : gate_(gate) {}
+  breaker_permission() = default;
   ~breaker_permission() { report(verdict_on_provider::none); }
   breaker_permission(const breaker_permission&) = delete;
   breaker_permission& operator=(const breaker_permission&) = delete;
 
-  void given(breaker_gate::permit p) { permit_ = p; }
+  void given(std::shared_ptr<breaker_gate> by, breaker_gate::permit p) {
+    gate_ = std::move(by);
+    permit_ = p;
+  }
   void report(verdict_on_provider v);
 
  private:
-  breaker_gate& gate_;
+  std::shared_ptr<breaker_gate> gate_;
   std::optional<breaker_gate::permit> permit_;
 };
 

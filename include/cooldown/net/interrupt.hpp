@@ -88,10 +88,9 @@ class interrupt final : public deadline_sweep::entry {
     Cancellable*& slot() {
       if constexpr (std::is_same_v<Cancellable, tcp_socket>) {
         return owner_.upstream_;
-      } else if constexpr (std::is_same_v<Cancellable, steady_timer>) {
-        return owner_.timer_;
       } else {
-        return owner_.resolver_;
+        static_assert(std::is_same_v<Cancellable, steady_timer>);
+        return owner_.timer_;
       }
     }
     interrupt& owner_;
@@ -102,7 +101,6 @@ class interrupt final : public deadline_sweep::entry {
   tcp_socket& client_;
   tcp_socket* upstream_ = nullptr;
   steady_timer* timer_ = nullptr;
-  asio::ip::basic_resolver<asio::ip::tcp, executor>* resolver_ = nullptr;
   interruption why_ = interruption::none;
 };
 

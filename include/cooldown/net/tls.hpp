@@ -12,6 +12,10 @@
 
 namespace cooldown::net {
 
+/// What stands for the authorities that are trusted under the settings: it changes when they do, also where their files
+/// keep their names.
+std::string authorities_of(const config::tls_settings& settings);
+
 /// One per upstream and configuration. Keeps the last session, so that the next handshake is short.
 class tls_client {
  public:
@@ -23,8 +27,9 @@ class tls_client {
 
   asio::ssl::context& context() { return context_; }
 
-  /// Sets the name to ask for and to check, and a session to resume, before the handshake.
-  error_code prepare(asio::ssl::stream<tcp_socket>& stream, const std::string& host);
+  /// Sets the name to ask for and to check, and a session to resume, before the handshake. If the certificate is not
+  /// acceptable, the handshake fails and `why` says why.
+  error_code prepare(asio::ssl::stream<tcp_socket>& stream, const std::string& host, std::shared_ptr<std::string> why);
 
  private:
   struct session_cache;

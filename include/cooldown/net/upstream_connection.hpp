@@ -16,13 +16,14 @@ namespace cooldown::net {
 /// An error of this machine (no descriptors, no memory, no free port, forbidden): it says nothing about the upstream.
 bool is_local(const error_code& ec);
 
+class tls_client;
+
 /// Bytes both ways. After any error it is only good for destruction. `in` keeps what was read and not yet consumed.
 class upstream_connection {
  public:
-  upstream_connection(std::shared_ptr<const void> made_for, tcp_socket socket)
-      : made_for_(std::move(made_for)), plain_(std::move(socket)) {}
-  upstream_connection(std::shared_ptr<const void> made_for, tcp_socket socket, asio::ssl::context& tls)
-      : made_for_(std::move(made_for)), secure_(std::in_place, std::move(socket), tls) {}
+  explicit upstream_connection(tcp_socket socket) : plain_(std::move(socket)) {}
+  /// `tls` is kept for as long as the connection lives: it holds what the stream points to.
+  upstream_connection(std::shared_ptr<tls_client> tls, tcp_socket socket);
 
   tcp_socket& socket() { return secure_ ? secure_->next_layer() : *plain_; }
   asio::ssl::stream<tcp_socket>* tls() { return secure_ ? &*secure_ : nullptr; }
@@ -42,15 +43,13 @@ class upstream_connection {
   bool quiet();
 
   boost::beast::flat_buffer in;
+  time_point made_at = steady_now();
   time_point idle_since{};
   bool reused = false;  // has carried an exchange before the present one
   bool broken = false;  // only good for what was already received
 
-  /// Whom it was made for: what holds the TLS context, which must outlive the stream.
-  const std::shared_ptr<const void>& made_for() const { return made_for_; }
-
  private:
-  std::shared_ptr<const void> made_for_;
+  std::shared_ptr<tls_client> tls_;
   std::optional<tcp_socket> plain_;
   std::optional<asio::ssl::stream<tcp_socket>> secure_;
 };

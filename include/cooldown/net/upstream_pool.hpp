@@ -1,24 +1,29 @@
-// Keep-alive connections to the upstream: made on demand, lent for one exchange, kept while they are sound.
+// Keep-alive connections to one peer: made on demand, lent for one exchange, kept while they are sound.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "cooldown/config/config.hpp"
+#include "cooldown/net/address_book.hpp"
 #include "cooldown/net/tls.hpp"
 #include "cooldown/net/upstream_connection.hpp"
 
 namespace cooldown::net {
 
+/// Whom connections lead to, and how long they are kept.
 struct pool_settings {
   config::origin origin;
   config::tls_settings tls;
-  duration connect_timeout = std::chrono::seconds{5};
+  std::string authorities;                           // authorities_of(tls), as they were read
   duration idle_timeout = std::chrono::seconds{60};  // below the minutes that servers and middleboxes grant
+  duration largest_age = std::chrono::minutes{10};   // so that a provider whose name leads elsewhere is followed
   std::size_t max_idle = 256;
+
+  /// Whether connections that are made for these settings are good for those.
+  bool same_peer(const pool_settings& other) const;
 };
 
 /// Why there is no connection.
@@ -32,50 +37,41 @@ struct connect_failure {
 class upstream_pool {
  public:
   using connection_ptr = std::unique_ptr<upstream_connection>;
+  using result = std::variant<connection_ptr, connect_failure>;
 
   /// Throws std::runtime_error if the TLS settings cannot be used.
   upstream_pool(asio::io_context& io, deadline_sweep& sweep, const pool_settings& settings);
   ~upstream_pool();
 
-  /// New settings for connections made from now on; idle ones of another origin are closed. Throws like the
-  /// constructor, and then nothing has changed.
-  void configure(const pool_settings& settings);
-
-  /// A sound connection: an idle one (newest first), unless `fresh`, or a new one to the first address that answers. It
-  /// is made for the settings in force when this returns, whatever a reload changed meanwhile: a head that is written
-  /// under them, without waiting for anything in between, goes where it belongs.
-  task<std::variant<connection_ptr, connect_failure>> acquire(interrupt& ctl, bool fresh);
+  /// A sound connection: an idle one (newest first), unless `fresh`, or a new one to the first address that answers.
+  /// `patience` is for the look-up, for connecting, and for the TLS handshake with each address. The pool must be there
+  /// until it returns.
+  task<result> acquire(interrupt& ctl, bool fresh, duration patience);
 
   /// Gives a connection back after a complete exchange with keep-alive. Anything else: just destroy it.
   void give_back(connection_ptr c);
 
+  /// Nobody is to come any more: what is idle is closed, and what is given back. Whoever waits for a look-up gets none.
+  void retire();
+
+  const pool_settings& settings() const { return settings_; }
   std::size_t idle() const { return idle_.size(); }
   std::uint64_t opened() const { return opened_; }
   void close_idle();
 
  private:
   struct janitor;
-  using resolver = asio::ip::basic_resolver<asio::ip::tcp, executor>;
-  using endpoints = std::vector<asio::ip::tcp::endpoint>;
 
-  /// What a reload exchanges as a whole. Whoever is connecting goes on with the one it began with, and what it learns
-  /// of addresses stays there.
-  struct provider {
-    explicit provider(const pool_settings& s);
-    pool_settings settings;
-    std::optional<tls_client> tls;
-    endpoints resolved;
-    time_point resolved_at{};
-  };
-  using provider_ptr = std::shared_ptr<provider>;
-
-  task<error_code> resolve(provider& of, interrupt& ctl, endpoints& out);
-  task<error_code> connect_one(provider_ptr of, asio::ip::tcp::endpoint to, interrupt& ctl, connection_ptr& out,
-                               connect_failure& why);
-  task<connection_ptr> connect(provider_ptr of, interrupt& ctl, connect_failure& why);
+  bool is_good(upstream_connection& c, time_point now) const;
+  task<error_code> shake_hands(upstream_connection& c, interrupt& ctl, connect_failure& why);
+  task<connection_ptr> connect(interrupt& ctl, duration patience, connect_failure& why);
+  task<connection_ptr> connect_to(endpoints addresses, interrupt& ctl, duration patience, connect_failure& why);
 
   asio::io_context& io_;
-  provider_ptr now_;
+  pool_settings settings_;
+  std::shared_ptr<tls_client> tls_;  // null: plain
+  address_book addresses_;
+  bool retired_ = false;
   std::vector<connection_ptr> idle_;  // oldest first
   std::uint64_t opened_ = 0;
   std::unique_ptr<janitor> janitor_;

@@ -11,6 +11,12 @@ namespace cooldown::net {
 /// Between two comments to a client that waits.
 constexpr duration comment_interval = std::chrono::seconds{15};
 
+/// What came of waiting for the circuit breaker.
+struct breaker_answer {
+  upstream_ptr of;  // whose breaker it was: the attempt is to be made there
+  breaker_gate::passage passage;
+};
+
 /// The waits of one exchange.
 class waiting {
  public:
@@ -25,7 +31,7 @@ class waiting {
 
   /// Until an attempt is allowed, `until` has passed or the interrupt fires. With a ticket that has a place to keep
   /// (`id` not 0) it shows as waiting.
-  task<breaker_gate::passage> for_breaker(ticket_id id, time_point until);
+  task<breaker_answer> for_breaker(ticket_id id, time_point until);
 
   /// False: the interrupt fired.
   task<bool> pause(duration how_long);
