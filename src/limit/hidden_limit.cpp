@@ -12,9 +12,9 @@ namespace {
 constexpr double first_step = 0.25;
 constexpr int step_part = 8;
 
-// A climb that was refused makes the next one wait eight times as long, until it costs no more than one refusal in so
+// A climb that was refused makes the next one wait four times as long, until it costs no more than one refusal in so
 // many admissions, or so many windows have passed.
-constexpr double climb_patience = 8;
+constexpr double climb_patience = 4;
 constexpr double cheap_requests = 500;
 constexpr double longest_windows = 8;
 constexpr unsigned most_failed_climbs = 4;
@@ -39,6 +39,10 @@ constexpr int steadfast_windows = 10;
 
 // What may be there beyond our count is tried by so much more speed: where it is not, one refusal says so.
 constexpr double more_speed = 0.25;
+// Where it was not there, somebody else has taken it: it is tried again after one window without a refusal, then after
+// eight times as many, and so on.
+constexpr unsigned most_failed_repayments = 5;
+constexpr double repayment_patience = 8;
 
 // Asked in vain, it is asked again after as long as it has been empty, at most after this part of the window or this
 // time.
@@ -70,6 +74,8 @@ void hidden_limit::met(const meeting& m, bool fixed) {
       spent_at_first_ = m.spent;
     }
     if (!fixed && !is_measured_twice(m) && empty_at_) judge(m);
+    if (std::exchange(repaid_, false)) failed_repayments_ = std::min(failed_repayments_ + 1, most_failed_repayments);
+    calm_ = 0;
     dry_since_ = m.sent;
     tried_at_ = m.now;
   }
@@ -175,9 +181,13 @@ double hidden_limit::repay(duration elapsed) {
   if (!met_at_ || guessed_) return 0;
   double const windows = seconds_of(elapsed) / seconds_of(window_);
   owed_ = std::min(configured_, owed_ + (configured_ - value_) * windows);
-  if (value_ < configured_ || dry_since_) return 0;
+  calm_ += windows;
+  bool const patient = failed_repayments_ == 0 || calm_ >= std::pow(repayment_patience, failed_repayments_ - 1);
+  if (value_ < configured_ || dry_since_ || !patient) return 0;
   double const part = std::min(owed_, more_speed * value_ * windows);
   owed_ -= part;
+  repaid_ = repaid_ || part > 0;
+  if (part > 0 && owed_ <= 0 && failed_repayments_ > 0) --failed_repayments_;
   return part;
 }
 

@@ -91,6 +91,12 @@ TEST(ScheduleOfMany, EqualsAreServedEquallyAndOthersByTheirWeights) {
     EXPECT_GE(measured(name, 1)[figure::jain], 0.98) << name;
 }
 
+TEST(ScheduleOfMany, OneWhoTakesAllHalfOfTheTimeDoesNotMakeAHiddenLimitSpiralDown) {
+  auto const f = measured("hidden RPM, a colleague takes all half of the time", 1, 7200s);
+  EXPECT_GE(f[figure::share], 0.95);
+  EXPECT_LE(f[figure::refusals], 0.003);
+}
+
 TEST(ScheduleOfMany, ForecastsAreKept) {
   for (auto const* const name : {"bucket, no resets, bare 429s", "bucket, resets, telling 429s",
                                  "poisson at 120% of quota", "rpm-bound, configured right"}) {

@@ -98,8 +98,11 @@ class hidden_limit {
   double spent_at_run_ = 0;             // at the first admission after a refusal
   std::optional<time_point> first_at_;  // used up then, for the first time
   double spent_at_first_ = 0;
-  double owed_ = 0;     // what it may have beyond our count, if nobody has taken it
-  bool dried_ = false;  // since it was used up, nothing was admitted for long
+  double owed_ = 0;                 // what it may have beyond our count, if nobody has taken it
+  bool repaid_ = false;             // some of that was given out since the last refusal
+  unsigned failed_repayments_ = 0;  // in a row, ended by a refusal
+  double calm_ = 0;                 // windows since the last refusal
+  bool dried_ = false;              // since it was used up, nothing was admitted for long
 
   // Climbing.
   time_point tried_at_{};       // when it was raised or refused last
