@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace cooldown {
+namespace {
+
+// Less than this the allocator may keep for the next requests.
+constexpr std::size_t worth_giving_back = 64 * 1024 * 1024;
+
+}  // namespace
 
 body_room::answer body_room::take(std::uint64_t client, std::size_t size, std::size_t n, const bounds& b) {
   if (n == 0) return answer::taken;
@@ -17,7 +23,14 @@ body_room::answer body_room::take(std::uint64_t client, std::size_t size, std::s
   if (held > share) return answer::share_used_up;
   held_[client] = held;
   total_ += n;
+  peak_ = std::max(peak_, total_);
   return answer::taken;
+}
+
+bool body_room::has_emptied() {
+  if (peak_ - total_ < worth_giving_back || total_ > peak_ / 4) return false;
+  peak_ = total_;
+  return true;
 }
 
 void body_room::give_back(std::uint64_t client, std::size_t n) {

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include "cooldown/net/buffers.hpp"
+#include "cooldown/net/memory.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -50,6 +51,7 @@ client_connection::~client_connection() {
   if (tls) tls->say_goodbye();
   --shared.stats.connections_open;
   shared.connections.erase(this);
+  if (shared.bodies.has_emptied()) give_memory_back();
   if (shared.draining && shared.connections.empty() && shared.when_empty) shared.when_empty();
 }
 

@@ -20,6 +20,8 @@ using what = intake_result::what;
 
 constexpr unsigned most_empty_lines = 4;
 constexpr std::size_t read_size = 16 * 1024;
+// A head up to this size is like the rest of a connection: max_connections bounds how many there are.
+constexpr std::size_t small_head = 4 * 1024;
 
 intake_result refuse(app& shared, reason why, const char* explanation, unsigned status = 0) {
   refusal_details details;
@@ -65,6 +67,21 @@ intake_result refuse_for_room(app& shared, body_room::answer why) {
                             : "The bodies of this client's requests take up its share of cerebras.queue.max_bytes; "
                               "send fewer at once, or raise it.";
   return {.kind = what::refused, .refusal = refusal_reply(shared, reason::queue_full, details)};
+}
+
+/// A request's own head takes nothing from the room for its body.
+body_room::bounds bounds_of(const config::settings& settings, std::size_t head = 0) {
+  return {settings.cerebras.queue.max_bytes + head, settings.server.max_body_size + head};
+}
+
+/// Large heads count like bodies: while they come, for the address that sends them, and then for their client.
+body_room::answer count_head(request& r, std::size_t held, std::size_t more, const config::settings& settings) {
+  if (held + more <= small_head) return body_room::answer::taken;
+  return r.share.grow(more, bounds_of(settings, held + more));
+}
+
+std::size_t counted_head(const request& r) {
+  return r.head_bytes.size() > small_head ? r.head_bytes.size() : 0;
 }
 
 /// A read failed: a client that was too slow is told so, one that left is not.
@@ -136,6 +153,7 @@ task<intake_result> read_head(client_connection& c, request& r) {
   limits.max_size = settings->server.max_header_size;
   http::head_scanner scanner(limits);
   unsigned empty_lines = 0;
+  std::size_t counted = 0;  // bytes of the buffer
   if (c.in.size() > 0) c.ctl.set(settings->server.header_timeout);
   for (;;) {
     // Empty lines before a request are left over from old clients' bodies (RFC 9112 §2.2).
@@ -150,6 +168,12 @@ task<intake_result> read_head(client_connection& c, request& r) {
       co_return refuse(c.shared, reason::bad_request, e.reason, e.status);
     }
     bool const nothing_yet = c.in.size() == 0;
+    if (!nothing_yet && c.serves == role::proxy) {
+      if (counted == 0) r.share.belongs_to(c.shared.credential_of(c.peer));
+      auto const room = count_head(r, counted, c.in.capacity() - counted, *settings);
+      if (room != body_room::answer::taken) co_return refuse_for_room(c.shared, room);
+      counted = c.in.capacity();
+    }
     auto const ec = co_await c.read_some(read_size);
     if (ec) {
       auto const partial = c.in.size() > 0;
@@ -162,6 +186,7 @@ task<intake_result> read_head(client_connection& c, request& r) {
   r.head_bytes = view_of(c.in).substr(0, scanner.size());
   if (auto const e = http::parse_request_head(r.head_bytes, r.head))
     co_return refuse(c.shared, reason::bad_request, e->reason, e->status);
+  r.share.clear();
   take_facts(c, *settings, r);
   if (http::has_passed(r.head.fields, c.shared.pseudonym)) co_return refuse(c.shared, reason::loop_detected, "");
   if (auto const denied = denied_to(r, c.serves, *settings)) co_return refuse(c.shared, *denied);
@@ -169,16 +194,17 @@ task<intake_result> read_head(client_connection& c, request& r) {
   if (c.serves == role::proxy && !settings->cerebras.base_url.contains(r.target))
     co_return refuse(c.shared, reason::bad_request, "A '..' in the path could leave the path of cerebras.base_url.");
   c.in.consume(r.head_bytes.size());
+  if (c.in.capacity() > read_size) c.in.shrink_to_fit();
+  if (c.serves == role::proxy) {
+    auto const room = count_head(r, 0, r.head_bytes.size(), *settings);
+    if (room != body_room::answer::taken) co_return refuse_for_room(c.shared, room);
+  }
   if (r.framing.how == http::body_framing::kind::length && r.framing.length > settings->server.max_body_size)
     co_return refuse(c.shared, reason::body_too_large, "");
   co_return intake_result{what::ready, {}};
 }
 
 namespace {
-
-body_room::bounds bounds_of(const config::settings& settings) {
-  return {settings.cerebras.queue.max_bytes, settings.server.max_body_size};
-}
 
 struct chunks {
   enum class end : std::uint8_t { need_more, done, bad, too_large, no_room } how = end::need_more;
@@ -200,7 +226,7 @@ chunks take_chunks(client_connection& c, request& r, http::chunk_decoder& decode
       return {step.what == http::chunk_decoder::state::done ? end::done : end::need_more};
     }
     if (r.body.size() + step.data.size() > settings.server.max_body_size) return {end::too_large};
-    auto const room = r.share.grow(step.data.size(), bounds_of(settings));
+    auto const room = r.share.grow(step.data.size(), bounds_of(settings, counted_head(r)));
     if (room != body_room::answer::taken) return {end::no_room, "", room};
     r.body.append(step.data);
   }
@@ -223,7 +249,7 @@ task<intake_result> read_chunked(client_connection& c, request& r, const config:
 }
 
 task<intake_result> read_counted(client_connection& c, request& r, const config::settings& settings) {
-  auto const bounds = bounds_of(settings);
+  auto const bounds = bounds_of(settings, counted_head(r));
   auto const ahead = std::min<std::size_t>(c.in.size(), r.framing.length);
   auto room_left = r.share.grow(ahead, bounds);
   if (room_left != body_room::answer::taken) co_return refuse_for_room(c.shared, room_left);

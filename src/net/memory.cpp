@@ -4,6 +4,11 @@
 #include <new>
 #include <utility>
 
+#include <malloc.h>
+
+// Of mimalloc, if that is linked: returns what is free (`force`: from the caches as well).
+extern "C" void mi_collect(bool force) __attribute__((weak));
+
 namespace cooldown::net {
 namespace {
 
@@ -21,6 +26,14 @@ void give_up_reserve() {
 void keep_memory_reserve() {
   restore_memory_reserve();
   std::set_new_handler(give_up_reserve);
+}
+
+void give_memory_back() {
+  if (mi_collect) {
+    mi_collect(true);
+  } else {
+    ::malloc_trim(0);
+  }
 }
 
 void restore_memory_reserve() {

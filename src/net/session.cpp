@@ -6,6 +6,7 @@
 #include "cooldown/net/exchange.hpp"
 #include "cooldown/net/intake.hpp"
 #include "cooldown/net/live_page.hpp"
+#include "cooldown/net/memory.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -21,6 +22,7 @@ next rest(client_connection& c, bool first) {
   c.answering = false;
   if (c.in.size() > 0) return next::here;
   c.in = boost::beast::flat_buffer();
+  if (c.shared.bodies.has_emptied()) give_memory_back();
   if (c.shared.draining && !first) return next::none;
   auto const settings = c.shared.settings();
   // A new connection owes its first request as soon as a head is owed.
@@ -66,7 +68,9 @@ task<bool> shake_hands(client_connection& c) {
 
 /// Answers a request that was refused while it was read; the client may still be sending. A HEAD whose head was sound
 /// is known for one, and gets no body.
-task<void> refuse_and_close(client_connection& c, const request& r, local_reply reply) {
+task<void> refuse_and_close(client_connection& c, request& r, local_reply reply) {
+  // What came of it is not kept while its client takes its time to stop.
+  r.sent_for_good();
   scope_status const nothing;
   if (c.serves == role::proxy) append_status_fields(reply.fields, c.shared, nothing);
   c.ctl.reset();
@@ -87,9 +91,6 @@ task<bool> serve_one(client_connection& c) {
   auto body = co_await read_body(c, r);
   if (body.kind == intake_result::what::closed) co_return false;
   if (body.kind == intake_result::what::refused) {
-    // What came of it is not kept while its client takes its time to stop.
-    r.body.clear();
-    r.share.clear();
     co_await refuse_and_close(c, r, std::move(body.refusal));
     co_return false;
   }

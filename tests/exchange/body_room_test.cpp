@@ -85,6 +85,21 @@ TEST(BodyRoom, NeverHoldsMoreThanTheMost) {
   EXPECT_EQ(room.take(1, 0, ~std::size_t{0}, usual), answer::full) << "no sum overflows";
 }
 
+TEST(BodyRoom, SaysOnceThatMuchHasBecomeFree) {
+  body_room room;
+  answer last{};
+  EXPECT_FALSE(room.has_emptied());
+  upload(room, 1, 32 * MiB, last);
+  room.give_back(1, 32 * MiB);
+  EXPECT_FALSE(room.has_emptied()) << "the next requests can use it";
+  for (std::uint64_t client = 1; client <= 4; ++client) upload(room, client, 32 * MiB, last);
+  room.give_back(1, 32 * MiB);
+  EXPECT_FALSE(room.has_emptied()) << "most is still in use";
+  for (std::uint64_t client = 2; client <= 4; ++client) room.give_back(client, 32 * MiB);
+  EXPECT_TRUE(room.has_emptied());
+  EXPECT_FALSE(room.has_emptied());
+}
+
 TEST(BodyRoom, WhatIsGivenBackIsForgotten) {
   body_room room;
   EXPECT_EQ(room.take(1, 0, 0, usual), answer::taken);

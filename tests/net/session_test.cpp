@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <gtest/gtest.h>
@@ -47,6 +48,7 @@ struct Session : ::testing::Test {
     s.cerebras.base_url = {.tls = false, .host = "127.0.0.1", .port = 1, .prefix = ""};
     s.cerebras.retries = 0;
     s.server.max_body_size = 4 * 1024 * 1024;
+    s.server.max_header_size = 1024 * 1024;
     s.cerebras.queue.max_bytes = 16 * 1024 * 1024;
     s.logging.level = config::log_level::off;
     return s;
@@ -114,4 +116,23 @@ TEST_F(Session, WithoutMemoryForABodyItIsRefusedAndNothingElseEnds) {
   EXPECT_EQ(shared.bodies.total(), 0U);
   ASSERT_TRUE(send(other, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
   EXPECT_TRUE(read_all(other).starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(Session, LargeHeadsCountLikeBodies) {
+  std::vector<far_end> clients;
+  std::string const part = "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(900 * 1024, 'x');
+  std::size_t refused = 0;
+  for (int i = 0; i < 24; ++i) {
+    auto& client = clients.emplace_back(connect());
+    ASSERT_TRUE(send(client, part));
+    io.restart();
+    io.poll();
+    refused += client.read(64 * 1024).starts_with("HTTP/1.1 503 ") ? 1U : 0U;
+    EXPECT_LE(shared.bodies.total(), settings.cerebras.queue.max_bytes + settings.server.max_header_size);
+  }
+  EXPECT_GT(refused, 4U);
+  EXPECT_LT(refused, 20U);
+  clients.clear();
+  EXPECT_TRUE(run_until(io, [&] { return shared.connections.empty(); }));
+  EXPECT_EQ(shared.bodies.total(), 0U);
 }

@@ -29,11 +29,16 @@ class body_room {
   answer take(std::uint64_t client, std::size_t size, std::size_t n, const bounds& b);
   void give_back(std::uint64_t client, std::size_t n);
 
+  /// Most of what was held some time ago is held no more, and it is worth giving back to the system. Once for each
+  /// time.
+  bool has_emptied();
+
   std::size_t total() const { return total_; }
   std::size_t clients() const { return held_.size(); }
 
  private:
   std::size_t total_ = 0;
+  std::size_t peak_ = 0;
   std::unordered_map<std::uint64_t, std::size_t> held_;  // by client; none holds 0
 };
 

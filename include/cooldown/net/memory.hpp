@@ -7,6 +7,9 @@ namespace cooldown::net {
 /// all the same, but the small ones of an orderly end succeed.
 void keep_memory_reserve();
 
+/// Returns to the system what the allocator keeps and does not need. Takes some milliseconds.
+void give_memory_back();
+
 /// Makes up the reserve again, if it was given up and there is memory for it.
 void restore_memory_reserve();
 
