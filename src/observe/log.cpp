@@ -13,10 +13,11 @@
 #include <spdlog/async.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/dist_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include "cooldown/http/json_text.hpp"
+
+#include "stderr_sink.hpp"
 
 namespace cooldown::observe {
 namespace {
@@ -86,7 +87,7 @@ log::~log() {
 std::shared_ptr<spdlog::sinks::sink> log::open(const std::string& file) {
   std::shared_ptr<spdlog::sinks::sink> sink;
   if (file.empty()) {
-    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    sink = std::make_shared<stderr_sink>();
   } else {
     try {
       spdlog::file_event_handlers close_on_exec;  // no program that `run` starts gets it
