@@ -139,7 +139,7 @@ bool read_match(const std::string& path, const yaml_node& node, client_rule& rul
 }
 
 bool read_client(const std::string& path, const yaml_node& node, client_rule& rule, value_reader& values) {
-  static const std::vector<std::string> names{"match", "priority", "weight"};
+  static const std::vector<std::string> names{"match", "priority", "highest_priority", "weight"};
   if (!expect(yaml_node::kind::map, "a map (" + joined(names, ", ") + ")", path, node, values)) return false;
   bool matches = false;
   bool const good = each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
@@ -148,9 +148,11 @@ bool read_client(const std::string& path, const yaml_node& node, client_rule& ru
       matches = true;
       return read_match(below, value, rule, values);
     }
-    if (key.text == "priority")
+    if (key.text == "priority" || key.text == "highest_priority") {
+      auto& into = key.text == "priority" ? rule.priority : rule.highest_priority;
       return values.read_scalar({.path = below, .kind = "integer"}, value,
-                                [&](std::string_view text) { return store(rule.priority, read_integer(text, 0, 7)); });
+                                [&](std::string_view text) { return store(into, read_integer(text, 0, 7)); });
+    }
     if (key.text == "weight")
       return values.read_scalar({.path = below, .kind = "number"}, value, [&](std::string_view text) {
         return store(rule.weight, read_decimal(text, 0.001, 1000));

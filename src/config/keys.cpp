@@ -268,6 +268,8 @@ std::vector<config_key> make_keys() {
                         [](settings& s) -> auto& { return s.cerebras.queue.ageing; }),
       integer("cerebras.queue.default_priority", 0, 7,
               [](settings& s) -> auto& { return s.cerebras.queue.default_priority; }),
+      integer("cerebras.queue.highest_priority", 0, 7,
+              [](settings& s) -> auto& { return s.cerebras.queue.highest_priority; }),
       collection("cerebras.queue.fair_share_by", "list", "credential, user, address", "[credential, user, address]",
                  read_fair_share, print_fair_share),
 

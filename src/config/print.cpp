@@ -61,6 +61,7 @@ void print_clients(YAML::Emitter& out, const settings& s) {
     if (rule.address) out << YAML::Key << "address" << YAML::Value << text_of(*rule.address);
     out << YAML::EndMap;
     if (rule.priority) out << YAML::Key << "priority" << YAML::Value << *rule.priority;
+    if (rule.highest_priority) out << YAML::Key << "highest_priority" << YAML::Value << *rule.highest_priority;
     out << YAML::Key << "weight" << YAML::Value << rule.weight << YAML::EndMap;
   }
   out << YAML::EndSeq;

@@ -11,7 +11,8 @@ namespace cooldown::net {
 client_rules::client_rules(const config::cerebras_settings& settings, hasher hash)
     : hash_(std::move(hash)),
       told_apart_by_(settings.queue.fair_share_by),
-      default_urgency_(static_cast<std::uint8_t>(settings.queue.default_priority)) {
+      default_urgency_(static_cast<std::uint8_t>(settings.queue.default_priority)),
+      highest_urgency_(static_cast<std::uint8_t>(settings.queue.highest_priority)) {
   for (auto const& from : settings.clients) {
     auto& r = rules_.emplace_back(rule{std::nullopt, from});
     if (from.credential) r.credential = hash_(*from.credential);
@@ -38,14 +39,17 @@ client_standing client_rules::standing_of(const sender& who, std::optional<std::
   identity += '\0';
   if (told_apart_by_.address) identity += who.address;
   identity += '\0';
+  if (told_apart_by_.credential || told_apart_by_.address) standing.group = hash_(identity);
   if (told_apart_by_.user) identity += who.user;
   standing.client = hash_(identity);
   standing.urgency = default_urgency_;
+  auto highest = highest_urgency_;
   if (auto const* const r = find(who)) {
     standing.weight = r->match.weight;
     if (r->match.priority) standing.urgency = static_cast<std::uint8_t>(*r->match.priority);
+    if (r->match.highest_priority) highest = static_cast<std::uint8_t>(*r->match.highest_priority);
   }
-  if (asked) standing.urgency = *asked;
+  if (asked) standing.urgency = std::max(*asked, highest);
   return standing;
 }
 

@@ -123,6 +123,7 @@ ticket_facts exchange::facts_of_ticket() const {
   auto const standing =
       a_.rules().standing_of({.credential = r_.key, .user = facts_.user, .address = c_.peer}, r_.urgency);
   t.client = standing.client;
+  t.group = standing.group;
   t.weight = standing.weight;
   t.urgency = standing.urgency;
   t.body_hash = a_.hash_of(r_.method, r_.target, r_.body.view());

@@ -73,6 +73,7 @@ struct cerebras_limiter::ticket {
   /// Deferred: it waits outside the queue, until `not_before`.
   enum class state { waiting, deferred, released } where = state::waiting;
   bool waited = false;   // at any time
+  bool crowded = false;  // it gives its place to a client that has fewer
   bool renewed = false;  // its next release is counted already
   /// Why it may fit although its estimate is above the whole limit: the provider may charge less than the maximum, or
   /// its input may have fewer tokens than guessed. The provider is asked once; its refusal is final.

@@ -38,7 +38,12 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   t.submitted = now;
   t.deadline = now + facts.max_wait;
   t.body_hash = facts.body_hash;
-  t.place = {.arrival = 0, .client = facts.client, .weight = facts.weight, .urgency = facts.urgency, .submitted = now};
+  t.place = {.arrival = 0,
+             .client = facts.client,
+             .group = facts.group,
+             .weight = facts.weight,
+             .urgency = facts.urgency,
+             .submitted = now};
   if (!estimate(t, now))
     return refused{.why = reason::request_too_large_for_limit,
                    .retry_after = std::nullopt,
@@ -64,7 +69,7 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   std::optional<refused> no;
   if (certain - now > facts.max_wait || facts.max_wait <= duration::zero()) {
     no = refused{.why = reason::queue_timeout, .retry_after = retry_after(plan, duration{1}, now), .cost = cost};
-  } else if (queued_ >= settings_.max_depth || queued_bytes_ + facts.body_bytes > settings_.max_bytes) {
+  } else if (!has_room_for(placed) && !make_room_for(placed, now)) {
     no = refused{.why = reason::queue_full, .retry_after = retry_after(plan, std::chrono::seconds{1}, now)};
   }
   if (no) {
@@ -74,6 +79,23 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   }
   enqueue(id, placed);
   return queued{.id = id, .position = plan.position, .expected = plan.expected, .held_by = plan.held_by};
+}
+
+bool cerebras_limiter::has_room_for(const ticket& t) const {
+  return queued_ < settings_.max_depth && queued_bytes_ + t.bytes <= settings_.max_bytes;
+}
+
+/// The client with the most tickets loses the youngest of them, which poll() refuses. False: the newcomer has to go.
+bool cerebras_limiter::make_room_for(const ticket& t, time_point now) {
+  if (queued_bytes_ + t.bytes > settings_.max_bytes || queued_ > settings_.max_depth) return false;
+  auto const id = crowd_.gives_way_to(t.place.sharer());
+  if (!id) return false;
+  auto& other = tickets_.at(*id);
+  deadlines_.erase({other.deadline, *id});
+  other.deadline = now;
+  other.crowded = true;
+  deadlines_.insert({now, *id});
+  return true;
 }
 
 /// It ends without having gone: its request may come back.
@@ -91,6 +113,7 @@ void cerebras_limiter::start_waiting(ticket_id id, ticket& t) {
   t.waited = true;
   change(*t.owner);
   deadlines_.insert({t.deadline, id});
+  crowd_.add(t.place.sharer(), id);
   ++queued_;
   queued_bytes_ += t.bytes;
 }
@@ -99,6 +122,7 @@ void cerebras_limiter::start_waiting(ticket_id id, ticket& t) {
 void cerebras_limiter::stop_waiting(ticket_id id, const ticket& t) {
   agenda_->changed.insert(t.owner);  // if only to be taken out
   deadlines_.erase({t.deadline, id});
+  crowd_.remove(t.place.sharer(), id);
   --queued_;
   queued_bytes_ -= t.bytes;
 }
@@ -199,7 +223,7 @@ bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>&
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     auto const id = deadlines_.begin()->second;
     auto& t = tickets_.at(id);
-    refused const why{.why = reason::queue_timeout,
+    refused const why{.why = t.crowded ? reason::queue_full : reason::queue_timeout,
                       .retry_after = retry_after(plan_of(t, now), std::chrono::seconds{1}, now),
                       .cost = t.cost};
     withdraw(id, t);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <queue>
 
 namespace cooldown {
@@ -38,6 +39,20 @@ double request_queue::expected_use(const flow& f, double cost) const {
   return use_.known() ? std::min(use_.expected(cost), use_.largest()) : std::min(cost, use_average::most_tokens);
 }
 
+/// A client begins to wait: behind another one of its group that did so before, but not further behind than all of
+/// those that wait.
+void request_queue::join(const urgency_class& c, flow& f, const queue_place& place, double cost) const {
+  auto& its = *f.of;
+  f.tag = std::max(f.tag, c.virtual_time);
+  if (its.clients > 1 && its.last != place.client) {
+    double const one = expected_use(f, cost) / f.weight;
+    f.tag = std::max(f.tag, std::min(its.joined, c.virtual_time + one * static_cast<double>(its.waiting)) + one);
+  }
+  its.last = place.client;
+  its.joined = f.tag;
+  ++its.waiting;
+}
+
 void request_queue::push(const queue_place& place, ticket_id id, double cost) {
   auto& c = class_of(place);
   if (c.size == 0) {
@@ -50,9 +65,15 @@ void request_queue::push(const queue_place& place, ticket_id id, double cost) {
     slot->tag = c.virtual_time;
   }
   auto& f = *slot;
+  if (!f.of) {
+    auto& its = c.groups[place.sharer()];
+    if (!its) its = std::make_unique<group>();
+    ++its->clients;
+    f.of = its.get();
+  }
   f.weight = place.weight >= least_weight ? std::min(place.weight, most_weight) : least_weight;  // NaN: the least
   if (f.tickets.empty()) {
-    f.tag = std::max(f.tag, c.virtual_time);
+    join(c, f, place, cost);
   } else {
     c.turns.erase(turn_of(f));
   }
@@ -70,6 +91,7 @@ double request_queue::take_out(urgency_class& c, flow& f, const queue_place& pla
   auto const found = f.tickets.find(place.arrival);
   double const cost = found->second.cost;
   f.tickets.erase(found);
+  if (f.tickets.empty()) --f.of->waiting;
   f.cost = f.tickets.empty() ? 0 : f.cost - cost;
   --c.size;
   --size_;
@@ -114,10 +136,11 @@ double request_queue::release(const queue_place& place, time_point now, duration
   auto& f = *c.flows.at(place.client);
   // Who passes others takes nobody's time with it.
   c.virtual_time = std::max(c.virtual_time, c.turns.begin()->tag);
+  double const weight = weight_of(f);
   double const cost = take_out(c, f, place);
   double const charged = expected_use(f, cost);
   share_out(c, charged, now, ageing);
-  f.tag += charged / f.weight;
+  f.tag += charged / weight;
   if (!f.tickets.empty()) {
     c.turns.insert(turn_of(f));
   } else {
@@ -126,12 +149,19 @@ double request_queue::release(const queue_place& place, time_point now, duration
   return charged;
 }
 
-/// A client that has had no more than its share is like one that was never seen.
+/// A client that has had no more than its share is like one that was never seen, and so is a group.
 void request_queue::forget_idle(urgency_class& c) {
-  if (c.flows.size() <= c.turns.size() + most_idle) return;
-  std::erase_if(c.flows, [&](auto const& f) { return f.second->tickets.empty() && f.second->tag <= c.virtual_time; });
-  if (c.flows.size() <= c.turns.size() + most_idle) return;
-  std::erase_if(c.flows, [](auto const& f) { return f.second->tickets.empty(); });
+  auto const forget = [&c](double furthest) {
+    if (c.flows.size() <= c.turns.size() + most_idle) return;
+    std::erase_if(c.flows, [&](auto const& f) {
+      bool const idle = f.second->tickets.empty() && f.second->tag <= furthest;
+      if (idle && f.second->of) --f.second->of->clients;
+      return idle;
+    });
+    std::erase_if(c.groups, [&](auto const& g) { return g.second->clients == 0 && g.second->joined <= furthest; });
+  };
+  forget(c.virtual_time);
+  forget(std::numeric_limits<double>::infinity());
 }
 
 void request_queue::credit(const queue_place& place, double tokens) {
@@ -142,10 +172,10 @@ void request_queue::credit(const queue_place& place, double tokens) {
   share_out(c, -std::clamp(tokens, -use_average::most_tokens, use_average::most_tokens), c.since, duration::zero());
   if (!f.tickets.empty()) c.turns.erase(turn_of(f));
   double const before = f.tag;
-  f.tag -= std::clamp(tokens, -use_average::most_tokens, use_average::most_tokens) / f.weight;
+  f.tag -= std::clamp(tokens, -use_average::most_tokens, use_average::most_tokens) / weight_of(f);
   if (f.tickets.empty()) return;
   // Who has just come waits for one request of a client that was charged too much, not for all that it has saved.
-  auto const furthest = std::min(before, c.virtual_time - f.use.largest() / f.weight);
+  auto const furthest = std::min(before, c.virtual_time - f.use.largest() / weight_of(f));
   f.tag = std::max(f.tag, furthest);
   c.turns.insert(turn_of(f));
 }
@@ -266,7 +296,7 @@ request_queue::backlog request_queue::ahead_in_class(const urgency_class& own_cl
     }
   }
   // Another client's tickets go first as long as their start tags are below this one's.
-  double const start = own.tag + before.tokens * use_share_of(own) / own.weight;
+  double const start = own.tag + before.tokens * use_share_of(own) / weight_of(own);
   backlog others;
   std::size_t looked_at = 0;
   for (auto const& t : own_class.turns) {
@@ -275,7 +305,7 @@ request_queue::backlog request_queue::ahead_in_class(const urgency_class& own_cl
     ++looked_at;
     auto const& f = *t.whose;
     double const first = f.tickets.begin()->second.cost;
-    double const within = (start - t.tag) * f.weight / use_share_of(f);
+    double const within = (start - t.tag) * weight_of(f) / use_share_of(f);
     double const tokens = std::min(f.cost, within + (t.arrival < place.arrival ? first : 0));
     others.tokens += tokens;
     others.requests += std::ceil(tokens / std::max(1.0, f.cost) * static_cast<double>(f.tickets.size()) - 1e-9);
@@ -307,7 +337,7 @@ std::vector<ticket_id> request_queue::order(std::size_t most, time_point now, du
       auto t = turns.top();
       turns.pop();
       if (!std::exchange(gone, false)) ids.push_back(t.at->second.id);
-      t.tag += expected_use(*t.whose, t.at->second.cost) / t.whose->weight;
+      t.tag += expected_use(*t.whose, t.at->second.cost) / weight_of(*t.whose);
       if (++t.at == t.whose->tickets.end()) continue;
       t.arrival = t.at->first;
       turns.push(t);

@@ -159,14 +159,15 @@ TEST(ConfigClients, AllMistakesAreToldAtOnce) {
           "f:5:15: cerebras.clients[0].weight: must be between 0.001 and 1000; got '0'",
           "f:6:7: cerebras.clients[1]: has no 'match': say which clients it is for",
           "f:7:24: cerebras.clients[2].match.adress: unknown key 'adress'; did you mean 'address'?",
-          "f:8:7: cerebras.clients[2].wait: unknown key 'wait'; known here: match, priority, weight",
+          "f:8:7: cerebras.clients[2].wait: unknown key 'wait'; known here: match, priority, highest_priority, weight",
           "f:9:24: cerebras.clients[3].match.address: has bits set beyond those that '/' counts; got '10.0.0.1/8'",
           "f:10:24: cerebras.clients[4].match.address: must have between 0 and 32 bits after the '/'; got "
           "'10.0.0.0/33'",
           "f:11:24: cerebras.clients[5].match.address: expected an IP address, or a block such as 10.0.0.0/8; got "
           "'host.example'",
           "f:12:15: cerebras.clients[5].weight: expected a number such as 2 or 0.25; got '1e3'",
-          "f:13:7: cerebras.clients[6]: expected a map (match, priority, weight), found a single value"));
+          "f:13:7: cerebras.clients[6]: expected a map (match, priority, highest_priority, weight), found a single "
+          "value"));
 }
 
 TEST(ConfigClients, CredentialsAreNeverShown) {

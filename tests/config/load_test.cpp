@@ -76,9 +76,9 @@ cerebras:
   tpm_limit: 11
   rate_limits: { use_headers: true, header_fallback: false, header_timeout: 12s, reset_buffer: 13ms, replenishment: sliding }
   queue:    { max_depth: 14, max_bytes: 15KiB, max_wait: 16s, max_in_flight: 17, keepalive_after: 18s,
-            ageing: 26s, default_priority: 5, fair_share_by: [user] }
+            ageing: 26s, default_priority: 5, highest_priority: 2, fair_share_by: [user] }
   limits:   { m: { rpm: 27, tpd: 28 } }
-  clients:  [{ match: { user: u }, priority: 1, weight: 2.5 }]
+  clients:  [{ match: { user: u }, priority: 1, weight: 2.5, highest_priority: 0 }]
   retries: 9
   circuit_breaker: { failure_threshold: 19, open_for: 20s, half_open_requests: 21 }
   timeouts: { connect: 22s, first_byte: 23s, idle: 24s }
@@ -109,10 +109,10 @@ logging:  { level: debug, format: json, file: /var/log/c.log }
   c.rpm_limit = 10;
   c.tpm_limit = 11;
   c.rate_limits = {true, false, seconds(12), milliseconds(13), replenishment::sliding};
-  c.queue = {14, 15360, seconds(16), 17, seconds(18), seconds(26), 5, {false, true, false}};
+  c.queue = {14, 15360, seconds(16), 17, seconds(18), seconds(26), 5, 2, {false, true, false}};
   c.limits["m"].rpm = 27;
   c.limits["m"].tpd = 28;
-  c.clients.push_back({std::nullopt, "u", std::nullopt, 1U, 2.5});
+  c.clients.push_back({std::nullopt, "u", std::nullopt, 1U, 2.5, 0U});
   c.retries = 9;
   c.circuit_breaker = {19, seconds(20), 21};
   c.timeouts = {seconds(22), seconds(23), seconds(24)};
@@ -369,22 +369,23 @@ TEST(Config, RulesBetweenKeysWaitUntilTheirSectionsAreRight) {
 }
 
 TEST(Config, EveryProblemIsFoundInOnePassInOrder) {
-  EXPECT_THAT(problems_of("logging:\n"
-                          "  level: loud\n"
-                          "admin: 1\n"
-                          "cerebras:\n"
-                          "  queue: {max_depth: -1, depth: 2, max_wait: 10}\n"
-                          "  queue: {max_in_flight: x}\n"
-                          "port: 1\n"),
-              ElementsAre("f:2:10: logging.level: must be one of trace, debug, info, warn, error, off; got 'loud'",
-                          "f:3:8: admin: expected a map (host, port, token), found a single value",
-                          "f:5:22: cerebras.queue.max_depth: must be between 0 and 1000000; got '-1'",
-                          "f:5:26: cerebras.queue.depth: unknown key 'depth'; known here: max_depth, max_bytes, "
-                          "max_wait, max_in_flight, keepalive_after, ageing, default_priority, fair_share_by",
-                          "f:5:46: cerebras.queue.max_wait: a duration needs its unit: say '10s' or '10ms'; got '10'",
-                          "f:6:3: cerebras.queue: duplicate key; first given at line 5",
-                          "f:6:26: cerebras.queue.max_in_flight: expected an integer, digits only; got 'x'",
-                          "f:7:1: port: unknown key 'port'; it belongs in 'server' or 'admin'"));
+  EXPECT_THAT(
+      problems_of("logging:\n"
+                  "  level: loud\n"
+                  "admin: 1\n"
+                  "cerebras:\n"
+                  "  queue: {max_depth: -1, depth: 2, max_wait: 10}\n"
+                  "  queue: {max_in_flight: x}\n"
+                  "port: 1\n"),
+      ElementsAre("f:2:10: logging.level: must be one of trace, debug, info, warn, error, off; got 'loud'",
+                  "f:3:8: admin: expected a map (host, port, token), found a single value",
+                  "f:5:22: cerebras.queue.max_depth: must be between 0 and 1000000; got '-1'",
+                  "f:5:26: cerebras.queue.depth: unknown key 'depth'; known here: max_depth, max_bytes, "
+                  "max_wait, max_in_flight, keepalive_after, ageing, default_priority, highest_priority, fair_share_by",
+                  "f:5:46: cerebras.queue.max_wait: a duration needs its unit: say '10s' or '10ms'; got '10'",
+                  "f:6:3: cerebras.queue: duplicate key; first given at line 5",
+                  "f:6:26: cerebras.queue.max_in_flight: expected an integer, digits only; got 'x'",
+                  "f:7:1: port: unknown key 'port'; it belongs in 'server' or 'admin'"));
 }
 
 TEST(Config, ALineEndAfterAKeyIsDropped) {
@@ -614,7 +615,7 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
 }
 
 TEST(Config, KnownKeysAreTheReference) {
-  EXPECT_EQ(known_keys().size(), 52U);
+  EXPECT_EQ(known_keys().size(), 53U);
   EXPECT_EQ(known_keys().front(), "server.host");
   EXPECT_EQ(known_keys().back(), "logging.file");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));

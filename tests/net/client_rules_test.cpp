@@ -82,6 +82,33 @@ TEST(ClientRules, TheFirstThatMatchesCounts) {
   EXPECT_EQ(r.standing_of(from("csk-1", "night"), 1).weight, 0.5);
 }
 
+TEST(ClientRules, ARequestIsNoMoreUrgentThanItsSenderMayBe) {
+  config::cerebras_settings s;
+  EXPECT_EQ(rules(s).standing_of(from("a"), 0).urgency, 0U) << "any class, as long as nothing is said";
+  s.queue.highest_priority = 2;
+  s.clients = {rule("batch", std::nullopt), rule("boss", std::nullopt)};
+  s.clients[0].highest_priority = 5;
+  s.clients[1].priority = 1;
+  s.clients[1].highest_priority = 0;
+  auto const r = rules(s);
+  EXPECT_EQ(r.standing_of(from("a"), 0).urgency, 2U);
+  EXPECT_EQ(r.standing_of(from("a"), 6).urgency, 6U) << "it may be modest";
+  EXPECT_EQ(r.standing_of(from("batch"), 0).urgency, 5U);
+  EXPECT_EQ(r.standing_of(from("boss"), 0).urgency, 0U);
+  EXPECT_EQ(r.standing_of(from("boss"), std::nullopt).urgency, 1U);
+}
+
+TEST(ClientRules, UsersOfOneCredentialAreOneGroup) {
+  auto const r = rules();
+  auto const group = r.standing_of(from("a", "u"), {}).group;
+  EXPECT_EQ(r.standing_of(from("a", "v"), {}).group, group);
+  EXPECT_EQ(r.standing_of(from("a"), {}).group, group);
+  EXPECT_NE(r.standing_of(from("b", "u"), {}).group, group);
+  config::cerebras_settings s;
+  s.queue.fair_share_by = {false, true, false};
+  EXPECT_EQ(rules(s).standing_of(from("a", "u"), {}).group, 0U) << "where nothing else tells clients apart";
+}
+
 TEST(ClientRules, KeysComeWithoutTheirScheme) {
   EXPECT_EQ(key_of("Bearer csk-1"), "csk-1");
   EXPECT_EQ(key_of("bearer   csk-1"), "csk-1");

@@ -73,6 +73,7 @@ struct queue_settings {
   std::optional<milliseconds> keepalive_after;  // `off`, or: a streaming request that waits this long gets SSE comments
   std::optional<milliseconds> ageing{30'000};   // after so long a class gets a release out of turn; `off`: never
   unsigned default_priority = 3;                // class of a request that names none: 0 goes first, 7 last
+  unsigned highest_priority = 0;                // the most urgent class that a request itself can name
   client_attributes fair_share_by;
   bool operator==(const queue_settings&) const = default;
 };
@@ -89,8 +90,9 @@ struct client_rule {
   std::optional<std::string> credential;  // secret; the key that the client sends
   std::optional<std::string> user;
   std::optional<address_range> address;
-  std::optional<unsigned> priority;  // class of a request that names none; absent: queue.default_priority
-  double weight = 1;                 // of its fair share
+  std::optional<unsigned> priority;          // class of a request that names none; absent: queue.default_priority
+  double weight = 1;                         // of its fair share
+  std::optional<unsigned> highest_priority;  // absent: queue.highest_priority
   bool operator==(const client_rule&) const = default;
 };
 

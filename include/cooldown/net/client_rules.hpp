@@ -21,6 +21,7 @@ struct sender {
 /// How the queue treats a request.
 struct client_standing {
   std::uint64_t client = 0;  // a salted hash of what tells clients apart
+  std::uint64_t group = 0;   // the same but for `user`, where there is more than that: they have one share between them
   double weight = 1;
   std::uint8_t urgency = 3;
 };
@@ -45,6 +46,7 @@ class client_rules {
   hasher hash_;
   config::client_attributes told_apart_by_;
   std::uint8_t default_urgency_;
+  std::uint8_t highest_urgency_;
   std::vector<rule> rules_;
 };
 

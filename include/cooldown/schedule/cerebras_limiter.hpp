@@ -17,6 +17,7 @@
 #include "cooldown/exchange/outcome.hpp"
 #include "cooldown/schedule/arrivals.hpp"
 #include "cooldown/schedule/cost_estimator.hpp"
+#include "cooldown/schedule/crowd.hpp"
 #include "cooldown/schedule/learned_state.hpp"
 #include "cooldown/schedule/quota.hpp"
 #include "cooldown/schedule/request_queue.hpp"
@@ -50,6 +51,7 @@ struct ticket_facts {
   std::size_t body_bytes = 0;
   duration max_wait = std::chrono::minutes{10};
   std::uint64_t client = 0;  // whose fair share it counts against: a hash
+  std::uint64_t group = 0;   // of clients that have one share between them; 0: the client alone
   double weight = 1;         // of that client's share
   std::uint8_t urgency = 3;  // RFC 9218: 0 goes first, 7 last
   /// Of the request: who disconnects or is rejected while it waits, and comes back with the same within two minutes,
@@ -268,6 +270,8 @@ class cerebras_limiter {
   void revise(ticket& t, double cost, double input, time_point now);
   void observe_charge(ticket& t, const seen_charge& seen, time_point now);
   quota_settings quota_of(std::string_view model) const;
+  bool has_room_for(const ticket& t) const;
+  bool make_room_for(const ticket& t, time_point now);
   void enqueue(ticket_id id, ticket& t);
   void start_waiting(ticket_id id, ticket& t);
   void withdraw(ticket_id id, ticket& t);
@@ -317,6 +321,7 @@ class cerebras_limiter {
   std::unordered_map<ticket_id, ticket> tickets_;
   std::set<std::pair<time_point, ticket_id>> deadlines_;  // of the tickets that wait
   arrivals arrivals_;                                     // of those that waited in vain
+  crowd crowd_;                                           // of those that wait
   scope* latest_ = nullptr;
   ticket_id next_ticket_ = 1;
   std::uint64_t next_arrival_ = 1;

@@ -1,6 +1,7 @@
 // The tickets of one scope that wait for quota: who goes next.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,9 +28,13 @@ constexpr std::size_t urgency_count = 8;
 struct queue_place {
   std::uint64_t arrival = 0;  // unique
   std::uint64_t client = 0;
+  std::uint64_t group = 0;  // of clients that have one share between them; 0: the client alone
   double weight = 1;
   std::uint8_t urgency = 3;
   time_point submitted;
+
+  /// Whose share it is.
+  std::uint64_t sharer() const { return group != 0 ? group : client; }
 };
 
 /// Classes by urgency, strictly, but bounded both ways. A class that waits saves tokens of what more urgent ones use:
@@ -42,7 +47,9 @@ struct queue_place {
 /// order of arrival. Tags belong to clients, not to tickets. A release charges its client what such a ticket is
 /// expected to use, and its end corrects that by what it did use, up or down. A client that waits is never put further
 /// behind the class's virtual time than by the most that one of its requests has used lately, and a client that comes
-/// back starts at that time. O(log n) per operation.
+/// back starts at that time. Clients of a group, as the users of one credential, have one share between them: while
+/// several of them wait each is charged as many times as much, and one that joins starts behind the one that joined
+/// last, so that a new name for each request gains nothing. O(log n) per operation.
 class request_queue {
  public:
   struct waiting {
@@ -119,9 +126,16 @@ class request_queue {
   double cost() const;
 
  private:
+  struct group {
+    std::size_t clients = 0;  // that are known
+    std::size_t waiting = 0;  // of these
+    std::uint64_t last = 0;   // the one that began to wait last
+    double joined = 0;        // its start tag then
+  };
   struct flow {
     double weight = 1;
-    double tag = 0;  // start tag of its next ticket
+    group* of = nullptr;  // null: not known before it waits
+    double tag = 0;       // start tag of its next ticket
     double cost = 0;
     use_average use;
     std::map<std::uint64_t, waiting> tickets;  // by arrival
@@ -140,6 +154,7 @@ class request_queue {
     std::size_t size = 0;
     std::set<turn> turns;  // of the clients that wait
     std::unordered_map<std::uint64_t, std::unique_ptr<flow>> flows;
+    std::unordered_map<std::uint64_t, std::unique_ptr<group>> groups;
   };
 
   static turn turn_of(flow& f) { return {f.tag, f.tickets.begin()->first, &f}; }
@@ -148,6 +163,10 @@ class request_queue {
     return classes_[p.urgency < urgency_count ? p.urgency : 7];
   }
   double take_out(urgency_class& c, flow& f, const queue_place& place);
+  static double weight_of(const flow& f) {
+    return f.of ? f.weight / static_cast<double>(std::max<std::size_t>(1, f.of->waiting)) : f.weight;
+  }
+  void join(const urgency_class& c, flow& f, const queue_place& place, double cost) const;
   double use_share_of(const flow& f) const;
   double expected_use(const flow& f, double cost) const;
   void share_out(urgency_class& to, double tokens, time_point now, duration ageing);
