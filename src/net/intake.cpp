@@ -38,15 +38,20 @@ intake_result refuse(app& shared, const denial& no) {
   return result;
 }
 
-/// A client that would speak WebSocket is told at once to speak HTTP (RFC 9110 §15.5.22). Other offers, such as h2c,
-/// are declined by not taking them up.
-bool wants_websocket(const http::request_head& head) {
-  return std::any_of(head.fields.begin(), head.fields.end(), [](const header_field& f) {
-    if (!iequals(f.name, "upgrade")) return false;
-    for (std::string_view rest = f.value, protocol; next_token(rest, ',', protocol);)
-      if (iequals(protocol.substr(0, protocol.find('/')), "websocket")) return true;
+/// Whether a header of this name lists the token, whatever version follows it.
+bool lists(const http::request_head& head, std::string_view name, std::string_view wanted) {
+  return std::any_of(head.fields.begin(), head.fields.end(), [&](const header_field& f) {
+    if (!iequals(f.name, name)) return false;
+    for (std::string_view rest = f.value, token; next_token(rest, ',', token);)
+      if (iequals(token.substr(0, token.find('/')), wanted)) return true;
     return false;
   });
+}
+
+/// A client that would speak WebSocket is told at once to speak HTTP (RFC 9110 §15.5.22). Other offers, such as h2c,
+/// are declined by not taking them up, and an Upgrade that Connection does not list is none (§7.8).
+bool wants_websocket(const http::request_head& head) {
+  return lists(head, "connection", "upgrade") && lists(head, "upgrade", "websocket");
 }
 
 intake_result refuse_websocket(app& shared) {
