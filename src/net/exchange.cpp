@@ -230,6 +230,8 @@ task<exchange_step> exchange::ask_about_429() {
   auto const whole = co_await read_whole_body(attempt_.connection(), attempt_.head().body, largest_whole_body, patience,
                                               c_.ctl, *whole_answer_);
   if (c_.ctl.why() == interruption::client_gone) co_return interrupted();
+  // A provider that trickles its refusals would hold the client for as long as it may wait.
+  bool const trickled = c_.ctl.why() == interruption::timeout;
   c_.ctl.reset();
   if (whole) {
     attempt_.finish();
@@ -237,14 +239,18 @@ task<exchange_step> exchange::ask_about_429() {
     attempt_.drop();
   }
   auto const seen = observe();
-  if (seen.what == verdict::queue_again) {
+  if (seen.what == verdict::queue_again && !trickled) {
     whole_answer_.reset();
     auto const now = steady_now();
     auto const standing = a_.limiter.standing_of(ticket(), now);
     record_.waits(standing ? standing->held_by : record_.line.held_by, now, std::nullopt);
     co_return plan_.queued();
   }
-  ticket_->settle(0, std::nullopt);
+  if (seen.what == verdict::queue_again) {
+    ticket_->not_sent();  // it waits again
+  } else {
+    ticket_->settle(0, std::nullopt);
+  }
   if (seen.what == verdict::refuse) co_return rejected(*seen.refusal);
   if (whole) co_return exchange_plan::pass_429();
   // With a length of its own, what came of it would look complete.

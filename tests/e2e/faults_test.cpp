@@ -609,20 +609,25 @@ TEST(Timeout, ABodyThatComesSteadilyMayTakeLong) {
 }
 
 TEST(Timeout, ATrickledRefusalOfTheProviderEnds) {
-  event gone;
-  fake_upstream upstream([&](auto const&, tcp_client& c) {
-    c.send("HTTP/1.1 429 Too Many Requests\r\nx-should-retry: false\r\nContent-Length: 100000\r\n\r\n");
-    for (int i = 0; i < 100 && c.read_some(100ms).empty(); ++i)
-      if (c.was_closed() || c.was_reset() || !c.send(" ")) {
-        gone.set();
-        return false;
-      }
-    return false;
-  });
-  proxy p(upstream, {{"cerebras.timeouts.idle", "1s"}, {"cerebras.retries", "0"}});
-  auto const r = p.fetch(chat());
-  EXPECT_EQ(r.status, 503);
-  EXPECT_TRUE(gone.wait(1, 5s)) << "the proxy gave it up while it was still coming";
+  for (std::string const word : {"x-should-retry: false\r\n", "retry-after: 1\r\n", ""}) {
+    SCOPED_TRACE(word);
+    event gone;
+    fake_upstream upstream([&](auto const&, tcp_client& c) {
+      c.send("HTTP/1.1 429 Too Many Requests\r\n" + word + "Content-Length: 100000\r\n\r\n");
+      for (int i = 0; i < 100 && c.read_some(100ms).empty(); ++i)
+        if (c.was_closed() || c.was_reset() || !c.send(" ")) {
+          gone.set();
+          return false;
+        }
+      return false;
+    });
+    proxy p(upstream, {{"cerebras.timeouts.idle", "1s"}, {"cerebras.retries", "0"}});
+    auto const r = p.fetch(chat());
+    EXPECT_EQ(r.status, 503);
+    EXPECT_TRUE(gone.wait(1, 5s)) << "the proxy gave it up while it was still coming";
+    EXPECT_EQ(upstream.count(), 1U);
+    EXPECT_EQ(p.status().at("queue").at("length").as_int64(), 0);
+  }
 }
 
 TEST(Timeout, ChunkExtensionsOfTheProviderAreSilence) {
