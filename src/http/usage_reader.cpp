@@ -1,7 +1,6 @@
 #include "cooldown/http/usage_reader.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "json_reader.hpp"
@@ -108,7 +107,6 @@ void usage_reader::read(std::string_view text) {
 
 /// A part of a line.
 void usage_reader::take(std::string_view part) {
-  auto const use = [this](std::string_view object) { believe(object); };
   auto const before = line_start_.size();
   line_start_.append(part.substr(0, event_start.size() - before));
   line_ += part.size();
@@ -118,8 +116,12 @@ void usage_reader::take(std::string_view part) {
     events_ = true;
     finder_.restart();
   }
-  if (!events_) return finder_.feed(part, use);
-  if (is_data) finder_.feed(part.substr(data_field.size() - std::min(before, data_field.size())), use);
+  if (events_ && is_data) part.remove_prefix(data_field.size() - std::min(before, data_field.size()));
+  if (!events_ || is_data) find(part);
+}
+
+void usage_reader::find(std::string_view json) {
+  finder_.feed(json, [this](std::string_view object) { believe(object); });
 }
 
 void usage_reader::end_line(char end) {
@@ -128,6 +130,8 @@ void usage_reader::end_line(char end) {
   if (half) return;
   // An event ends with an empty line; till then its lines of data are one text.
   if (events_ && line_ == 0) finder_.restart();
+  // It is white space between the parts of JSON, and stands in no string.
+  if (!events_ || line_start_.starts_with(data_field)) find("\n");
   count_line();
   line_start_.clear();
   line_ = 0;
@@ -157,11 +161,10 @@ void usage_reader::believe(std::string_view object) {
   if (!told->prompt && !told->completion && total == 0) return;
   // A total that leaves out what is known is none.
   known_.total_tokens = total == 0 || (kept && total < sum) ? sum : total;
-  found_ = known_.total_tokens > 0;
 }
 
 std::optional<usage> usage_reader::finish() const {
-  return found_ ? std::optional(known_) : std::nullopt;
+  return known_.total_tokens > 0 ? std::optional(known_) : std::nullopt;
 }
 
 }  // namespace cooldown::http

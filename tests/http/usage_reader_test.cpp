@@ -106,6 +106,11 @@ TEST(usage_reader, finds_usage_wherever_it_stands) {
       {R"({"usage":{"prompt_tokens":12.0,"completion_tokens":1.2e3}})", usage{12, 1200, 1212, 0}},
       {R"({"usage":{"total_tokens":1e400,"prompt_tokens":2}})", usage{2, 0, 2, 0}},
       {R"({"usage":{"total_tokens":"1"}})", none},
+      // a line's end inside a word
+      {"{\"usa\nge\":" + good + "}", none},
+      {"{\"usage\":{\"total_tokens\":1\r\n2}}", none},
+      {"data: {\"usa\ndata:ge\":" + good + "}\n\n", none},
+      {"data: {\"usage\":{\"total_tokens\":1\n: a comment\ndata:2}}\n\n", none},
       {R"({"usage":{"total_tokens":18446744073709551616}})", none},
       {R"({"usage":{"total_tokens":18446744073709551615}})", none},
       {R"({"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":2}})", usage{0, 2, 2, 0}},

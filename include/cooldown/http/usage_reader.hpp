@@ -67,6 +67,7 @@ class usage_reader {
   void read(std::string_view text);
   void take(std::string_view part);
   void end_line(char end);
+  void find(std::string_view json);
   void count_line();
   void believe(std::string_view object);
 
@@ -80,7 +81,6 @@ class usage_reader {
   std::uint64_t line_ = 0;  // bytes of it so far
   char line_end_ = '\n';    // of the line before
 
-  bool found_ = false;
   usage known_;
 
   std::uint64_t bytes_ = 0;
