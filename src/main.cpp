@@ -71,7 +71,7 @@ void run(net::asio::io_context& io, observe::log& log) {
       io.run();
       return;
     } catch (const std::bad_alloc&) {
-      log.error("no memory was left");
+      log.error("out of memory");
     }
   }
 }

@@ -28,6 +28,9 @@
   const setText = (node, text) => {
     if (node.textContent !== text) node.textContent = text;
   };
+  /// What the next one of a model waits for.
+  const waitsFor = (s) => (s.paused ? 'paused by hand' : s.held_by ? s.held_by.text : '–');
+  const shortId = (n) => String(n).padStart(6, '0');
   const cell = (tag, className) => {
     const node = document.createElement(tag);
     if (className) node.className = className;
@@ -123,13 +126,13 @@
       const name = keyOf(s);
       row.classList.toggle('chosen', name === chosen);
       row.cells[0].firstChild.setAttribute('aria-pressed', String(name === chosen));
-      setText(row.cells[1], s.paused ? 'paused by hand' : s.held_by ? s.held_by.text : '–');
+      setText(row.cells[1], waitsFor(s));
       const [bar, text] = row.cells[2].firstChild.children;
       bar.firstChild.style.width = s.binding ? `${Math.max(0, Math.min(100, (100 * Math.floor(s.binding.remaining)) / s.binding.limit))}%` : '0';
       setText(text, s.binding ? limitText(s.binding) : 'no limit is known yet');
       setText(row.cells[3], number(s.queued));
       setText(row.cells[4], number(s.in_flight));
-      setText(row.cells[5], String(s.credential).padStart(6, '0'));
+      setText(row.cells[5], shortId(s.credential));
       const button = row.cells[6].firstChild;
       setText(button, s.paused ? 'Resume' : 'Pause');
       button.setAttribute('aria-label', `${s.paused ? 'Resume' : 'Pause'} ${s.model} ${s.credential}`);
@@ -150,8 +153,7 @@
   }
 
   function showWaiting(status) {
-    const why = (s) => (s.paused ? 'paused by hand' : s.held_by ? s.held_by.text : '–');
-    const all = status.scopes.flatMap((s) => s.waiting.map((t) => ({ ...t, model: s.model, why: why(s) })))
+    const all = status.scopes.flatMap((s) => s.waiting.map((t) => ({ ...t, model: s.model, why: waitsFor(s) })))
       .sort((a, b) => (a.expected_in_seconds === null) - (b.expected_in_seconds === null) || a.expected_in_seconds - b.expected_in_seconds);
     const total = status.queue.length;
     $('nobody-waits').hidden = all.length > 0;
@@ -166,9 +168,9 @@
     }, (row, t) => {
       setText(row.cells[0], String(t.position));
       setText(row.cells[1], t.expected_in_seconds === null ? 'when resumed' : seconds(t.expected_in_seconds));
-      setText(row.cells[2], t.position === 1 ? t.why : t.expected_in_seconds === null ? t.why : 'others are ahead');
+      setText(row.cells[2], t.position === 1 || t.expected_in_seconds === null ? t.why : 'others are ahead');
       setText(row.cells[3], t.model);
-      setText(row.cells[4], String(t.client).padStart(6, '0'));
+      setText(row.cells[4], shortId(t.client));
       setText(row.cells[5], String(t.urgency));
       setText(row.cells[6], number(t.tokens));
       setText(row.cells[7], seconds(t.waited_seconds));
@@ -300,7 +302,7 @@
       shared($('tokens-chart'), 240, [percent, { ...whole, side: 1, grid: { show: false } }], [
         line('left of the tightest limit, %', '%', '--green', fill('--green')),
         line('tokens used in the last minute', 'n', '--blue'),
-        line('429 of the provider', '%', '--red', { paths: () => null, points: { show: true, size: 8, fill: color('--red') } }),
+        line('429 from the provider', '%', '--red', { paths: () => null, points: { show: true, size: 8, fill: color('--red') } }),
       ]),
       shared($('queue-chart'), 150, [whole], [
         line('waiting', 'n', '--amber', fill('--amber')),
@@ -310,7 +312,7 @@
   }
 
   function drawCharts(scope) {
-    setText($('shown-scope'), scope ? `of ${scope.model}, key ${String(scope.credential).padStart(6, '0')}` +
+    setText($('shown-scope'), scope ? `of ${scope.model}, key ${shortId(scope.credential)}` +
       (scope.binding ? `: ${limitText(scope.binding)} left` : '') : '');
     const c = scope && series.get(chosen);
     $('timeline-title').closest('section').hidden = !c;
@@ -322,7 +324,7 @@
     const sum = (values) => values.reduce((a, b) => a + b, 0);
     $('tokens-chart').setAttribute('aria-label',
       `${scope.binding ? `${limitText(scope.binding)} left` : 'no limit is known yet'}; ${number(used.at(-1))} tokens used in the last minute; ` +
-      `${number(sum(c.refused))} refusals of the provider in the time shown`);
+      `${number(sum(c.refused))} refusals by the provider in the time shown`);
     $('queue-chart').setAttribute('aria-label', `${number(c.queued.at(-1))} waiting, ${number(c.in_flight.at(-1))} in flight`);
   }
 

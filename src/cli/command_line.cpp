@@ -77,7 +77,7 @@ void describe(CLI::App& cli, arguments& into) {
       ->type_name("SHELL")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   sub("manual", "print the manual page, in roff", command::manual);
-  sub("help", "print what a command does, or all of them", command::help)
+  sub("help", "print help for one command, or for all", command::help)
       ->add_option("topic", into.topic, "a command")
       ->type_name("COMMAND");
 }
@@ -113,7 +113,7 @@ auto with_parser(Use use) {
 }
 
 constexpr auto shells = "bash zsh fish ";
-constexpr auto log_levels = "trace debug info warn error";
+constexpr auto log_levels = "trace debug info warn error off";
 
 std::string names_of_commands(const CLI::App& cli) {
   std::string words;
@@ -145,6 +145,7 @@ std::string fish_script(const CLI::App& cli) {
     out += "complete -c cooldown-proxy -n __fish_use_subcommand -f -a " + s->get_name() + " -d '" + help + "'\n";
     for (auto const& o : options_of(*s)) line(" -n '__fish_seen_subcommand_from " + s->get_name() + "'", o);
   }
+  out += std::string("complete -c cooldown-proxy -l log-level -x -a '") + log_levels + "'\n";
   out += std::string("complete -c cooldown-proxy -n '__fish_seen_subcommand_from completion' -f -a '") + shells + "'\n";
   out += "complete -c cooldown-proxy -n '__fish_seen_subcommand_from help' -f -a '" + names_of_commands(cli) + "'\n";
   return out;
@@ -238,8 +239,9 @@ std::string manual_page() {
         ".TP\n.B cooldown\\-proxy status \\-\\-watch\nWatch the quota and the queue.\n"
         ".SH ENVIRONMENT\n.TP\n.B CEREBRAS_API_KEY\nThe key for the provider, where the configuration does not name "
         "another.\n.TP\n.B NO_COLOR\nNo colours in \\fBstatus\\fR.\n"
-        ".SH EXIT STATUS\n0: clean shutdown. 64: the command line. 69: no address to listen on, or no proxy to ask. "
-        "70: anything else. 78: the configuration. 1: \\-\\-check\\-config found an error. \\fBrun\\fR ends with its "
+        ".SH EXIT STATUS\n0: clean shutdown. 64: usage error. 69: no address to listen on, or no proxy to ask. "
+        "70: any other error. 78: configuration error. 1: \\-\\-check\\-config found an error. \\fBrun\\fR ends with "
+        "its "
         "command's.\n"
         ".SH SEE ALSO\n/usr/share/doc/cooldown\\-proxy\n";
     return out;

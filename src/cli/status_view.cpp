@@ -29,7 +29,7 @@ namespace json = boost::json;
 
 constexpr std::size_t most_recent = 10;
 constexpr std::size_t most_waiting = 10;
-constexpr std::size_t most_rows = 100'000;
+constexpr std::size_t model_width = 28;
 
 double number(const json::object& o, std::string_view name) {
   auto const* const v = o.if_contains(name);
@@ -91,7 +91,7 @@ void append_scope(std::string& out, const json::object& s, const painter& paint)
     left = limit_text(b);
   }
   auto const paused = s.contains("paused") && s.at("paused").is_bool() && s.at("paused").as_bool();
-  out += fmt::format("{:<28} [{}] {:<30} {:>5} waiting {:>4} in flight  {}\n", text(s, "model").substr(0, 28),
+  out += fmt::format("{:<28} [{}] {:<30} {:>5} waiting {:>4} in flight  {}\n", fit(text(s, "model"), model_width, 1),
                      paint("32", bar), left, number(s, "queued"), number(s, "in_flight"),
                      paint("33", paused ? "paused" : reason(s)));
 }
@@ -109,7 +109,7 @@ void append_waiting(std::string& out, const json::array& scopes, const painter& 
     for (auto const& t : s.at("waiting").as_array()) {
       auto const* const expected = t.as_object().if_contains("expected_in_seconds");
       auto const at = expected && expected->is_number() ? std::optional(expected->to_number<double>()) : std::nullopt;
-      lines.push_back({text(s.as_object(), "model").substr(0, 28), &t.as_object(), at});
+      lines.push_back({fit(text(s.as_object(), "model"), model_width, 1), &t.as_object(), at});
     }
   std::stable_sort(lines.begin(), lines.end(), [](const waiting_line& a, const waiting_line& b) {
     return a.expected && (!b.expected || *a.expected < *b.expected);
@@ -150,7 +150,7 @@ std::string render_status(const json::object& status, bool colours) {
     auto const why = text(r, "reason").empty() ? reason(r) : text(r, "reason");
     out += fmt::format("{}  {:<28} waited {:>8}  total {:>8}  {:>9} tokens  {}\n",
                        paint(code >= 200 && code < 400 ? "32" : "31", code ? std::to_string(code) : "---"),
-                       text(r, "model").substr(0, 28), seconds(number(r, "waited_seconds")),
+                       fit(text(r, "model"), model_width, 1), seconds(number(r, "waited_seconds")),
                        seconds(number(r, "total_seconds")), grouped(number(r, "tokens")), why);
   }
   return out;
@@ -168,7 +168,7 @@ int show_status(const admin_address& at, bool watch, bool as_json) {
       winsize size{};
       bool const known = terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
       // All of it can be scrolled to; what is drawn again each second cannot.
-      std::size_t const rows = watch && size.ws_row > 1 ? size.ws_row - 1U : most_rows;
+      std::size_t const rows = watch && size.ws_row > 1 ? size.ws_row - 1U : 0U;
       shown = as_json ? http::visible(json::serialize(status)) + '\n' : render_status(status, colours);
       if (known && !as_json) shown = fit(shown, size.ws_col, rows);
       complaint.clear();

@@ -5,7 +5,6 @@
 namespace cooldown::cli {
 
 std::string fit(const std::string& text, std::size_t columns, std::size_t rows) {
-  if (columns == 0 || rows == 0) return text;
   std::string out;
   std::size_t column = 0;
   std::size_t row = 0;
@@ -13,13 +12,13 @@ std::string fit(const std::string& text, std::size_t columns, std::size_t rows) 
     auto const c = static_cast<unsigned char>(text[i]);
     if (c == '\n') {
       column = 0;
-      if (++row == rows) break;
+      if (++row == rows && rows > 0) break;
     } else if (c == 0x1b) {
       auto const end = std::min(text.find('m', i), text.size() - 1);
       out += text.substr(i, end - i + 1);
       i = end;
       continue;
-    } else if ((c & 0xc0) != 0x80 && column++ >= columns) {
+    } else if ((c & 0xc0) != 0x80 && column++ >= columns && columns > 0) {
       while (i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xc0) == 0x80) ++i;
       continue;
     }

@@ -7,7 +7,7 @@
 namespace cooldown::cli {
 
 /// Cuts UTF-8 text to a terminal's size: lines to `columns` characters, all of it to `rows` lines. Colours take no
-/// room. 0 of either: as it is.
+/// room. 0: as many as there are.
 std::string fit(const std::string& text, std::size_t columns, std::size_t rows);
 
 }  // namespace cooldown::cli

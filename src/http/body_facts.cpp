@@ -234,10 +234,6 @@ class body_walker {
   std::array<std::optional<std::uint64_t>, std::size(maximum_keys)> maximum_{};
 };
 
-}  // namespace
-
-namespace {
-
 bool read_json(std::string_view json, std::size_t capacity, body_facts& facts) {
   facts = {};
   facts.parsed =

@@ -15,13 +15,6 @@ namespace {
 constexpr std::uint64_t largest_size = std::uint64_t{1} << 62;
 constexpr unsigned most_digits = 32;  // leading zeros included
 
-std::optional<unsigned> hex_value(char c) {
-  if (is_digit(c)) return static_cast<unsigned>(c - '0');
-  auto const l = ascii_lower(c);
-  if (l >= 'a' && l <= 'f') return static_cast<unsigned>(l - 'a') + 10;
-  return std::nullopt;
-}
-
 bool is_white(char c) {
   return c == ' ' || c == '\t';
 }
@@ -94,7 +87,7 @@ void chunk_decoder::take_framing(char c) {
 }
 
 void chunk_decoder::take_size(char c) {
-  if (auto const value = hex_value(c)) {
+  if (auto const value = hex_digit(c)) {
     if (at_ == at::size_first) {
       left_ = 0;
       digits_ = 0;

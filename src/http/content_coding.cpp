@@ -1,6 +1,5 @@
 #include "cooldown/http/content_coding.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include <zlib.h>
@@ -24,7 +23,7 @@ bool is_wrapped(char first) {
   return byte == gzip_start || (byte & 0xfU) == zlib_method;
 }
 
-bool is_gzip(std::string_view coding) {
+bool is_zlib(std::string_view coding) {
   return iequals(coding, "gzip") || iequals(coding, "x-gzip") || iequals(coding, "deflate");
 }
 
@@ -37,7 +36,7 @@ content_coding coding_of(header_view fields) {
     for (std::string_view rest = f.value, coding; next_token(rest, ',', coding);) {
       if (coding.empty() || iequals(coding, "identity")) continue;
       bool const first = found == content_coding::identity;
-      found = first && is_gzip(coding) ? content_coding::zlib : content_coding::other;
+      found = first && is_zlib(coding) ? content_coding::zlib : content_coding::other;
     }
   }
   return found;
@@ -77,8 +76,6 @@ struct inflater::state {
 
 inflater::inflater() : state_(std::make_unique<state>()) {}
 inflater::~inflater() = default;
-inflater::inflater(inflater&&) noexcept = default;
-inflater& inflater::operator=(inflater&&) noexcept = default;
 
 bool inflater::feed(std::string_view coded, const std::function<void(std::string_view)>& use) {
   auto& s = *state_;

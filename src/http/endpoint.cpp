@@ -5,30 +5,13 @@
 #include <vector>
 
 #include "cooldown/text/ascii.hpp"
+#include "cooldown/text/percent_encoding.hpp"
 
 namespace cooldown::http {
 namespace {
 
 // Servers behind servers decode again what others have decoded.
 constexpr unsigned most_decodings = 3;
-
-int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  auto const lower = ascii_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto const high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    auto const low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-    out += low >= 0 ? static_cast<char>(high * 16 + low) : text[i];
-    if (low >= 0) i += 2;
-  }
-  return out;
-}
 
 std::string decoded(std::string_view text) {
   std::string out(text);

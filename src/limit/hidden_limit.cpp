@@ -39,9 +39,7 @@ constexpr int steadfast_windows = 10;
 
 // What may be there beyond our count is tried by so much more speed: where it is not, one refusal says so.
 constexpr double more_speed = 0.25;
-// Where it was not there, somebody else has taken it: it is tried again after one window without a refusal, then after
-// eight times as many, and so on.
-constexpr unsigned most_failed_repayments = 5;
+// Each try that is refused makes the next one wait for so many times as many quiet windows.
 constexpr double repayment_patience = 8;
 
 // Asked in vain, it is asked again after as long as it has been empty, at most after this part of the window or this

@@ -31,6 +31,7 @@ learned_hidden_limit hidden_limit::save(double spent, time_point now) const {
           .spent_since_run = spent - spent_at_run_,
           .spent_since_first = spent - spent_at_first_,
           .owed = owed_,
+          .failed_repayments = failed_repayments_,
           .step = step_,
           .held = held_ ? std::optional{std::min(*held_, most_units)} : std::nullopt,
           .failed_climbs = failed_climbs_,
@@ -57,6 +58,7 @@ bool hidden_limit::restore(const learned_hidden_limit& s, time_point saved) {
   h.spent_at_run_ = -read.number(s.spent_since_run, -most_units, most_units);
   h.spent_at_first_ = -read.number(s.spent_since_first, -most_units, most_units);
   h.owed_ = read.number(s.owed, -most_units, most_units);
+  h.failed_repayments_ = read.count(s.failed_repayments, most_failed_repayments);
   h.step_ = read.number(s.step, 0, 1);
   if (s.held) h.held_ = read.number(*s.held, 1e-9, most_units);
   h.failed_climbs_ = read.count(s.failed_climbs, most_climbs);

@@ -44,8 +44,7 @@ bool is_plain_event_stream(const http::response_head& head) {
   auto const type = head.find("content-type").value_or("");
   bool const is_stream = istarts_with(type, wanted) &&
                          (type.size() == wanted.size() || type[wanted.size()] == ';' || type[wanted.size()] == ' ');
-  auto const coding = head.find("content-encoding").value_or("");
-  bool const plain = coding.empty() || iequals(coding, "identity");
+  bool const plain = http::coding_of(head.fields) == http::content_coding::identity;
   return is_stream && plain && head.body.how != http::body_framing::kind::none;
 }
 

@@ -38,26 +38,22 @@ intake_result refuse(app& shared, const denial& no) {
   return result;
 }
 
-/// Whether a header of this name lists the token, whatever version follows it.
-bool lists(const http::request_head& head, std::string_view name, std::string_view wanted) {
-  return std::any_of(head.fields.begin(), head.fields.end(), [&](const header_field& f) {
-    if (!iequals(f.name, name)) return false;
-    for (std::string_view rest = f.value, token; next_token(rest, ',', token);)
-      if (iequals(token.substr(0, token.find('/')), wanted)) return true;
-    return false;
-  });
-}
-
 /// A client that would speak WebSocket is told at once to speak HTTP (RFC 9110 §15.5.22). Other offers, such as h2c,
 /// are declined by not taking them up, and an Upgrade that Connection does not list is none (§7.8).
 bool wants_websocket(const http::request_head& head) {
-  return lists(head, "connection", "upgrade") && lists(head, "upgrade", "websocket");
+  return http::is_nominated(head.fields, "upgrade") &&
+         std::any_of(head.fields.begin(), head.fields.end(), [](const header_field& f) {
+           if (!iequals(f.name, "upgrade")) return false;
+           for (std::string_view rest = f.value, protocol; next_token(rest, ',', protocol);)
+             if (iequals(protocol.substr(0, protocol.find('/')), "websocket")) return true;
+           return false;
+         });
 }
 
 intake_result refuse_websocket(app& shared) {
   constexpr unsigned upgrade_required = 426;
   auto result =
-      refuse(shared, reason::bad_request, "WebSocket is not spoken here: send the request in HTTP.", upgrade_required);
+      refuse(shared, reason::bad_request, "WebSocket is not supported; send the request over HTTP.", upgrade_required);
   http::append_field(result.refusal.fields, "Upgrade", "HTTP/1.1");
   http::append_field(result.refusal.fields, "Connection", "Upgrade");
   return result;
@@ -118,8 +114,8 @@ void take_facts(client_connection& c, const config::settings& settings, request&
   r.keep_alive = head.keep_alive;
   r.framing = head.body;
   r.expect_continue = head.expect_continue && head.http11;
-  r.asks = http::endpoint_of(r.path());
-  r.metered = r.method == "POST" && r.asks != http::endpoint::other;
+  if (r.method == "POST") r.asks = http::endpoint_of(r.path());
+  r.metered = r.asks != http::endpoint::other;
   r.prefer_wait = http::wait_preference(head.fields);
   r.timeout = http::client_timeout(head.fields);
   r.urgency = http::urgency_of(head.fields);

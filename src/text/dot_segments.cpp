@@ -1,9 +1,9 @@
 #include "cooldown/text/dot_segments.hpp"
 
-#include <optional>
 #include <string>
+#include <utility>
 
-#include "cooldown/text/ascii.hpp"
+#include "cooldown/text/percent_encoding.hpp"
 
 namespace cooldown {
 namespace {
@@ -11,24 +11,10 @@ namespace {
 // Nobody means a path that is encoded more often than this.
 constexpr int most_encodings = 4;
 
-std::optional<unsigned> hex_digit(char c) {
-  c = ascii_lower(c);
-  if (is_digit(c)) return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-  return std::nullopt;
-}
-
 /// Without one layer of percent-encoding. White space that some parsers of URLs ignore is left out.
 std::string decoded(std::string_view path) {
-  std::string out;
-  out.reserve(path.size());
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    auto const high = path[i] == '%' && i + 2 < path.size() ? hex_digit(path[i + 1]) : std::nullopt;
-    auto const low = high ? hex_digit(path[i + 2]) : std::nullopt;
-    auto const c = low ? static_cast<char>(*high * 16 + *low) : path[i];
-    if (low) i += 2;
-    if (c != '\t' && c != '\r' && c != '\n') out += c;
-  }
+  auto out = percent_decoded(path);
+  std::erase_if(out, [](char c) { return c == '\t' || c == '\r' || c == '\n'; });
   return out;
 }
 

@@ -185,20 +185,20 @@ class Client:
 class Proxy:
     """Started with the configuration given as nested dictionaries, on ports of the system's choice."""
 
-    def __init__(self, provider, cerebras=None, server=None, log=None, limits_apply=False, environment=None, **run):
+    def __init__(self, provider, cerebras=None, server=None, log=None, **run):
         self.directory = tempfile.TemporaryDirectory(prefix="attack-")
         self.path = pathlib.Path(self.directory.name)
         self.log_file = self.path / "log"
         self.settings = {
             "server": {"host": "127.0.0.1", "port": 0, **(server or {})},
             "admin": {"host": "127.0.0.1", "port": 0},
-            "cerebras": {"base_url": getattr(provider, "url", provider), **({} if limits_apply else ROOMY), **(cerebras or {})},
+            "cerebras": {"base_url": getattr(provider, "url", provider), **ROOMY, **(cerebras or {})},
             "logging": {"level": "info", **(log or {})},
         }
         self.write()
         self.err = open(self.log_file, "wb")
         self.process = subprocess.Popen([PROXY, "--config", self.config], stdout=subprocess.DEVNULL, stderr=self.err,
-                                        env={**os.environ, **(environment or {})}, **run)
+                                        **run)
         if not within(lambda: self._port("admin on") or self.process.poll() is not None) or self.process.poll() is not None:
             raise AssertionError("the proxy did not start: " + self.log())
         self.port, self.admin = self._port("listening on"), self._port("admin on")

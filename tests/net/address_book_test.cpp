@@ -28,18 +28,16 @@ struct asker {
   std::vector<std::string> got;
 };
 
-struct AddressBook : ::testing::Test {
-  asio::io_context io{1};
+struct AddressBook : with_fake_names {
   deadline_sweep sweep{io};
   tcp_socket client{io};
   std::unique_ptr<address_book> book;
 
   void SetUp() override {
-    names.reset();
+    with_fake_names::SetUp();
     names.addresses = {"127.0.0.2"};
     book = std::make_unique<address_book>(io, "provider.test", 80);
   }
-  void TearDown() override { names.reset(); }
 
   static task<void> find(address_book& from, asker& by) {
     endpoints found;
@@ -51,12 +49,6 @@ struct AddressBook : ::testing::Test {
     asio::co_spawn(io, find(*book, by), asio::detached);
     io.restart();
     io.poll();
-  }
-  void run_until(const std::function<bool()>& so) {
-    io.restart();
-    auto const end = steady_now() + 10s;
-    while (!so() && steady_now() < end) io.run_one_for(100ms);
-    ASSERT_TRUE(so());
   }
   std::vector<std::string> found() {
     asker a(sweep, client);

@@ -63,8 +63,7 @@ struct provider_side {
   std::vector<std::string> heads;
 };
 
-struct Attempt : ::testing::Test {
-  asio::io_context io{1};
+struct Attempt : with_fake_names {
   config::settings settings = [] {
     config::settings s;
     s.logging.level = config::log_level::off;
@@ -77,10 +76,9 @@ struct Attempt : ::testing::Test {
   std::optional<tcp_socket> other_end;
 
   void SetUp() override {
-    names.reset();
+    with_fake_names::SetUp();
     names.addresses = {"127.0.0.1"};
   }
-  void TearDown() override { names.reset(); }
 
   void begin(const provider_side& at, const std::string& host = "127.0.0.1", const std::string& prefix = "") {
     settings.cerebras.base_url = {.tls = false, .host = host, .port = at.port(), .prefix = prefix};
@@ -97,12 +95,6 @@ struct Attempt : ::testing::Test {
   static task<void> make(upstream_attempt& a, upstream_ptr to, const request& r, config::settings settings, made& out) {
     auto got = co_await a.make(std::move(to), r, settings, false);
     out.result = std::move(got);
-  }
-  void run_until(const std::function<bool()>& so) {
-    io.restart();
-    auto const end = steady_now() + 10s;
-    while (!so() && steady_now() < end) io.run_one_for(100ms);
-    ASSERT_TRUE(so());
   }
   void fill(request& r) const {
     r.read_under = shared->settings();

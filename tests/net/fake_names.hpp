@@ -3,9 +3,14 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
+
+#include "run_until.hpp"
 
 namespace cooldown::testing {
 
@@ -38,5 +43,14 @@ class fake_names {
 };
 
 extern fake_names names;
+
+/// A loop, and names of its own.
+struct with_fake_names : ::testing::Test {
+  void SetUp() override { names.reset(); }
+  void TearDown() override { names.reset(); }
+  void run_until(const std::function<bool()>& so) { ASSERT_TRUE(testing::run_until(io, so)); }
+
+  net::asio::io_context io{1};
+};
 
 }  // namespace cooldown::testing

@@ -11,10 +11,8 @@
 
 using namespace cooldown;
 using namespace cooldown::net;
+using namespace cooldown::testing;
 using namespace std::chrono_literals;
-using cooldown::testing::far_end;
-using cooldown::testing::run_until;
-using cooldown::testing::socket_pair;
 using what = head_result::what;
 
 namespace {

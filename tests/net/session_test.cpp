@@ -13,10 +13,8 @@
 
 using namespace cooldown;
 using namespace cooldown::net;
+using namespace cooldown::testing;
 using namespace std::chrono_literals;
-using cooldown::testing::far_end;
-using cooldown::testing::run_until;
-using cooldown::testing::socket_pair;
 
 namespace {
 std::atomic<std::size_t> too_much = ~std::size_t{0};  // allocations from here on fail

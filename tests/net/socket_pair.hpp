@@ -1,9 +1,8 @@
 // Two ends of a connection in one process: one is the proxy's, the other the test's.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <string>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -13,10 +12,9 @@
 
 #include "cooldown/net/asio.hpp"
 
-namespace cooldown::testing {
+#include "run_until.hpp"
 
-/// Long enough for a sanitizer build on a busy machine: a test that waits this long has failed.
-constexpr std::chrono::seconds patience{30};
+namespace cooldown::testing {
 
 /// The test's end. Nothing here waits.
 class far_end {
@@ -69,16 +67,5 @@ struct socket_pair {
     near.non_blocking(true);
   }
 };
-
-/// Runs the loop until it is so. False: it did not come to that.
-inline bool run_until(net::asio::io_context& io, const std::function<bool()>& so) {
-  auto const end = std::chrono::steady_clock::now() + patience;
-  while (!so()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    if (io.stopped()) io.restart();
-    io.run_one_for(std::chrono::milliseconds{10});
-  }
-  return true;
-}
 
 }  // namespace cooldown::testing

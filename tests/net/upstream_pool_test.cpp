@@ -19,15 +19,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct UpstreamPool : ::testing::Test {
-  asio::io_context io{1};
+struct UpstreamPool : with_fake_names {
   deadline_sweep sweep{io};
   tcp_socket client{io};
   interrupt ctl{sweep, client};
   std::uint16_t port = 0;
 
   void SetUp() override {
-    names.reset();
+    with_fake_names::SetUp();
     tcp_acceptor const any(io, {asio::ip::make_address("127.0.0.1"), 0});
     port = any.local_endpoint().port();
   }
@@ -42,11 +41,6 @@ struct UpstreamPool : ::testing::Test {
   static task<void> ask(upstream_pool& pool, interrupt& ctl, std::optional<acquired>& out) {
     auto got = co_await pool.acquire(ctl, true, 2s);
     out = std::move(got);
-  }
-  void run_until(const std::function<bool()>& so) {
-    io.restart();
-    auto const end = steady_now() + 10s;
-    while (!so() && steady_now() < end) io.run_one_for(100ms);
   }
   /// The address of a new connection; empty if there is none.
   std::string connect(upstream_pool& pool) {

@@ -40,24 +40,24 @@ struct Forgetting : ::testing::Test {
     return false;
   }
 
+  void a_used_up_day_survives_names_answered_by(unsigned status) {
+    limiter.configure(settings, start);
+    use("once", 200, start);
+    for (int i = 0; i < 100; ++i) use("made-up-" + std::to_string(i), status, start + 1s);
+    EXPECT_TRUE(std::holds_alternative<refused>(ask("once", start + 2s)));
+    EXPECT_LE(limiter.report(start + 2s).size(), 8U);
+  }
+
   limiter_settings settings;
   cerebras_limiter limiter{settings};
 };
 
 TEST_F(Forgetting, AUsedUpDaySurvivesAnyNumberOfNamesThatTheProviderDoesNotKnow) {
-  limiter.configure(settings, start);
-  use("once", 200, start);
-  for (int i = 0; i < 100; ++i) use("made-up-" + std::to_string(i), 404, start + 1s);
-  EXPECT_TRUE(std::holds_alternative<refused>(ask("once", start + 2s)));
-  EXPECT_LE(limiter.report(start + 2s).size(), 8U);
+  a_used_up_day_survives_names_answered_by(404);
 }
 
 TEST_F(Forgetting, AndOfNamesThatItTakesWhateverTheyAre) {
-  limiter.configure(settings, start);
-  use("once", 200, start);
-  for (int i = 0; i < 100; ++i) use("made-up-" + std::to_string(i), 200, start + 1s);
-  EXPECT_TRUE(std::holds_alternative<refused>(ask("once", start + 2s)));
-  EXPECT_LE(limiter.report(start + 2s).size(), 8U);
+  a_used_up_day_survives_names_answered_by(200);
 }
 
 TEST_F(Forgetting, WhatHasAnsweredOutlivesWhatHasNot) {

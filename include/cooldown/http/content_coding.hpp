@@ -26,8 +26,6 @@ class inflater {
  public:
   inflater();
   ~inflater();
-  inflater(inflater&&) noexcept;
-  inflater& operator=(inflater&&) noexcept;
 
   /// Calls `use` with what has become readable. False: what came is broken or grows too much, now or before.
   bool feed(std::string_view coded, const std::function<void(std::string_view)>& use);

@@ -80,6 +80,10 @@ class hidden_limit {
   bool restore(const learned_hidden_limit& s, time_point saved);
 
  private:
+  // Where what may be owed was not there, somebody else has taken it: it is tried again after one window without a
+  // refusal, then after more and more.
+  static constexpr unsigned most_failed_repayments = 5;
+
   bool is_measured_twice(const meeting& m);
   void judge(const meeting& m);
   void lower(double seen, double least, bool telling, time_point now);

@@ -85,6 +85,7 @@ struct learned_hidden_limit {
   double spent_since_run = 0;
   double spent_since_first = 0;
   double owed = 0;
+  unsigned failed_repayments = 0;
   double step = 0;
   std::optional<double> held;
   unsigned failed_climbs = 0;

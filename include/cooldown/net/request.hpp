@@ -77,8 +77,8 @@ struct request {
   bool keep_alive = true;
   http::body_framing framing;
 
-  bool metered = false;  // generates text or embeds it: costs tokens
-  http::endpoint asks = http::endpoint::other;
+  bool metered = false;                                          // generates text or embeds it: costs tokens
+  http::endpoint asks = http::endpoint::other;                   // by its path, of a POST
   std::uint64_t credential = 0;                                  // towards the provider: a salted hash
   std::uint64_t key = 0;                                         // that the client sent: a salted hash
   std::optional<duration> prefer_wait;                           // Prefer: wait=N (RFC 7240 §4.3)

@@ -28,6 +28,14 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+/// The value of a hexadecimal digit of either case; nullopt: it is none.
+constexpr std::optional<unsigned> hex_digit(char c) {
+  if (is_digit(c)) return static_cast<unsigned>(c - '0');
+  auto const lower = ascii_lower(c);
+  if (lower >= 'a' && lower <= 'f') return static_cast<unsigned>(lower - 'a') + 10;
+  return std::nullopt;
+}
+
 /// Removes optional white space, SP and HTAB (RFC 9110 §5.6.3), from both ends.
 constexpr std::string_view trim(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
