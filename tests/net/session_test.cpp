@@ -20,16 +20,25 @@ namespace {
 std::atomic<std::size_t> too_much = ~std::size_t{0};  // allocations from here on fail
 }
 
-// In the place of the library's.
+// In the place of the library's, and of a sanitizer's.
 void* operator new(std::size_t size) {
   auto* const p = size < too_much ? std::malloc(size) : nullptr;
   if (!p) throw std::bad_alloc();
   return p;
 }
+void* operator new[](std::size_t size) {
+  return operator new(size);
+}
 void operator delete(void* p) noexcept {
   std::free(p);
 }
 void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t) noexcept {
   std::free(p);
 }
 
