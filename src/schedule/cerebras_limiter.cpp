@@ -231,7 +231,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   s.limits.observe(t.reservation, snapshot, why.what == refusal::kind::quota ? fate::refused : fate::unknown, now);
   if (why.what == refusal::kind::load) return defer(id, t, why.retry_after, now);
   if (why.what == refusal::kind::incurable) {
-    s.limits.cancel(t.reservation, now);
+    s.limits.uncharged(t.reservation, now);
     t.reservation = 0;
     return {};
   }
@@ -297,11 +297,15 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
   finish(id);
 }
 
-void cerebras_limiter::renew(ticket_id id, time_point now) {
+void cerebras_limiter::renew(ticket_id id, time_point now, bool sent) {
   auto const found = tickets_.find(id);
   if (found == tickets_.end() || found->second.where != ticket::state::released) return;
   auto& t = found->second;
-  t.owner->limits.cancel(t.reservation, now);
+  if (sent) {
+    t.owner->limits.settle(t.reservation, {.total = probable_use(t, std::nullopt), .input = {}, .cached = 0}, now);
+  } else {
+    t.owner->limits.cancel(t.reservation, now);
+  }
   t.reservation = 0;
   put_back(id, t, now);
   t.renewed = true;

@@ -17,9 +17,6 @@ constexpr std::size_t most_passing = 16;
 // most.
 constexpr int longest_hold_up = 20;
 
-// Of a bucket, so much may be asked for by a ticket and what is saved together: it is never quite full.
-constexpr double most_saved = 0.9;
-
 /// When a refused request may try again. How long somebody keeps a model paused nobody knows.
 std::optional<duration> retry_after(const standing& plan, duration least, time_point now) {
   if (plan.held_by == constraint::paused) return std::nullopt;
@@ -158,15 +155,6 @@ void cerebras_limiter::release(ticket_id id, ticket& t, time_point now) {
   ++in_flight_;
 }
 
-/// Tokens that have to be left for less urgent classes when the ticket goes. Only a bucket can be saved in: what is
-/// left of a window is lost at its end.
-double cerebras_limiter::kept_from(const scope& s, const request_queue::head& h) {
-  if (h.kept <= 0) return 0;
-  auto const* const bucket = s.limits.find(resource::tokens, window::minute);
-  if (bucket == nullptr || bucket->model() != refill::continuous) return 0;
-  return std::clamp(most_saved * bucket->capacity() - h.cost, 0.0, h.kept);
-}
-
 /// The ticket of a scope that may go now, and when one may that cannot. When the head has to wait, the next of other
 /// clients may pass if that does not delay it (EASY backfilling: Lifka 1995), and what is more urgent than a head out
 /// of turn passes it as long as what that one's class has saved is left.
@@ -177,8 +165,8 @@ cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
   auto& heads = s.heads;
   s.queue.heads(now, settings_.ageing, most_passing, heads);
   auto const ready = [&](const request_queue::head& h, double passed_requests, double passed_tokens) {
-    return s.limits.ready_at(h.cost, now - tickets_.at(h.id).submitted, now, passed_requests,
-                             passed_tokens + kept_from(s, h));
+    return s.limits.ready_at(h.cost, now - tickets_.at(h.id).submitted, now,
+                             {.requests = passed_requests, .tokens = passed_tokens, .kept = h.kept});
   };
   auto const& head = heads.front();
   auto const head_ready = ready(head, 0, 0);

@@ -74,6 +74,7 @@ void output_estimator::support_cap(double charge, double input, time_point now) 
   cap_from_ = agrees ? std::max(cap_from_, from) : from;
   cap_to_ = agrees ? std::min(cap_to_, charge) : charge;
   supported_ = true;
+  doubts_ = 0;
   if (!agrees && charge < highest_default) return;
   cap_ = std::min(cap_to_, std::max(1.0, charge - least_input * input));
   cap_until_ = now + memory;

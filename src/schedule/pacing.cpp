@@ -47,6 +47,11 @@ void pacing::on_release(time_point now) {
   last_burst_ = now - spacing_memory * 9 / 10;
 }
 
+void pacing::not_sent(time_point at, time_point before, time_point now) {
+  second_.give_back(1, at, now);
+  if (last_release_ == at) last_release_ = before;
+}
+
 void pacing::on_success(time_point sent) {
   refused_probes_ = 0;
   capacity_rounds_ = 0;  // of a provider that is busy every answer says that it no longer is

@@ -13,6 +13,9 @@ namespace {
 constexpr double trusted_share = 0.15;
 constexpr unsigned most_unproven = 4;
 
+// Of a bucket, so much may be asked for by a ticket and what is saved together: it is never quite full.
+constexpr double most_saved = 0.9;
+
 constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
 constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
 
@@ -77,12 +80,11 @@ basis quota::decides(time_point now) const {
 
 /// Without headers. Before the provider's first answer nothing is known for sure: the first request goes at once to
 /// learn from, and what does not fit the configured limits waits for that answer, at most header_timeout.
-readiness quota::static_ready(double cost, duration waited, time_point now, double passed_requests,
-                              double passed_tokens) {
+readiness quota::static_ready(double cost, duration waited, time_point now, const set_aside& aside) {
   readiness fits{.at = now};
   if (settings_.use_headers && !settings_.header_fallback) return fits;
-  fits.wait_for(requests_.ready_at(1 + passed_requests, now), constraint_of(rpm_slot));
-  fits.wait_for(tokens_.ready_at(cost + passed_tokens, now), constraint_of(tpm_slot));
+  fits.wait_for(requests_.ready_at(1 + aside.requests, now), constraint_of(rpm_slot));
+  fits.wait_for(tokens_.ready_at(cost + aside.tokens, now), constraint_of(tpm_slot));
   if (!settings_.use_headers || answered_) return fits;
   if (reservations_.empty()) return {.at = now};
   readiness probe{.at = now};
@@ -116,21 +118,29 @@ time_point quota::unproven_ready_at(time_point now) {
   return now;
 }
 
-readiness quota::ready(double cost, duration waited, time_point now, double passed_requests, double passed_tokens) {
-  bool const passed = passed_requests > 0;
+/// What has to be left there for less urgent requests beside `n`. They save tokens of a minute, and only in a bucket:
+/// what is left of a window is lost at its end.
+double quota::saved_in(std::size_t slot, double n, double kept) const {
+  auto const& b = *budgets_[slot];
+  if (slot != tpm_slot || kept <= 0 || b.model() != refill::continuous) return 0;
+  return std::clamp(most_saved * b.capacity() - n, 0.0, kept);
+}
+
+readiness quota::ready(double cost, duration waited, time_point now, const set_aside& aside) {
+  bool const passed = aside.requests > 0;
   auto r = pacing_.ready(unanswered_ > 0, passed, now);
-  r.wait_for(slot_ready_at(passed_requests, now), constraint::concurrency);
+  r.wait_for(slot_ready_at(aside.requests, now), constraint::concurrency);
   bool const dynamic = decides(now) == basis::headers;
   bool forbidden = false;
   for (std::size_t slot = 0; slot < slot_count; ++slot) {
     if (!counts(slot, dynamic, now)) continue;
     double const n = amount(slot, cost);
-    double const taken = resource_of(slot) == resource::requests ? passed_requests : passed_tokens;
-    r.wait_for(budgets_[slot]->ready_at(n, now, taken), constraint_of(slot));
+    double const taken = resource_of(slot) == resource::requests ? aside.requests : aside.tokens;
+    r.wait_for(budgets_[slot]->ready_at(n, now, taken + saved_in(slot, n, aside.kept)), constraint_of(slot));
     forbidden = forbidden || budgets_[slot]->forbids(n, now);
   }
   if (!dynamic) {
-    auto const fixed = static_ready(cost, waited, now, passed_requests, passed_tokens);
+    auto const fixed = static_ready(cost, waited, now, aside);
     r.wait_for(fixed.at, fixed.by);
   }
   r.wait_for(unproven_ready_at(now), constraint::first_answers);

@@ -22,6 +22,7 @@ quota::reservation_id quota::reserve(double cost, double input, time_point now) 
   reservation r{.cost = cost,
                 .input = input,
                 .taken = now,
+                .before = pacing_.last_release(),
                 .crowd = static_cast<unsigned>(std::min(64.0, crowd_.used(now))),
                 .among = reservations_.size() + 1,
                 .answered = false,
@@ -94,6 +95,16 @@ void quota::revise(reservation_id id, double cost, double input, time_point now)
 }
 
 void quota::cancel(reservation_id id, time_point now) {
+  auto const e = reservations_.find(id);
+  if (e == reservations_.end()) return;
+  auto const& r = e->second;
+  pacing_.not_sent(r.taken, r.before, now);
+  if (auto const next = std::next(e); next != reservations_.end() && next->second.before == r.taken)
+    next->second.before = r.before;
+  uncharged(id, now);
+}
+
+void quota::uncharged(reservation_id id, time_point now) {
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return;
   untake(e->second, now);

@@ -79,6 +79,20 @@ TEST_F(LimiterRenew, NothingIsReservedTwice) {
   EXPECT_NEAR(limiter.status(scope, start + 2s).remaining_tokens, 60'000, 1);
 }
 
+TEST_F(LimiterRenew, WhatASentAttemptMayHaveCostStaysChargedThoughItsClientLeaves) {
+  ASSERT_TRUE(submit(start));
+  limiter.renew(released.front(), start + 1s, true);
+  limiter.leave(released.front(), start + 1s);
+  EXPECT_NEAR(limiter.status(scope, start + 1s).remaining_tokens, 60'000 - cost + 1'000, 1);
+}
+
+TEST_F(LimiterRenew, ASentAttemptIsChargedToTheQuotaAndNotToItsClientsSecondTry) {
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(submit(start));
+  for (auto const id : released) limiter.renew(id, start + 1s, true);
+  EXPECT_EQ(limiter.poll(start + 1s).size(), 6U);
+  EXPECT_FALSE(submit(start + 1s));
+}
+
 TEST_F(LimiterRenew, WhoWaitsOrIsUnknownStaysAsItIs) {
   limiter.renew(4711, start);
   EXPECT_EQ(limiter.queue_length(), 0U);

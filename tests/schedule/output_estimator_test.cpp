@@ -72,6 +72,16 @@ TEST(OutputEstimator, ThatAMaximumIsChargedWholeIsAskedAgainLessAndLessOften) {
   }
 }
 
+TEST(OutputEstimator, AnAdmittedDoubtEndsTheRowOfRefusedOnes) {
+  output_estimator e;
+  e.maximum_charged(start);
+  e.maximum_charged(start + 5min);
+  e.observe(with(60'000), {.tokens = 16'400, .alone = true}, 16, start + 15min);
+  auto const later = start + 2h;
+  e.maximum_charged(later);
+  EXPECT_EQ(e.least(with(60'000), later + 5min), 16'384);
+}
+
 TEST(OutputEstimator, AProviderThatRaisesItsCapIsFollowed) {
   output_estimator e;
   e.observe(with(60'000), {.tokens = 16'400, .alone = true}, 16, start);

@@ -205,8 +205,9 @@ class cerebras_limiter {
               time_point now, std::uint64_t cached_tokens = 0);
 
   /// A released ticket is to be sent (again) later than its release allows for: it goes back to its place in the queue,
-  /// its reservation is given back, and poll() names it as soon as it fits again.
-  void renew(ticket_id id, time_point now);
+  /// its reservation ends, and poll() names it as soon as it fits again. `sent`: an attempt may have reached the
+  /// provider, so that what its like use stays charged to the quota, though not to its client.
+  void renew(ticket_id id, time_point now, bool sent = false);
 
   /// The request of a released ticket never reached the provider: nothing was charged. Ends the ticket.
   void not_sent(ticket_id id, time_point now);
@@ -295,7 +296,6 @@ class cerebras_limiter {
     const request_queue::head* goes;  // nullptr: none may go now
     time_point next;                  // when one may
   };
-  static double kept_from(const scope& s, const request_queue::head& h);
   turn turn_of(scope& s, time_point now);
   standing plan_of(const ticket& t, time_point now) const;
   constraint held_by(const ticket& t, time_point now) const;

@@ -42,6 +42,11 @@ class pacing {
 
   void on_release(time_point now);
 
+  time_point last_release() const { return last_release_; }
+
+  /// What was released at `at`, and before it something at `before`, was not sent after all.
+  void not_sent(time_point at, time_point before, time_point now);
+
   /// A header or an answer told something: the silence is over.
   void on_heard(time_point now) { last_heard_ = now; }
 

@@ -42,6 +42,13 @@ struct usage {
   double cached = 0;  // of the input: no uncached tokens
 };
 
+/// As if something else went first, or had to be left.
+struct set_aside {
+  double requests = 0;  // taken now
+  double tokens = 0;    // the same
+  double kept = 0;      // tokens that less urgent requests have saved
+};
+
 /// What decided a release: the provider's headers, or the configured limits.
 enum class basis : std::uint8_t { headers, fallback };
 
@@ -65,11 +72,10 @@ class quota {
   void align(duration wall_offset);
 
   /// Earliest time at which a request of `cost` tokens may go, given `waited`, the time since it was submitted. Rounded
-  /// up: at that time it will fit, if nothing else happens. `passed_*`: as if so much more were taken now.
-  readiness ready(double cost, duration waited, time_point now, double passed_requests = 0, double passed_tokens = 0);
-  time_point ready_at(double cost, duration waited, time_point now, double passed_requests = 0,
-                      double passed_tokens = 0) {
-    return ready(cost, waited, now, passed_requests, passed_tokens).at;
+  /// up: at that time it will fit, if nothing else happens.
+  readiness ready(double cost, duration waited, time_point now, const set_aside& aside = {});
+  time_point ready_at(double cost, duration waited, time_point now, const set_aside& aside = {}) {
+    return ready(cost, waited, now, aside).at;
   }
 
   /// The limit that holds a request of `cost` back longest; where none does, the one of which the lowest share is left.
@@ -126,8 +132,11 @@ class quota {
   /// The reservation ends with what was really used; what is not known of it stands until headers correct it.
   void settle(reservation_id id, const usage& used, time_point now);
 
-  /// The reservation ends; the request never reached the provider.
+  /// The reservation ends; the request never reached the provider, as if it had not been released.
   void cancel(reservation_id id, time_point now);
+
+  /// The reservation ends; the provider has refused the request for good, and charged nothing.
+  void uncharged(reservation_id id, time_point now);
 
   learned_quota save(time_point now);
   /// As it was at `saved`, before anything is reserved; what makes no sense is ignored.
@@ -150,6 +159,7 @@ class quota {
     double cost = 0;
     double input = 0;  // of it
     time_point taken;
+    time_point before;      // the release before it
     unsigned crowd = 0;     // others released within `reordering` before it
     std::size_t among = 0;  // in flight at its release, itself included
     bool answered = false;
@@ -161,7 +171,8 @@ class quota {
 
   double amount(std::size_t slot, double cost) const { return resource_of(slot) == resource::requests ? 1 : cost; }
   using entry = std::map<reservation_id, reservation>::iterator;
-  readiness static_ready(double cost, duration waited, time_point now, double passed_requests, double passed_tokens);
+  double saved_in(std::size_t slot, double n, double kept) const;
+  readiness static_ready(double cost, duration waited, time_point now, const set_aside& aside);
   bool counts(std::size_t slot, bool dynamic, time_point now) const;
   time_point unproven_ready_at(time_point now);
   time_point slot_ready_at(double passed, time_point now) const;
