@@ -68,6 +68,7 @@ exchange_step exchange_plan::queued() {
 
 exchange_step exchange_plan::released(time_point now) {
   released_at_ = now;
+  sent_by_release_ = false;
   renewing_ = false;
   return next_attempt(now);
 }
@@ -82,7 +83,7 @@ exchange_step exchange_plan::allowed(bool trial, time_point now) {
   if (facts_.metered && now - asked_at_ >= shortest_wait) has_waited_ = true;
   // Beyond its time in the queue it would only be refused there.
   renewing_ = released_at_ && now < facts_.wait_until && now - *released_at_ > release_lifetime;
-  if (renewing_) return {.next = step::renew};
+  if (renewing_) return {.next = step::renew, .unsent = !sent_by_release_};
   return {.next = step::attempt, .fresh = fresh_};
 }
 
@@ -125,6 +126,7 @@ verdict_on_provider exchange_plan::judge(const attempt_end& end) const {
 
 exchange_step exchange_plan::ended(const attempt_end& end, time_point now) {
   sent_ = sent_ || end.sent;
+  sent_by_release_ = sent_by_release_ || end.sent;
   auto next = failed(end, now);
   next.verdict = judge(end);
   return next;

@@ -70,7 +70,7 @@ class exchange {
  private:
   task<exchange_step> perform(exchange_step step);
   exchange_step submit();
-  exchange_step renew();
+  exchange_step renew(bool unsent);
   task<exchange_step> wait_for_quota(bool in_progress);
   task<exchange_step> wait_for_breaker();
   task<exchange_step> attempt(bool fresh);
@@ -149,10 +149,10 @@ exchange_step exchange::submit() {
 }
 
 /// The ticket waits again, and goes as soon as the quota admits it now.
-exchange_step exchange::renew() {
+exchange_step exchange::renew(bool unsent) {
   permission_.report(verdict_on_provider::none);
   auto const now = steady_now();
-  a_.limiter.renew(ticket(), now);
+  a_.limiter.renew(ticket(), now, !unsent);
   a_.gate.update();
   auto const standing = a_.limiter.standing_of(ticket(), now);
   if (standing) record_.waits(standing->held_by, now, std::nullopt);
@@ -355,7 +355,7 @@ task<exchange_step> exchange::perform(exchange_step step) {
     case what::submit:
       co_return submit();
     case what::renew:
-      co_return renew();
+      co_return renew(step.unsent);
     case what::wait_for_quota:
       step = co_await wait_for_quota(step.in_progress);
       break;

@@ -135,6 +135,15 @@ TEST(ExchangePlan, ARepeatIsReleasedAnew) {
   EXPECT_TRUE(again.fresh);
 }
 
+TEST(ExchangePlan, ARenewalTellsWhetherTheLastReleaseWasSent) {
+  auto plan = attempting(completion());
+  plan.ended(answered(503), start + 1s);
+  plan.paused(start + 2s);
+  EXPECT_FALSE(plan.allowed(false, start + 2s).unsent);
+  plan.released(start + 3s);
+  EXPECT_TRUE(plan.allowed(false, start + 9s).unsent) << "the one before has been told";
+}
+
 TEST(ExchangePlan, AQuotaRefusalIsTheLimitersToJudge) {
   auto plan = attempting(completion());
   auto const s = plan.ended(answered(429), start);

@@ -69,7 +69,7 @@ struct exchange_step {
   duration pause{};
   reason why = reason::internal_error;
   std::optional<duration> retry_after{};  // of a rejection
-  bool unsent = false;                    // reject, hang_up: nothing has reached the provider, so nothing was charged
+  bool unsent = false;  // renew, reject, hang_up: nothing has reached the provider (renew: since its release)
   verdict_on_provider verdict = verdict_on_provider::none;  // to be told to the breaker, if it allowed an attempt
 };
 
@@ -111,6 +111,7 @@ class exchange_plan {
   exchange_facts facts_;
   unsigned repeats_ = 0;
   bool sent_ = false;                      // something may have reached the provider
+  bool sent_by_release_ = false;           // since the last release
   bool fresh_ = false;                     // the next attempt is to be made on a new connection
   bool renewing_ = false;                  // it has been released before, and goes on as soon as it is again
   bool trial_ = false;                     // the breaker let the attempt go to find out
