@@ -47,9 +47,9 @@ struct call {
 
   double tokens() const { return static_cast<double>(facts.input_tokens + output); }
   /// From its admission on.
-  duration generation() const { return overhead + group->time_per_token * output; }
+  duration generation() const { return overhead + group->time_per_token * output / group->choices; }
   int generated_by(time_point t) const {
-    auto const since = seconds_of(t - *admitted - first_token) / seconds_of(group->time_per_token);
+    auto const since = seconds_of(t - *admitted - first_token) / seconds_of(group->time_per_token) * group->choices;
     return static_cast<int>(std::clamp(since, 0.0, static_cast<double>(output)));
   }
 };

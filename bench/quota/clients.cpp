@@ -9,6 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr unsigned sdk_repetitions = 2;
+constexpr int longest_reply = 16'384;  // where no maximum is given
 constexpr auto rest_after_loss = 1s;
 
 int between(std::mt19937_64& random, range r) {
@@ -98,14 +99,18 @@ call_ptr clients::make(std::size_t index) {
   auto const chars = g.tail ? pareto(from.random, g.input_chars, *g.tail) : between(from.random, g.input_chars);
   c->size.input_chars = static_cast<std::uint64_t>(chars);
   c->facts.input_tokens = static_cast<std::int64_t>(sim::tokens_in(told, chars, from.fate));
+  c->size.images = static_cast<std::uint64_t>(g.images);
+  c->facts.input_tokens += std::int64_t{g.images} * g.image_tokens;
   c->facts.cached_tokens = std::llround(static_cast<double>(c->facts.input_tokens) * g.cached.value_or(told.cached));
-  c->output = g.reply;
+  c->size.choices = static_cast<std::uint64_t>(g.choices);
+  auto most = longest_reply;
   if (g.max_output) {
-    auto const most = between(from.random, *g.max_output);
+    most = between(from.random, *g.max_output);
     c->size.max_output_tokens = static_cast<std::uint64_t>(most);
-    c->facts.max_output = most;
-    c->output = std::min(g.reply, most);
+    c->facts.max_output = std::int64_t{most} * g.choices;
   }
+  for (int i = 0; i < g.choices; ++i)
+    c->output += g.reply_tail ? pareto(from.random, {g.reply, most}, *g.reply_tail) : std::min(g.reply, most);
   c->stream = between(from.random, {0, 1}) == 1;
   // Drawn in any case, so that every request takes the same number of draws.
   auto const cancel = g.cancel.value_or(cancellation{.share = 0});

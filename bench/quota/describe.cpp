@@ -56,6 +56,8 @@ std::string group_of(const client_group& g, const workload& w) {
   o.with("every_s", seconds_of(g.every)).with("input_chars", pair_of(g.input_chars, number));
   o.with("tail", g.tail ? text_of(*g.tail) : "null");
   o.with("max_output", g.max_output ? pair_of(*g.max_output, number) : "null").with("reply", g.reply);
+  o.with("reply_tail", g.reply_tail ? text_of(*g.reply_tail) : "null").with("choices", g.choices);
+  o.with("images", g.images).with("image_tokens", g.image_tokens);
   o.with("token_s", seconds_of(g.time_per_token)).with("cached", g.cached.value_or(w.provider.cached));
   o.with("cancel_share", g.cancel ? g.cancel->share : 0);
   o.with("cancel_after_s", pair_of(g.cancel.value_or(cancellation{.share = 0}).after, seconds_of));

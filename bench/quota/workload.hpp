@@ -56,7 +56,11 @@ struct client_group {
   range input_chars{100, 2000};
   std::optional<double> tail;  // the input is Pareto distributed within its range, with this exponent; absent: uniform
   std::optional<range> max_output = range{200, 400};  // max_completion_tokens
+  int images = 0;                                     // in each input
+  int image_tokens = 765;                             // that one of them counts as
+  int choices = 1;                                    // `n`: so many answers, each of `reply`
   int reply = 200;                                    // tokens, unless the maximum is lower
+  std::optional<double> reply_tail;                   // it is Pareto distributed from there, with this exponent
   duration time_per_token = std::chrono::microseconds{500};
   std::optional<double> cached;  // share of the input; absent: as the provider says
   std::optional<cancellation> cancel;

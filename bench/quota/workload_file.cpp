@@ -58,7 +58,11 @@ client_group read_group(const yaml_node& node, const std::string& path, int mode
     g.max_output.reset();
     if (n.text != "none") g.max_output = range_in(n, p);
   });
+  f.integer("images", g.images, {0, 1'000});
+  f.integer("image_tokens", g.image_tokens, {0, 100'000});
+  f.integer("choices", g.choices, {1, 128});
   f.integer("reply", g.reply);
+  f.with("reply_tail", [&](const yaml_node& n, const std::string& p) { g.reply_tail = number_in(n, p, {0.1, 10}); });
   f.time("time_per_token", g.time_per_token);
   f.with("cached", [&](const yaml_node& n, const std::string& p) { g.cached = number_in(n, p, shares); });
   f.with("cancel", [&](const yaml_node& n, const std::string& p) { g.cancel = read_cancel(n, p); });

@@ -150,7 +150,7 @@ provider: {models: 2}
 clients:
   - {connections: 16, pause: 2s, input_chars: [20000, 120000], tail: 1.2, max_output: [1000, 8000], reply: 400, time_per_token: 2500us,
      cached: 0.8, cancel: {share: 0.2, after: [2s, 12s]}, urgency: 1, weight: 2, one_client: false, watched: true, model: 1}
-  - {pace: bursts, every: 30s, max_output: none}
+  - {pace: bursts, every: 30s, max_output: none, images: 2, image_tokens: 85, choices: 4, reply_tail: 1.1}
   - {pace: poisson, rate: 2.5}
 )");
   ASSERT_EQ(w.groups.size(), 3U);
@@ -164,6 +164,11 @@ clients:
   ASSERT_TRUE(g.max_output);
   EXPECT_EQ(g.max_output->high, 8'000);
   EXPECT_EQ(g.reply, 400);
+  EXPECT_FALSE(g.reply_tail);
+  EXPECT_EQ(w.groups[1].reply_tail, 1.1);
+  EXPECT_EQ(w.groups[1].images, 2);
+  EXPECT_EQ(w.groups[1].image_tokens, 85);
+  EXPECT_EQ(w.groups[1].choices, 4);
   EXPECT_EQ(g.time_per_token, 2500us);
   EXPECT_EQ(g.cached, 0.8);
   ASSERT_TRUE(g.cancel);
