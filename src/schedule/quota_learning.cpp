@@ -255,7 +255,7 @@ void quota::refused_for_size(reservation_id id, time_point now) {
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return;
   pacing_.on_refusal({.sent = e->second.taken, .probe = e->second.probe, .salt = id}, now);
-  cancel(id, now);
+  uncharged(id, now);
 }
 
 /// What is at the provider and quiet was admitted.
