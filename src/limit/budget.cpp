@@ -27,9 +27,6 @@ constexpr double misplaced = 0.5;
 constexpr double doubted_share = 0.5;
 constexpr double doubted_requests = 2.5;
 
-// What costs less is counted in requests, or as good as.
-constexpr double fewest_tokens = 100;
-
 // While nothing tells how a limit refills, the last of what is there without any refill goes one by one, so far apart
 // that refill shows in the next header.
 constexpr double last_certain = 4;
@@ -203,15 +200,18 @@ bool budget::forbids(double n, time_point now) {
   return !reported_ && !hidden_.is_guess() && used(now) + n > hidden_.configured();
 }
 
-double budget::spare(double n) const {
-  if (model() == refill::window) return 0;
-  double const cut_off =
-      n < fewest_tokens ? 0 : 1;  // remainders are shown in whole units; requests are counted in whole ones
-  double const below_full = std::max(0.0, capacity() - n);
-  if (model() == refill::sliding) return std::min(below_full, cut_off + margin_);
-  if (!shown_) return std::min(below_full, cut_off + margin_ + rate() * seconds_of(2 * guard));
-  double const clocks = std::clamp(n * guarded_share, rate() * seconds_of(guard), rate() * seconds_of(reordering));
-  return std::min(below_full, cut_off + margin_) + clocks;
+headroom budget::kept() const {
+  if (model() == refill::window) return {};
+  headroom k{.rounding = 1, .margin = margin_};
+  if (model() == refill::sliding) return k;
+  if (!shown_) {
+    k.margin += rate() * seconds_of(2 * guard);
+    return k;
+  }
+  k.clocks_part = guarded_share;
+  k.least_clocks = rate() * seconds_of(guard);
+  k.most_clocks = rate() * seconds_of(reordering);
+  return k;
 }
 
 time_point budget::ready_at(double n, time_point now, double passed) {
@@ -251,21 +251,25 @@ time_point budget::test_or(time_point at, double n, double passed, time_point no
   return std::max(now, *due);
 }
 
-/// Once things flow, each that goes waits for what is used of those before it, not for what they reserve: what is in
-/// flight comes back and goes out again. Alone, the own cost has to be there whole.
-time_point budget::forecast(double n, double ahead, double use_share, double in_flight, time_point now) {
+outlook budget::ahead(time_point now) {
   advance(now);
-  double const share = std::min(1.0, use_share);
-  double const level = std::max(0.0, levels_.level());
-  double const surplus = std::max(0.0, level - n);
-  double const in_turn = (ahead + n) * share - share * (level - surplus) - surplus;
-  double const alone = std::min(n, capacity()) - levels_.level() - in_flight * (1 - share);
-  double const missing = std::max(in_turn, alone);
-  if (missing <= 0) return levels_.level() >= n ? ready_at(n, now) : now;
-  if (auto const end = window_end(); model() == refill::window && end)
-    return *end + settings_.reset_buffer + window_ * static_cast<duration::rep>(std::min(1e4, missing / limit_));
-  double const at_once = std::min(missing, capacity() - levels_.level());
-  return ready_at(levels_.level() + at_once, now) + duration_of_seconds((missing - at_once) / rate());
+  auto const end = window_end();
+  bool const ends = model() == refill::window && end;
+  auto const moves = model() == refill::window && !end ? refill::continuous : model();
+  double level = assumed_ ? limit_ - taken_since_reset() : levels_.level();
+  if (model() == refill::sliding) level -= log_.fresh();
+  outlook result({.model = moves,
+                  .level = level + (level < capacity() ? 0 : overflow_),
+                  .capacity = capacity(),
+                  .rate = model() == refill::continuous ? inflow() : rate(),
+                  .kept = kept(),
+                  .window = window_,
+                  .window_end = ends ? std::max(now, *end + settings_.reset_buffer) : now,
+                  .window_start = window_start_,
+                  .used_part = charged_.value()},
+                 now);
+  if (model() == refill::sliding) log_.for_each_return([&](double n, time_point at) { result.comes_back(n, at); });
+  return result;
 }
 
 /// Where few requests make up the limit, there are few headers to learn from, and one refusal may be a matter of
@@ -347,7 +351,7 @@ bool budget::forget(const mark& m, double n, time_point taken, time_point now) {
 
 bool budget::surprised_by(double remaining, const mark& m, double n) const {
   if (m.epoch != epoch_) return false;
-  double const doubt = n < fewest_tokens ? doubted_requests : doubted_share * n + rounding;
+  double const doubt = n < headroom::fewest_tokens ? doubted_requests : doubted_share * n + rounding;
   auto const off = [&](double expected) { return std::abs(remaining - expected) > doubt; };
   return off(levels_.level_after(m.level)) && !(assumed_ && !off(limit_ - (m.spent - spent_at_reset_)));
 }
@@ -372,6 +376,7 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
   double residual = 0;
   if (s.remaining) {
     double const after = static_cast<double>(*s.remaining) - (charged ? 0 : n);
+    bool const jumped = assumed_;
     if (assumed_ && m.epoch != 0 && charged) judge_reset(m, after, sent);
     assumed_ = false;
     if (charged && test_.is_under_way(m.level.sequence)) judge_test(m, after, sent, now);
@@ -380,7 +385,9 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
     // Refused although it should have fitted: less is there than headers and clocks make us think.
     if (became == fate::refused && m.epoch != 0 && levels_.level_after(then) >= 0) widen_margin(n);
     if (charged && m.epoch != 0) judge_suspected_sliding(m, after, sent);
-    levels_.observe(then, after, sent, now);
+    double const less = levels_.observe(then, after, sent, now);
+    double const likely = n * (1 + overlap);  // beyond, it is about others
+    if (m.epoch != 0 && !jumped) charged_.count_surprise(std::clamp(less, -likely, likely));
     levels_.cap(capacity());
     // What is not there is on its way back. A header may count others or not, so it is believed in part.
     if (model() == refill::sliding && log_.sum() > 0 && m.epoch != 0) {

@@ -46,6 +46,23 @@ time_point sliding_window::ready_at(double n, time_point now) {
   return now + slot_length_ * (slots + 1);
 }
 
+outlook sliding_window::ahead(time_point now) {
+  advance(now);
+  auto const length = slot_length_ * slots;
+  outlook result({.model = refill::sliding,
+                  .level = limit_ - total_,
+                  .capacity = limit_,
+                  .rate = limit_ / seconds_of(length),
+                  .window = length},
+                 now);
+  // Slot s leaves when slot s + 61 begins.
+  for (auto s = current_ - slots; s <= current_; ++s) {
+    double const n = amounts_[index_of(s, amounts_.size())];
+    if (n > 0) result.comes_back(n, time_point{duration{(s + slots + 1) * slot_length_.count()}});
+  }
+  return result;
+}
+
 void sliding_window::record(double n, time_point now) {
   advance(now);
   amounts_[index_of(current_, amounts_.size())] += n;

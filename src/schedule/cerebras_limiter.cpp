@@ -70,8 +70,10 @@ cerebras_limiter::scope& cerebras_limiter::strictest(const scope_name& name, tim
   for (auto i = succeeded_.lower_bound({name.credential, nullptr});
        i != succeeded_.end() && i->first == name.credential; ++i) {
     auto& s = *i->second;
-    request_queue::backlog const ahead{.requests = static_cast<double>(s.queue.size()), .tokens = 0};
-    std::pair const free{s.paused, s.limits.forecast(1, ahead, 1, now)};
+    auto ahead = ahead_of(s, now);
+    auto const first = ahead.release({.reserved = 1, .used = 1});
+    auto const waiting = static_cast<double>(s.queue.size());
+    std::pair const free{s.paused, std::max(first, ahead.after(waiting, {.reserved = waiting, .used = waiting}))};
     if (found != nullptr && free <= latest) continue;
     found = &s;
     latest = free;
@@ -252,7 +254,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   if (of_tokens) s.last_refusal = now;
   s.limits.refused(t.reservation, why, snapshot, now);
   t.reservation = 0;
-  if (s.limits.forecast(t.cost, {}, 1, now) > t.deadline) return {};
+  if (alone(t, now) > t.deadline) return {};
   take_back(id, t, now);
   enqueue(id, t);
   return {.what = verdict::queue_again, .refusal = {}, .header_problem = {}};
@@ -284,6 +286,8 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
     if (!t.unread) t.owner->costs.observe_use(t.cost, *used.total);
     t.owner->queue.observe_use(t.place, t.cost, *used.total);
   }
+  double const input = prompt_tokens ? static_cast<double>(*prompt_tokens) : t.input;
+  if (!t.unread) t.owner->costs.observe_output(t.cost - t.input, *used.total - input, *actual > 0);
   charge(t, *used.total);
   if (prompt_tokens) {
     bool const beyond = static_cast<double>(*prompt_tokens) > *used.total;

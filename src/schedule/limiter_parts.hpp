@@ -10,6 +10,7 @@
 
 #include "cooldown/dialect/provider_clock.hpp"
 #include "cooldown/schedule/cerebras_limiter.hpp"
+#include "cooldown/schedule/forecast_error.hpp"
 
 namespace cooldown {
 
@@ -32,6 +33,16 @@ struct cerebras_limiter::scope {
   time_point looked_at{};                               // when it was entered in the agenda
   std::optional<time_point> due;                        // as entered there
   std::optional<request_queue::head> goes;
+  /// Those at the front have gone, by a plan that was made at `made`.
+  struct front_part {
+    time_point made;
+    double requests;  // that have gone by then, since ever
+    double tokens;    // reserved for them
+    double used_part;
+    run_ahead then;
+  };
+  forecast_error errors;
+  std::optional<front_part> front;       // for what is told of those behind
   std::optional<time_point> idle_since;  // as entered among the idle
   bool paused = false;
   bool succeeded = false;  // at any time
@@ -68,6 +79,7 @@ struct cerebras_limiter::ticket {
   time_point submitted;
   time_point deadline;
   time_point released;
+  std::optional<time_point> expected;  // to be released then, as was told at its submission
   queue_place place;
   std::uint64_t body_hash = 0;
   /// Deferred: it waits outside the queue, until `not_before`.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
+#include "cooldown/schedule/queue_preview.hpp"
 
 #include "limiter_parts.hpp"
 
@@ -12,16 +13,6 @@ namespace {
 
 // How many clients' next tickets are asked whether they may pass one that has to wait.
 constexpr std::size_t most_passing = 16;
-
-// A ticket that goes out of turn, but has still to wait, holds up what is more urgent for this part of `ageing` at
-// most.
-constexpr int longest_hold_up = 20;
-
-/// When a refused request may try again. How long somebody keeps a model paused nobody knows.
-std::optional<duration> retry_after(const standing& plan, duration least, time_point now) {
-  if (plan.held_by == constraint::paused) return std::nullopt;
-  return std::max(least, plan.expected - now);
-}
 
 }  // namespace
 
@@ -59,12 +50,11 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
     release(id, placed, now);
     return go{.id = id};
   }
-  auto const plan = plan_of(placed, now);
+  auto const plan = plan_of(id, placed, now);
   s.queue.erase(placed.place);
-  // How much of a reservation is really used is not known at first: until it is, what is ahead refuses nobody.
-  auto const certain = s.costs.use_known() ? plan.expected : s.limits.forecast(cost, {}, 1, now);
+  bool const too_late = plan.expected > placed.deadline && certain_wait(placed, plan, now) > facts.max_wait;
   std::optional<refused> no;
-  if (certain - now > facts.max_wait || facts.max_wait <= duration::zero()) {
+  if (too_late || facts.max_wait <= duration::zero()) {
     no = refused{.why = reason::queue_timeout, .retry_after = retry_after(plan, duration{1}, now), .cost = cost};
   } else if (!has_room_for(placed) && !make_room_for(placed, now)) {
     no = refused{.why = reason::queue_full, .retry_after = retry_after(plan, std::chrono::seconds{1}, now)};
@@ -75,6 +65,7 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
     return *no;
   }
   enqueue(id, placed);
+  if (plan.held_by != constraint::paused) placed.expected = plan.expected;
   return queued{.id = id, .position = plan.position, .expected = plan.expected, .held_by = plan.held_by};
 }
 
@@ -148,6 +139,8 @@ void cerebras_limiter::count_release(const ticket& t, time_point now) {
 void cerebras_limiter::release(ticket_id id, ticket& t, time_point now) {
   t.charged = t.owner->queue.release(t.place, now, settings_.ageing);
   if (!std::exchange(t.renewed, false)) count_release(t, now);
+  if (auto const expected = std::exchange(t.expected, std::nullopt))
+    t.owner->errors.observe(*expected - t.submitted, now - t.submitted);
   t.where = ticket::state::released;
   t.released = now;
   t.reservation = t.owner->limits.reserve(t.cost, t.input, now);
@@ -171,7 +164,7 @@ cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
   auto const& head = heads.front();
   auto const head_ready = ready(head, 0, 0);
   if (head_ready <= now) return {&head, back};
-  bool const yields = !head.paid && head_ready - now > settings_.ageing / longest_hold_up;
+  bool const yields = !head.paid && head_ready - now > settings_.ageing / queue_preview::longest_hold_up;
   turn result{nullptr, std::min(head_ready, back)};
   if (auto const due = s.queue.next_due(now, settings_.ageing)) result.next = std::min(result.next, *due);
   for (std::size_t i = 1; i < heads.size(); ++i) {
@@ -212,7 +205,7 @@ bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>&
     auto const id = deadlines_.begin()->second;
     auto& t = tickets_.at(id);
     refused const why{.why = t.crowded ? reason::queue_full : reason::queue_timeout,
-                      .retry_after = retry_after(plan_of(t, now), std::chrono::seconds{1}, now),
+                      .retry_after = retry_after(plan_of(id, t, now), std::chrono::seconds{1}, now),
                       .cost = t.cost};
     withdraw(id, t);
     keep_arrival(t, now);
@@ -221,66 +214,6 @@ bool cerebras_limiter::refuse_overdue(time_point now, std::vector<ticket_event>&
     any = true;
   }
   return any;
-}
-
-/// Of a ticket that waits.
-standing cerebras_limiter::plan_of(const ticket& t, time_point now) const {
-  auto& s = *t.owner;
-  if (t.where == ticket::state::deferred)
-    return {.position = 1,
-            .expected = std::max(deferred_until(t), s.limits.forecast(t.cost, {}, 1, now)),
-            .held_by = held_by(t, now)};
-  auto const ahead = s.queue.ahead_of(t.place, now, settings_.ageing);
-  auto expected = s.limits.forecast(t.cost, ahead, s.costs.use_share(), now);
-  if (auto const due = s.queue.due_at(t.place, settings_.ageing); due && *due < expected)
-    expected = std::min(expected, std::max(*due, s.limits.forecast(t.cost, {}, 1, now)));
-  return {.position = static_cast<std::size_t>(ahead.requests) + 1, .expected = expected, .held_by = held_by(t, now)};
-}
-
-/// What holds it back most, whoever is ahead of it.
-constraint cerebras_limiter::held_by(const ticket& t, time_point now) const {
-  if (t.owner->paused) return constraint::paused;
-  if (t.where == ticket::state::deferred) return constraint::capacity;
-  auto const own = t.owner->limits.ready(t.cost, now - t.submitted, now);
-  if (own.at > now) return own.by;
-  return may_go(in_flight_) ? constraint::others_ahead : constraint::in_flight;
-}
-
-std::optional<standing> cerebras_limiter::standing_of(ticket_id id, time_point now) const {
-  auto const found = tickets_.find(id);
-  if (found == tickets_.end() || found->second.where == ticket::state::released) return std::nullopt;
-  return plan_of(found->second, now);
-}
-
-/// The next that would go of those in the queue, else of those deferred; nullptr: nobody waits.
-const cerebras_limiter::ticket* cerebras_limiter::next_waiting(const scope& s, time_point now) const {
-  if (auto const first = s.queue.order(1, now, settings_.ageing); !first.empty()) return &tickets_.at(first.front());
-  return s.deferred.empty() ? nullptr : &tickets_.at(s.deferred.begin()->second);
-}
-
-std::vector<scope_report::waiting_ticket> cerebras_limiter::waiting_of(scope& s, std::size_t most,
-                                                                       time_point now) const {
-  std::vector<scope_report::waiting_ticket> out;
-  auto const add = [&](ticket_id id, const ticket& t, time_point expected) {
-    out.push_back({.id = id,
-                   .client = t.place.client,
-                   .urgency = t.place.urgency,
-                   .cost = t.cost,
-                   .waited = now - t.submitted,
-                   .expected_in = expected - now});
-  };
-  request_queue::backlog ahead;
-  for (auto const id : s.queue.order(most, now, settings_.ageing)) {
-    auto const& t = tickets_.at(id);
-    add(id, t, s.limits.forecast(t.cost, ahead, s.costs.use_share(), now));
-    ahead.requests += 1;
-    ahead.tokens += t.cost;
-  }
-  for (auto i = s.deferred.begin(); i != s.deferred.end() && out.size() < most; ++i) {
-    auto const& t = tickets_.at(i->second);
-    add(i->second, t, plan_of(t, now).expected);
-  }
-  return out;
 }
 
 }  // namespace cooldown

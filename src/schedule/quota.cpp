@@ -13,9 +13,6 @@ namespace {
 constexpr double trusted_share = 0.15;
 constexpr unsigned most_unproven = 4;
 
-// Of a bucket, so much may be asked for by a ticket and what is saved together: it is never quite full.
-constexpr double most_saved = 0.9;
-
 constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
 constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
 
@@ -123,7 +120,7 @@ time_point quota::unproven_ready_at(time_point now) {
 double quota::saved_in(std::size_t slot, double n, double kept) const {
   auto const& b = *budgets_[slot];
   if (slot != tpm_slot || kept <= 0 || b.model() != refill::continuous) return 0;
-  return std::clamp(most_saved * b.capacity() - n, 0.0, kept);
+  return std::clamp(outlook::savable * b.capacity() - n, 0.0, kept);
 }
 
 readiness quota::ready(double cost, duration waited, time_point now, const set_aside& aside) {
@@ -154,27 +151,6 @@ time_point quota::slot_ready_at(double passed, time_point now) const {
   auto const limit = concurrency_.limit(now);
   bool const full = limit && reservations_.size() >= *limit;
   return full && passed == 0 ? time_point::max() : concurrency_.forecast(reservations_.size(), passed, now);
-}
-
-time_point quota::forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now) {
-  auto at = std::max(pacing_.opens_at(now), concurrency_.forecast(reservations_.size(), ahead.requests, now));
-  // Before the first answer the configured limits are a guess, and refuse nobody; the provider's own word is none.
-  if (settings_.use_headers && !answered_) return at;
-  bool const dynamic = decides(now) == basis::headers;
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
-    if (!counts(slot, dynamic, now)) continue;
-    if (resource_of(slot) == resource::requests) {
-      at = std::max(at, budgets_[slot]->forecast(1, ahead.requests, 1, 0, now));
-    } else {
-      at = std::max(at, budgets_[slot]->forecast(cost, ahead.tokens, use_share, reserved_, now));
-    }
-  }
-  if (dynamic || (settings_.use_headers && !settings_.header_fallback)) return at;
-  auto const windows = [&](sliding_window& w, double n) {
-    double const beyond = std::max(0.0, std::ceil(n / w.limit()) - 1);
-    return w.ready_at(std::min(n, w.limit()), now) + duration_of_seconds(60 * beyond);
-  };
-  return std::max({at, windows(requests_, 1 + ahead.requests), windows(tokens_, cost + ahead.tokens * use_share)});
 }
 
 std::optional<double> quota::known_token_limit(time_point now) const {

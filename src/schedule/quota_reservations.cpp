@@ -67,6 +67,7 @@ void quota::settle(reservation_id id, const usage& used, time_point now) {
       bool const uncached = resource_of(slot) == resource::tokens;
       double const correction = b->shown() ? -input_seen : (uncached ? used.cached : 0);
       b->give_back(r.marks[slot], unused + correction, r.taken, now);
+      b->count_use(*used.total, *used.total - correction);
     }
   }
   if (e->second.answered) {

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <queue>
+
+#include "cooldown/schedule/queue_preview.hpp"
+
+#include "class_turns.hpp"
 
 namespace cooldown {
 namespace {
@@ -11,10 +14,6 @@ namespace {
 // A weight of nothing would never go, and one without bound would leave nothing.
 constexpr double least_weight = 0.001;
 constexpr double most_weight = 1'000;
-
-// Of the tokens, so much is for the least urgent class that waits, and so much for one that has waited for long.
-constexpr double least_share = 0.05;
-constexpr double aged_share = 0.1;
 
 // A class that had a release within this time has not gone away: its next ticket may follow an answer.
 constexpr duration savings_memory = std::chrono::minutes{1};
@@ -110,23 +109,8 @@ void request_queue::erase(const queue_place& place) {
   }
 }
 
-const request_queue::urgency_class* request_queue::lowest() const {
-  auto const found = std::find_if(classes_.rbegin(), classes_.rend(), [](auto const& c) { return c.size > 0; });
-  return found == classes_.rend() ? nullptr : &*found;
-}
-
-/// A class has got tokens, or given them back (negative): those below it that wait save their part.
 void request_queue::share_out(urgency_class& to, double tokens, time_point now, duration ageing) {
-  // What was spent beyond the savings was not saved, and does not become so by coming back.
-  if (tokens > 0) to.saved = std::max(0.0, to.saved - tokens);
-  auto const* const last = lowest();
-  urgency_class* aged = nullptr;
-  for (auto* c = &to + 1; c <= &classes_.back() && ageing > duration::zero(); ++c)
-    if (c->size > 0 && now - c->since >= ageing && (!aged || c->since < aged->since)) aged = c;
-  for (auto* c = &to + 1; c <= &classes_.back(); ++c) {
-    double const part = c == aged ? aged_share : c == last ? least_share : 0;
-    c->saved = std::max(0.0, c->saved + tokens * part / (1 - part));
-  }
+  class_turns::share_out(classes_, static_cast<std::size_t>(&to - classes_.data()), tokens, now, ageing);
 }
 
 double request_queue::release(const queue_place& place, time_point now, duration ageing) {
@@ -198,30 +182,8 @@ double request_queue::cost() const {
   return sum;
 }
 
-bool request_queue::is_due(const urgency_class& c, time_point now, duration ageing) {
-  return now - c.since >= ageing || c.saved >= c.turns.begin()->whose->tickets.begin()->second.cost;
-}
-
-/// The class that gets the next release out of turn: of those that have waited long enough, the one that did so
-/// longest.
 const request_queue::urgency_class* request_queue::overdue(time_point now, duration ageing) const {
-  if (out_of_turn_ || ageing <= duration::zero()) return nullptr;
-  const urgency_class* found = nullptr;
-  bool in_turn = true;
-  for (auto const& c : classes_) {
-    if (c.size == 0) continue;
-    if (!in_turn && is_due(c, now, ageing) && (!found || c.since < found->since)) found = &c;
-    in_turn = false;
-  }
-  return found;
-}
-
-/// What less urgent classes have saved towards their next tickets.
-double request_queue::kept_below(const urgency_class& c) const {
-  double sum = 0;
-  for (auto const* other = &c + 1; other <= &classes_.back(); ++other)
-    if (other->size > 0) sum += std::min(other->saved, other->turns.begin()->whose->tickets.begin()->second.cost);
-  return sum;
+  return out_of_turn_ || ageing <= duration::zero() ? nullptr : class_turns::overdue(classes_, now, ageing);
 }
 
 void request_queue::heads(time_point now, duration ageing, std::size_t most, std::vector<head>& into) const {
@@ -234,7 +196,7 @@ void request_queue::heads(time_point now, duration ageing, std::size_t most, std
   };
   if (first_class && most > 0) add(*first_class, *first_class->turns.begin(), 0);
   for (auto const& c : classes_) {
-    double const kept = ageing > duration::zero() && c.size > 0 ? kept_below(c) : 0;
+    double const kept = ageing > duration::zero() && c.size > 0 ? class_turns::kept_below(classes_, c) : 0;
     for (auto const& t : c.turns) {
       if (&c == first_class && &t == &*c.turns.begin()) continue;
       if (into.size() == most) return;
@@ -317,32 +279,8 @@ request_queue::backlog request_queue::ahead_in_class(const urgency_class& own_cl
 
 std::vector<ticket_id> request_queue::order(std::size_t most, time_point now, duration ageing) const {
   std::vector<ticket_id> ids;
-  struct next {
-    double tag;
-    std::uint64_t arrival;
-    const flow* whose;
-    std::map<std::uint64_t, waiting>::const_iterator at;
-    bool operator<(const next& other) const {
-      return std::pair(tag, arrival) > std::pair(other.tag, other.arrival);  // a heap's top is its greatest
-    }
-  };
-  auto const* const first_class = overdue(now, ageing);
-  if (first_class && most > 0) ids.push_back(first_class->turns.begin()->whose->tickets.begin()->second.id);
-  for (auto const& c : classes_) {
-    std::priority_queue<next> turns;
-    for (auto const& t : c.turns) turns.push({t.tag, t.arrival, t.whose, t.whose->tickets.begin()});
-    bool gone = &c == first_class;  // its first one
-    while (!turns.empty()) {
-      if (ids.size() == most) return ids;
-      auto t = turns.top();
-      turns.pop();
-      if (!std::exchange(gone, false)) ids.push_back(t.at->second.id);
-      t.tag += expected_use(*t.whose, t.at->second.cost) / weight_of(*t.whose);
-      if (++t.at == t.whose->tickets.end()) continue;
-      t.arrival = t.at->first;
-      turns.push(t);
-    }
-  }
+  queue_preview ahead(*this, most, ageing);
+  while (auto const next = ahead.next(now)) ids.push_back(next->id);
   return ids;
 }
 

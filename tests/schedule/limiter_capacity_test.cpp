@@ -154,7 +154,7 @@ TEST_F(LimiterCapacity, APlanKnowsHowLongAnswersTake) {
   EXPECT_EQ(released().size(), 4U);
   EXPECT_EQ(limiter.queue_length(), 12U);
   auto const last = std::get<queued>(submit());
-  EXPECT_EQ(last.expected - now, 26s) << "thirteen answers of 8 s, four at a time";
+  EXPECT_EQ(last.expected - now, 32s) << "thirteen answers of 8 s, four at a time";
 }
 
 TEST_F(LimiterCapacity, WhenNothingGetsThroughTheScopeIsAskedLessAndLessOften) {

@@ -453,6 +453,8 @@ TEST_F(LimiterSchedule, TellsWhereATicketStands) {
 
 TEST_F(LimiterSchedule, ThePlanIsWhatHappens) {
   know({});
+  settings.ageing = 0s;
+  limiter.configure(settings, start);
   ids waiting;
   for (int i = 0; i < 30; ++i)
     waiting.push_back(
@@ -460,8 +462,6 @@ TEST_F(LimiterSchedule, ThePlanIsWhatHappens) {
   auto const report = limiter.report(start).front().waiting;
   ASSERT_EQ(report.size(), waiting.size());
   // In the order, and about at the times, that were foretold.
-  settings.ageing = 0s;
-  limiter.configure(settings, start);
   auto now = start;
   for (auto const& w : report) {
     ids went;

@@ -413,7 +413,7 @@ TEST_F(RequestQueue, WhatIsAheadIsAboutWhatTheOrderSays) {
     push(static_cast<std::uint64_t>(any(random) + 1), 100,
          {.weight = 1, .urgency = static_cast<std::uint8_t>(any(random) % 3)});
   for (int i = 0; i < 57; ++i) go();
-  auto const order = queue.order(1000, start, 30s);
+  auto const order = queue.order(1000, start, 0s);
   for (std::size_t i = 0; i < order.size(); ++i) EXPECT_NEAR(ahead_of(order[i]).requests, static_cast<double>(i), 10);
 }
 

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "cooldown/limit/belief.hpp"
+#include "cooldown/limit/charged_part.hpp"
 #include "cooldown/limit/hidden_limit.hpp"
+#include "cooldown/limit/outlook.hpp"
 #include "cooldown/limit/rate_limit_snapshot.hpp"
 #include "cooldown/limit/reckoning.hpp"
 #include "cooldown/limit/refill_evidence.hpp"
@@ -94,9 +96,11 @@ class budget {
   /// `passed`: as if so much more had just been taken.
   time_point ready_at(double n, time_point now, double passed = 0);
 
-  /// When `n` will fit after `ahead` have gone, if of everything reserved `use_share` is used in the end; `in_flight`
-  /// is what is reserved and not settled.
-  time_point forecast(double n, double ahead, double use_share, double in_flight, time_point now);
+  /// As it is expected to go on from now.
+  outlook ahead(time_point now);
+
+  /// An answer is over: it used `used` tokens, of which `charged` were taken of this limit, as far as its end told.
+  void count_use(double used, double charged) { charged_.count(used, charged); }
 
   mark take(double n, time_point now);
 
@@ -177,7 +181,8 @@ class budget {
   time_point certain_at(double n, time_point now) const;
   double rate() const { return limit_ / seconds_of(window_); }  // units per second
   double inflow() const { return rate() - std::min(drift_, most_drift * rate()); }
-  double spare(double n) const;
+  headroom kept() const;
+  double spare(double n) const { return kept().of(n, capacity()); }
   double taken_since_reset() const { return spent_ - spent_at_reset_; }
 
   // How much of the refill may be given up for lost to others: some remains to find out with.
@@ -230,6 +235,7 @@ class budget {
   duration wall_offset_{};
   duration phase_{};  // how much later than the wall clock's boundaries windows have been seen to end
 
+  charged_part charged_;
   hidden_limit hidden_;  // limit_ where no header reports it
   time_point told_at_{};
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cooldown/limit/learned_limit.hpp"
+#include "cooldown/limit/outlook.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
@@ -24,6 +25,9 @@ class sliding_window {
 
   /// Earliest time at which `n` more fit; an `n` above the whole limit fits when nothing else is counted.
   time_point ready_at(double n, time_point now);
+
+  /// As it is expected to go on from now.
+  outlook ahead(time_point now);
 
   void record(double n, time_point now);
 

@@ -35,6 +35,13 @@ class spending_log {
   /// How many entries it keeps; bounded.
   std::size_t size() const { return entries_.size() + fresh_.size(); }
 
+  /// Calls `visit(n, when)` for each part that is fresh or here, in order of when it is fresh no more.
+  template <class Visitor>
+  void for_each_return(Visitor visit) const {
+    for (auto const* part : {&fresh_, &entries_})
+      for (auto const& e : *part) visit(e.amount, e.last + window_ + fresh_for_);
+  }
+
   /// When the oldest part was taken; only when not empty.
   time_point oldest() const { return entries_.front().first; }
 

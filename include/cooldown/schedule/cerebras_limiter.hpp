@@ -297,7 +297,14 @@ class cerebras_limiter {
     time_point next;                  // when one may
   };
   turn turn_of(scope& s, time_point now);
-  standing plan_of(const ticket& t, time_point now) const;
+  run_ahead ahead_of(scope& s, time_point now) const;
+  time_point alone(const ticket& t, time_point now) const;
+  template <class Visitor>
+  run_ahead preview(scope& s, std::size_t most, time_point now, Visitor visit) const;
+  time_point expected_behind(const ticket& t, const request_queue::backlog& ahead, time_point now) const;
+  standing plan_of(ticket_id id, const ticket& t, time_point now) const;
+  duration certain_wait(const ticket& t, const standing& plan, time_point now) const;
+  static std::optional<duration> retry_after(const standing& plan, duration least, time_point now);
   constraint held_by(const ticket& t, time_point now) const;
   const ticket* next_waiting(const scope& s, time_point now) const;
   std::vector<scope_report::waiting_ticket> waiting_of(scope& s, std::size_t most, time_point now) const;

@@ -34,6 +34,9 @@ class concurrency {
   /// An answer is over, `took` after its request was sent.
   void on_end(duration took);
 
+  /// How long answers last, on the average; zero: none has ended yet.
+  duration answer_time() const { return answer_time_; }
+
   /// The most that may be in flight; nullopt: as many as like.
   std::optional<std::size_t> limit(time_point now) const;
 

@@ -1,11 +1,13 @@
 // Tokens a request will be charged at admission, guessed from its size and corrected by what is seen.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "cooldown/schedule/input_estimator.hpp"
 #include "cooldown/schedule/output_estimator.hpp"
 #include "cooldown/schedule/request_size.hpp"
+#include "cooldown/schedule/use_average.hpp"
 
 namespace cooldown {
 
@@ -41,6 +43,17 @@ class cost_estimator {
 
   /// What a settled request cost in the end as a share of what was reserved: for forecasts.
   void observe_use(double reserved, double actual);
+
+  /// The same of its output alone; `served`: not refused for what it is, which costs nothing.
+  void observe_output(double reserved, double actual, bool served) {
+    served_ += served_rate * ((served ? 1 : 0) - served_);
+    if (served) outputs_.observe(reserved, actual);
+  }
+
+  /// What a request is expected to use for which `reserved` are reserved, `input` of them for its input.
+  double expected_use(double reserved, double input) const {
+    return use_known() ? served_ * (input + outputs_.expected(std::max(0.0, reserved - input))) : reserved;
+  }
   double use_share() const { return use_share_; }
   bool use_known() const { return uses_ >= 5; }
 
@@ -53,6 +66,10 @@ class cost_estimator {
  private:
   input_estimator input_;
   output_estimator output_;
+  static constexpr double served_rate = 0.05;
+
+  use_average outputs_;
+  double served_ = 1;  // share of the requests
   double use_share_ = 1;
   std::uint64_t uses_ = 0;
 };

@@ -82,6 +82,9 @@ class pacing {
   /// When the scope is open again, one at a time or not.
   time_point opens_at(time_point now) const;
 
+  /// How far releases are spaced out.
+  duration spacing() const { return spacing_; }
+
   /// Until when those wait that were refused for want of capacity, by the provider's word.
   time_point refused_until() const { return capacity_word_; }
 

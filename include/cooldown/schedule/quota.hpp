@@ -14,7 +14,7 @@
 #include "cooldown/schedule/concurrency.hpp"
 #include "cooldown/schedule/constraint.hpp"
 #include "cooldown/schedule/pacing.hpp"
-#include "cooldown/schedule/request_queue.hpp"
+#include "cooldown/schedule/run_ahead.hpp"
 #include "cooldown/schedule/seen_charge.hpp"
 
 namespace cooldown {
@@ -59,6 +59,8 @@ struct binding_limit {
   double level;
 };
 
+class cost_estimator;
+
 class quota {
  public:
   /// Identifies a reservation; increasing in the order of release.
@@ -82,9 +84,8 @@ class quota {
   /// nullopt: none is known.
   std::optional<binding_limit> binding(double cost, time_point now);
 
-  /// When a request of `cost` may go after what is `ahead`, if of what is reserved `use_share` is used in the end and
-  /// the rest comes back.
-  time_point forecast(double cost, const request_queue::backlog& ahead, double use_share, time_point now);
+  /// As it is expected to go on from now, with the answers that are under way.
+  run_ahead ahead(const cost_estimator& costs, time_point now);
 
   /// The real token limit if a header told it lately: a cost above it can never be admitted.
   std::optional<double> known_token_limit(time_point now) const;
@@ -173,6 +174,7 @@ class quota {
   using entry = std::map<reservation_id, reservation>::iterator;
   double saved_in(std::size_t slot, double n, double kept) const;
   readiness static_ready(double cost, duration waited, time_point now, const set_aside& aside);
+  void await_answers(run_ahead& r, const cost_estimator& costs, time_point now) const;
   bool counts(std::size_t slot, bool dynamic, time_point now) const;
   time_point unproven_ready_at(time_point now);
   time_point slot_ready_at(double passed, time_point now) const;

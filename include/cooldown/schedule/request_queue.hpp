@@ -155,7 +155,9 @@ class request_queue {
     std::set<turn> turns;  // of the clients that wait
     std::unordered_map<std::uint64_t, std::unique_ptr<flow>> flows;
     std::unordered_map<std::uint64_t, std::unique_ptr<group>> groups;
+    double first_cost() const { return turns.begin()->whose->tickets.begin()->second.cost; }
   };
+  friend class queue_preview;
 
   static turn turn_of(flow& f) { return {f.tag, f.tickets.begin()->first, &f}; }
   urgency_class& class_of(const queue_place& p) { return classes_[p.urgency < urgency_count ? p.urgency : 7]; }
@@ -170,9 +172,6 @@ class request_queue {
   double use_share_of(const flow& f) const;
   double expected_use(const flow& f, double cost) const;
   void share_out(urgency_class& to, double tokens, time_point now, duration ageing);
-  const urgency_class* lowest() const;
-  double kept_below(const urgency_class& c) const;
-  static bool is_due(const urgency_class& c, time_point now, duration ageing);
   const urgency_class* overdue(time_point now, duration ageing) const;
   backlog ahead_in_class(const urgency_class& c, const queue_place& place) const;
   static void forget_idle(urgency_class& c);
