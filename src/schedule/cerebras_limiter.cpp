@@ -285,6 +285,7 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
   if (*actual > 0) {
     if (!t.unread) t.owner->costs.observe_use(t.cost, *used.total);
     t.owner->queue.observe_use(t.place, t.cost, *used.total);
+    t.owner->queue.observe_answer(t.place, now - t.released);
   }
   double const input = prompt_tokens ? static_cast<double>(*prompt_tokens) : t.input;
   if (!t.unread) t.owner->costs.observe_output(t.cost - t.input, *used.total - input, *actual > 0);

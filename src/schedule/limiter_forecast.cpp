@@ -28,8 +28,7 @@ run_ahead cerebras_limiter::ahead_of(scope& s, time_point now) const {
   r.under_way(static_cast<double>(in_flight_ - s.released.size()), {}, now - r.answer_time() / 2);
   // Those of other scopes take their part of what becomes free: to us, answers seem to last longer.
   auto const own = static_cast<double>(std::max<std::size_t>(1, s.queue.size()));
-  auto const all = std::max(own, static_cast<double>(queued_));
-  r.answers_last(duration_of_seconds(seconds_of(r.answer_time()) * all / own));
+  r.answers_seem_longer(std::max(1.0, static_cast<double>(queued_) / own));
   return r;
 }
 
@@ -47,7 +46,7 @@ run_ahead cerebras_limiter::preview(scope& s, std::size_t most, time_point now, 
   auto const wait = [&](double cost, double kept) { return r.ready_at({cost, 0, kept}) - at; };
   while (auto const e = next.next(at, wait)) {
     double const used = s.costs.expected_use(e->cost, tickets_.at(e->id).input);
-    if (at - now < farthest) at = r.release({e->cost, used, e->kept});
+    if (at - now < farthest) at = r.release({e->cost, used, e->kept, e->lasts});
     if (!visit(e->id, at)) break;
   }
   return r;

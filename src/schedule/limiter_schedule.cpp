@@ -143,7 +143,7 @@ void cerebras_limiter::release(ticket_id id, ticket& t, time_point now) {
     t.owner->errors.observe(*expected - t.submitted, now - t.submitted);
   t.where = ticket::state::released;
   t.released = now;
-  t.reservation = t.owner->limits.reserve(t.cost, t.input, now);
+  t.reservation = t.owner->limits.reserve(t.cost, t.input, now, t.owner->queue.answer_time(t.place));
   t.owner->released.insert(id);
   ++in_flight_;
 }

@@ -43,7 +43,7 @@ queue_preview::entry queue_preview::take(urgency_class& c, time_point now) {
   auto t = c.turns.back();
   c.turns.pop_back();
   auto const& w = t.at->second;
-  entry const result{w.id, w.cost, queue_.expected_use(*t.whose, w.cost), kept};
+  entry const result{w.id, w.cost, queue_.expected_use(*t.whose, w.cost), kept, t.whose->answer_time};
   --c.size;
   c.since = now;
   t.tag += result.charged / request_queue::weight_of(*t.whose);

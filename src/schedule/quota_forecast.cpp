@@ -23,7 +23,7 @@ void quota::await_answers(run_ahead& r, const cost_estimator& costs, time_point 
   run_ahead::cost others{.reserved = reserved_};
   for (auto const& [id, each] : reservations_) {
     if (n++ == most_awaited) break;
-    r.under_way(1, {each.cost, costs.expected_use(each.cost, each.input)}, each.taken);
+    r.under_way(1, {each.cost, costs.expected_use(each.cost, each.input), 0, each.lasts}, each.taken);
     others.reserved -= each.cost;
   }
   if (n <= most_awaited) return;

@@ -17,10 +17,11 @@ bool quota::measurable(time_point now) {
   return tokens ? tokens->model() == refill::continuous && tokens->level(now) >= tokens->capacity() : !answered_;
 }
 
-quota::reservation_id quota::reserve(double cost, double input, time_point now) {
+quota::reservation_id quota::reserve(double cost, double input, time_point now, duration lasts) {
   if (settings_.use_headers && !answered_ && tokens_.ready_at(cost, now) > now) last_probe_ = now;
   reservation r{.cost = cost,
                 .input = input,
+                .lasts = lasts,
                 .taken = now,
                 .before = pacing_.last_release(),
                 .crowd = static_cast<unsigned>(std::min(64.0, crowd_.used(now))),

@@ -24,6 +24,9 @@ constexpr std::size_t most_idle = 1'024;
 // A forecast looks at so many clients; the others are taken for as many of the same.
 constexpr std::size_t most_looked_at = 128;
 
+// How long a client's answers last is a matter of about so many of them.
+constexpr int answers_averaged = 10;
+
 // A share of use is at least this where it divides.
 constexpr double least_use = 1e-3;
 }  // namespace
@@ -168,6 +171,20 @@ void request_queue::observe_use(const queue_place& place, double reserved, doubl
   use_.observe(reserved, used);
   auto& c = class_of(place);
   if (auto const found = c.flows.find(place.client); found != c.flows.end()) found->second->use.observe(reserved, used);
+}
+
+void request_queue::observe_answer(const queue_place& place, duration took) {
+  auto& c = class_of(place);
+  auto const found = c.flows.find(place.client);
+  if (found == c.flows.end()) return;
+  auto& average = found->second->answer_time;
+  average += average == duration::zero() ? took : (took - average) / answers_averaged;
+}
+
+duration request_queue::answer_time(const queue_place& place) const {
+  auto& c = class_of(place);
+  auto const found = c.flows.find(place.client);
+  return found == c.flows.end() ? duration::zero() : found->second->answer_time;
 }
 
 std::size_t request_queue::clients() const {

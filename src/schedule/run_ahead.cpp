@@ -6,7 +6,11 @@
 namespace cooldown {
 
 void run_ahead::under_way(double n, const cost& c, time_point sent) {
-  answers_.push_back({std::max(at_, sent + answer_time_), sent, n, c});
+  start(n, c, sent, c.lasts > duration::zero() ? c.lasts : answer_time_);
+}
+
+void run_ahead::start(double n, const cost& c, time_point sent, duration lasts) {
+  answers_.push_back({std::max(at_, sent + lasts), sent, n, c});
   std::push_heap(answers_.begin(), answers_.end());
   under_way_ += n;
 }
@@ -48,7 +52,9 @@ time_point run_ahead::release(const cost& c) {
   auto const went = at_;
   for (auto& o : requests_) o.take(1);
   for (auto& o : tokens_) o.take(c.reserved);
-  under_way(1, c, went);
+  start(1, c, went,
+        c.lasts > duration::zero() ? duration_of_seconds(seconds_of(c.lasts) * longer_)
+                                   : duration_of_seconds(seconds_of_answer()));
   at_ += spacing_;
   return went;
 }
@@ -60,16 +66,16 @@ duration run_ahead::time_for(const outlook& o, double n, const cost& all) const 
   for (auto const& a : answers_) coming += a.tokens.reserved - a.tokens.used * o.used_part();
   double const used = all.used * o.used_part();
   double const unused = (all.reserved - used) / n;
-  double const evenly = o.rate() * seconds_of(answer_time_) / std::max(1.0, used / n);  // answers under way
+  double const evenly = o.rate() * seconds_of_answer() / std::max(1.0, used / n);  // answers under way
   auto const flows = o.time_for(used, coming - std::min(o.capacity(), evenly * unused));
   // What is reserved bounds how many answers are under way.
-  return std::max(flows, duration_of_seconds(seconds_of(answer_time_) * (all.reserved - o.capacity()) / o.capacity()));
+  return std::max(flows, duration_of_seconds(seconds_of_answer() * (all.reserved - o.capacity()) / o.capacity()));
 }
 
 time_point run_ahead::after(double n, const cost& all) const {
   if (n < 1) return at_ - spacing_;
   auto longest = duration_of_seconds(seconds_of(spacing_) * n);
-  longest = std::max(longest, duration_of_seconds(seconds_of(answer_time_) * n / most_under_way_));
+  longest = std::max(longest, duration_of_seconds(seconds_of_answer() * n / most_under_way_));
   for (auto const& o : requests_) longest = std::max(longest, o.time_for(n, o.level()));
   for (auto const& o : tokens_) longest = std::max(longest, time_for(o, n, all));
   return at_ - spacing_ + longest;

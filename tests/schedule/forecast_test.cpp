@@ -33,6 +33,7 @@ class Forecast : public ::testing::Test {
     ticket_facts t;
     t.scope = scope;
     t.size.max_output_tokens = maximum;
+    t.client = client;
     t.max_wait = max_wait;
     auto const decided = limiter.submit(t, now);
     if (auto const* const g = std::get_if<go>(&decided)) send(g->id);
@@ -68,6 +69,7 @@ class Forecast : public ::testing::Test {
   }
   double wait(const decision& d) const { return seconds_of(std::get<queued>(d).expected - now); }
 
+  std::uint64_t client = 1;
   std::uint64_t maximum = 100;
   std::uint64_t used = 100;
   duration lasts = 30s;
@@ -116,6 +118,27 @@ TEST_F(BoundedInFlight, ThoseOfOtherScopesTakeTheirPartOfWhatBecomesFree) {
   }
   now += 29s;  // what is told of those behind may be so old
   EXPECT_NEAR(wait(submit()), 2 * 1'470, 100);
+}
+
+TEST_F(Forecast, KnowsWhoseAnswersLastLonger) {
+  settings.max_in_flight = 2;
+  reconfigure();
+  open();
+  auto const answers_of = [&](std::uint64_t who, duration last) {
+    client = who;
+    lasts = last;
+  };
+  answers_of(1, 60s);
+  learn_answers(3);
+  answers_of(2, 1s);
+  learn_answers(30);
+  answers_of(1, 60s);
+  submit();
+  submit();
+  answers_of(2, 1s);
+  EXPECT_NEAR(wait(submit()), 60, 1);
+  submit();
+  EXPECT_NEAR(wait(submit()), 61, 1) << "two went before, and short ones";
 }
 
 TEST_F(Forecast, CountsHowFarReleasesAreSpacedOut) {

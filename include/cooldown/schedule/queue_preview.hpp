@@ -22,6 +22,7 @@ class queue_preview {
     double cost;
     double charged;  // what its client's share would be charged
     double kept;     // tokens that less urgent classes have saved
+    duration lasts;  // what answers to its client last; zero: not known
   };
   /// The next that would go at `now`, which must not run backwards. `wait(cost, kept)` is how long such a one would
   /// have to wait from then on.

@@ -98,8 +98,8 @@ class quota {
   time_point full_at(time_point now);
 
   /// Takes one request of `cost` tokens, of which `input` are what the input is taken for, out of every budget, and out
-  /// of the sliding windows.
-  reservation_id reserve(double cost, double input, time_point now);
+  /// of the sliding windows. `lasts`: how long its answer is expected to last; zero: nothing is known of that.
+  reservation_id reserve(double cost, double input, time_point now, duration lasts = duration::zero());
 
   /// The response head of a reservation: its snapshot, if it had one, whole or not. Returns the tokens that the
   /// provider charged for it, where the remaining tells of this one.
@@ -159,6 +159,7 @@ class quota {
   struct reservation {
     double cost = 0;
     double input = 0;  // of it
+    duration lasts{};  // its answer, as is expected; zero: nothing is known
     time_point taken;
     time_point before;      // the release before it
     unsigned crowd = 0;     // others released within `reordering` before it

@@ -83,6 +83,12 @@ class request_queue {
   /// A ticket that went has used this much less than its client was charged (negative: more).
   void credit(const queue_place& place, double tokens);
 
+  /// An answer to this client is over, `took` after its request went.
+  void observe_answer(const queue_place& place, duration took);
+
+  /// How long answers to this client last, on the average; zero: none is known to have ended.
+  duration answer_time(const queue_place& place) const;
+
   /// Of what was reserved for a ticket of this client, so much was used. Charges nobody.
   void observe_use(const queue_place& place, double reserved, double used);
 
@@ -138,6 +144,7 @@ class request_queue {
     double tag = 0;       // start tag of its next ticket
     double cost = 0;
     use_average use;
+    duration answer_time{};                    // a slow average; zero: none has ended
     std::map<std::uint64_t, waiting> tickets;  // by arrival
   };
   struct turn {

@@ -21,7 +21,8 @@ class run_ahead {
   struct cost {
     double reserved = 0;
     double used = 0;
-    double kept = 0;  // tokens that less urgent classes have saved
+    double kept = 0;   // tokens that less urgent classes have saved
+    duration lasts{};  // its answer; zero: as long as others
   };
 
   explicit run_ahead(time_point now) : at_(now) {}
@@ -34,6 +35,8 @@ class run_ahead {
   void bound(std::size_t most) { most_under_way_ = std::min(most_under_way_, static_cast<double>(most)); }
   void answers_last(duration d) { answer_time_ = d; }
   duration answer_time() const { return answer_time_; }
+  /// Those of requests that have yet to go, by this factor.
+  void answers_seem_longer(double factor) { longer_ = factor; }
 
   void counts_requests(outlook o) { requests_.push_back(std::move(o)); }
   /// `saved_in`: what is kept for others is kept in this one.
@@ -63,13 +66,17 @@ class run_ahead {
     bool operator<(const answer& o) const { return ends > o.ends; }  // a heap's top is the next to end
   };
 
+  void start(double n, const cost& c, time_point sent, duration lasts);
   duration time_for(const outlook& o, double n, const cost& all) const;
   void advance(time_point t);
   void end_next();
 
+  double seconds_of_answer() const { return seconds_of(answer_time_) * longer_; }
+
   time_point at_;
   duration spacing_{};
   duration answer_time_{};
+  double longer_ = 1;
   double most_under_way_ = 1e18;
   double under_way_ = 0;
   std::vector<outlook> requests_;
