@@ -271,7 +271,9 @@ TEST_P(Hostile, ModelsAndUsersBreakNeitherHeadsNorLinesNorFigures) {
   auto const evil = "m" + GetParam() + "X-Injected: 1";
   for (auto const* format : {"text", "json"}) {
     fake_upstream upstream(fine());
-    proxy p(upstream, {{"logging.format", format}, {"cerebras.limits", R"({default: {tpm: 1000}})"}});
+    proxy p(upstream, {{"logging.format", format},
+                       {"cerebras.limits", R"({default: {tpm: 1000}})"},
+                       {"cerebras.queue.max_wait", "0"}});
     auto const body = R"({"model":)" + in_json(evil) + R"(,"user":)" + in_json(evil) +
                       R"(,"messages":[{"role":"user","content":"x"}],"max_tokens":)";
     auto const good = p.fetch(post_request("/v1/chat/completions", body + "10}"));
