@@ -5,29 +5,28 @@ include(GNUInstallDirs)
 set(generated ${CMAKE_BINARY_DIR}/generated)
 add_custom_command(
   OUTPUT ${generated}/cooldown-proxy.1.gz ${generated}/cooldown-proxy.bash ${generated}/_cooldown-proxy
-         ${generated}/cooldown-proxy.fish ${generated}/changelog.gz
+         ${generated}/cooldown-proxy.fish ${generated}/changelog.gz ${generated}/cerebras-sim.1.gz
   COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
   COMMAND cooldown-proxy manual | gzip -9n > ${generated}/cooldown-proxy.1.gz
   COMMAND cooldown-proxy completion bash > ${generated}/cooldown-proxy.bash
   COMMAND cooldown-proxy completion zsh > ${generated}/_cooldown-proxy
   COMMAND cooldown-proxy completion fish > ${generated}/cooldown-proxy.fish
   COMMAND gzip -9n < ${PROJECT_SOURCE_DIR}/packaging/changelog > ${generated}/changelog.gz
-  DEPENDS cooldown-proxy ${PROJECT_SOURCE_DIR}/packaging/changelog
+  COMMAND gzip -9n < ${PROJECT_SOURCE_DIR}/packaging/cerebras-sim.1 > ${generated}/cerebras-sim.1.gz
+  DEPENDS cooldown-proxy ${PROJECT_SOURCE_DIR}/packaging/changelog ${PROJECT_SOURCE_DIR}/packaging/cerebras-sim.1
   VERBATIM)
 add_custom_target(documents ALL DEPENDS ${generated}/cooldown-proxy.1.gz)
 
-install(TARGETS cooldown-proxy RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS cooldown-proxy cerebras-sim RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES config.yaml.example README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
-install(FILES ${generated}/cooldown-proxy.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${generated}/cooldown-proxy.1.gz ${generated}/cerebras-sim.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${generated}/cooldown-proxy.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
         RENAME cooldown-proxy)
 install(FILES ${generated}/_cooldown-proxy DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
 install(FILES ${generated}/cooldown-proxy.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
-if(NOT COOLDOWN_PACKAGE)
-  install(TARGETS cerebras-sim RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-else()
+if(COOLDOWN_PACKAGE)
   install(FILES packaging/cooldown-proxy.service packaging/cooldown-proxy.socket DESTINATION /lib/systemd/system)
   install(FILES config.yaml.example DESTINATION /etc/cooldown-proxy RENAME config.yaml)
   install(FILES packaging/copyright ${generated}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -244,14 +244,6 @@ std::string problem::text() const {
   return out + ": " + message;
 }
 
-environment process_environment() {
-  return [](std::string_view name) -> std::optional<std::string> {
-    const char* value = std::getenv(std::string(name).c_str());
-    if (value == nullptr) return std::nullopt;
-    return value;
-  };
-}
-
 std::variant<settings, problems> parse(std::string_view yaml, std::string_view file, const environment& env,
                                        const adjustment& adjust) {
   if (yaml.size() > largest_file) return one_problem(file, {}, "larger than " + show_size(largest_file));

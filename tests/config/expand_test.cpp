@@ -1,6 +1,9 @@
 // ${NAME}, ${NAME:-default}, ${NAME:?message} and $$.
 #include "expand.hpp"
 
+#include <cstdlib>
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -130,6 +133,22 @@ TEST(Expand, ProcessEnvironmentSeesTheProcess) {
   EXPECT_EQ(process("COOLDOWN_TEST_VARIABLE"), "v");
   ASSERT_EQ(unsetenv("COOLDOWN_TEST_VARIABLE"), 0);
   EXPECT_EQ(process("COOLDOWN_TEST_VARIABLE"), std::nullopt);
+}
+
+TEST(Expand, CredentialsOfTheServiceStandInForVariables) {
+  std::string folder = ::testing::TempDir() + "credentials-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  std::ofstream(folder + "/COOLDOWN_TEST_KEY") << "csk-1\n";
+  std::ofstream(folder + "/COOLDOWN_TEST_EMPTY") << "";
+  ASSERT_EQ(setenv("CREDENTIALS_DIRECTORY", folder.c_str(), 1), 0);
+  auto const process = process_environment();
+  EXPECT_EQ(process("COOLDOWN_TEST_KEY"), "csk-1");
+  EXPECT_EQ(process("COOLDOWN_TEST_EMPTY"), std::nullopt) << "the unit's default for a file that is not there";
+  EXPECT_EQ(process("../COOLDOWN_TEST_KEY"), std::nullopt);
+  ASSERT_EQ(setenv("COOLDOWN_TEST_KEY", "above", 1), 0);
+  EXPECT_EQ(process("COOLDOWN_TEST_KEY"), "above") << "a variable counts more";
+  ASSERT_EQ(unsetenv("COOLDOWN_TEST_KEY"), 0);
+  ASSERT_EQ(unsetenv("CREDENTIALS_DIRECTORY"), 0);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ using problems = std::vector<problem>;
 /// Looks up an environment variable; nullopt when it is not set. A parameter so that tests need no environment.
 using environment = std::function<std::optional<std::string>(std::string_view name)>;
 
-/// The process's own environment.
+/// The process's own environment, and where a variable is not set, the service's credential of that name.
 environment process_environment();
 
 /// What the command line changes. It is applied before the rules between keys are checked, so that they hold for the
