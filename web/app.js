@@ -14,7 +14,7 @@
 
   const keyOf = (s) => `${s.model} ${s.credential}`;
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
-  const minutes = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+  const minutes = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
   const number = (n) => (Math.round(n) || 0).toLocaleString('en'); // never "-0"
   const seconds = (s) => {
     if (s < 0.0005) return '0 s';
@@ -30,7 +30,8 @@
   };
   /// What the next one of a model waits for.
   const waitsFor = (s) => (s.paused ? 'paused by hand' : s.held_by ? s.held_by.text : '–');
-  const shortId = (n) => String(n).padStart(6, '0');
+  /// What has to come first of a request whose time nobody knows.
+  const when = (t) => (t.expected_in_seconds === null ? `when ${t.sent_when}` : seconds(t.expected_in_seconds));
   const cell = (tag, className) => {
     const node = document.createElement(tag);
     if (className) node.className = className;
@@ -53,6 +54,7 @@
       if (body.rows[i] !== row) body.insertBefore(row, body.rows[i] || null);
     });
     old.forEach((row) => row.remove());
+    $(id).hidden = !items.length;
   }
 
   function plainRow(classes, headed) {
@@ -132,10 +134,10 @@
       setText(text, s.binding ? limitText(s.binding) : 'no limit is known yet');
       setText(row.cells[3], number(s.queued));
       setText(row.cells[4], number(s.in_flight));
-      setText(row.cells[5], shortId(s.credential));
+      setText(row.cells[5], s.key);
       const button = row.cells[6].firstChild;
       setText(button, s.paused ? 'Resume' : 'Pause');
-      button.setAttribute('aria-label', `${s.paused ? 'Resume' : 'Pause'} ${s.model} ${s.credential}`);
+      button.setAttribute('aria-label', `${s.paused ? 'Resume' : 'Pause'} ${s.model}, ${s.key}`);
       button.onclick = () => post(s.paused ? 'scopes/resume' : 'scopes/pause', { model: s.model, credential: s.credential });
     });
   }
@@ -167,10 +169,10 @@
       return row;
     }, (row, t) => {
       setText(row.cells[0], String(t.position));
-      setText(row.cells[1], t.expected_in_seconds === null ? 'when resumed' : seconds(t.expected_in_seconds));
-      setText(row.cells[2], t.position === 1 || t.expected_in_seconds === null ? t.why : 'others are ahead');
+      setText(row.cells[1], when(t));
+      setText(row.cells[2], t.held_by ? t.held_by.text : t.why);
       setText(row.cells[3], t.model);
-      setText(row.cells[4], shortId(t.client));
+      setText(row.cells[4], t.client_name);
       setText(row.cells[5], String(t.urgency));
       setText(row.cells[6], number(t.tokens));
       setText(row.cells[7], seconds(t.waited_seconds));
@@ -197,19 +199,51 @@
   }
 
   function showRecent(recent) {
+    $('recent').closest('section').hidden = !recent.length;
     rows('recent', [...recent].reverse(), (r) => String(r.id),
-      () => plainRow(['', 'model', 'number', 'number', '', 'number', 'number', 'number', 'number'], 0), (row, r) => {
+      () => plainRow(['', 'model', '', 'number', 'number', 'why', 'number', 'number', 'number', 'number'], 0), (row, r) => {
         setText(row.cells[0], clock.format(r.time * 1000));
         setText(row.cells[1], r.model || r.target);
-        setText(row.cells[2], r.status ? String(r.status) : 'left');
-        row.cells[2].classList.toggle('bad-status', r.status >= 400 || !r.complete);
-        setText(row.cells[3], seconds(r.waited_seconds));
-        setText(row.cells[4], r.reason || (r.held_by ? r.held_by.text : '–'));
-        setText(row.cells[5], r.reserved ? number(r.reserved) : '–');
-        setText(row.cells[6], r.tokens ? number(r.tokens) : '–');
-        setText(row.cells[7], seconds(r.upstream_seconds));
-        setText(row.cells[8], seconds(r.total_seconds));
+        setText(row.cells[2], r.client_name || '–');
+        setText(row.cells[3], r.status ? String(r.status) : 'left');
+        row.cells[3].classList.toggle('bad-status', r.status >= 400 || !r.complete);
+        setText(row.cells[4], seconds(r.waited_seconds));
+        setText(row.cells[5], r.reason || (r.held_by ? r.held_by.text : '–'));
+        setText(row.cells[6], r.reserved ? number(r.reserved) : '–');
+        setText(row.cells[7], r.tokens ? number(r.tokens) : '–');
+        setText(row.cells[8], seconds(r.upstream_seconds));
+        setText(row.cells[9], seconds(r.total_seconds));
       });
+  }
+
+  /// Whether the provider fails, why, and when it is asked again. Empty: it does not.
+  function trouble({ upstream: { recent, last_failure: last }, circuit_breaker: breaker }) {
+    if (breaker.state === 'CLOSED' && !recent.failures) return '';
+    const parts = [`The provider failed in ${number(recent.failures)} of ${number(recent.attempts)} attempts in the last ${number(recent.seconds / 60)} minutes`];
+    if (last) parts.push(`; last: ${last.cause}, ${seconds(Math.round(last.seconds_ago))} ago`);
+    if (breaker.state === 'OPEN') parts.push(`. The circuit breaker is open; next attempt in ${seconds(Math.ceil(breaker.retry_in_seconds))}`);
+    if (breaker.state === 'HALF_OPEN') parts.push('. The circuit breaker is testing it');
+    return `${parts.join('')}.`;
+  }
+
+  function showClients(clients) {
+    $('clients').closest('section').hidden = !clients.length;
+    const all = Math.max(1, clients.reduce((sum, c) => sum + c.tokens_used, 0));
+    rows('clients', clients, (c) => c.name, () => {
+      const row = plainRow(['model', 'number', 'number', ''], 0);
+      const meter = row.cells[3].appendChild(cell('span', 'meter'));
+      meter.appendChild(cell('i')).appendChild(cell('b'));
+      meter.appendChild(cell('span'));
+      return row;
+    }, (row, c) => {
+      setText(row.cells[0], c.name);
+      setText(row.cells[1], number(c.requests));
+      setText(row.cells[2], number(c.tokens_used));
+      const share = Math.round((100 * c.tokens_used) / all);
+      const [bar, text] = row.cells[3].firstChild.children;
+      bar.firstChild.style.width = `${share}%`;
+      setText(text, `${share} %`);
+    });
   }
 
   function showFigures(s) {
@@ -218,8 +252,12 @@
     setText($('breaker'), s.circuit_breaker.state.toLowerCase().replace('_', ' '));
     $('breaker').className = { CLOSED: '', OPEN: 'bad', HALF_OPEN: 'warn' }[s.circuit_breaker.state];
     setText($('refusals'), number(s.upstream.refusals));
-    const { attempts, failures } = s.upstream;
-    setText($('failures'), failures ? `${number(failures)} of ${number(attempts)}` : '0');
+    const { recent } = s.upstream;
+    setText($('failures'), recent.failures ? `${number(recent.failures)} of ${number(recent.attempts)}` : '0');
+    $('failures').className = recent.failures ? 'warn' : '';
+    const wrong = trouble(s);
+    $('trouble').hidden = !wrong;
+    setText($('trouble'), wrong);
     setText($('uptime'), seconds(s.uptime_seconds));
     setText($('version'), s.version);
     document.title = s.queue.length ? `(${s.queue.length}) cooldown-proxy` : 'cooldown-proxy';
@@ -286,9 +324,10 @@
     const axis = { stroke: ink, grid: { stroke: color('--line'), width: 1 }, ticks: { stroke: color('--line') } };
     const time = { ...axis, space: 100, values: (_, ticks) => ticks.map((t) => (t % 60 ? clock : minutes).format(t * 1000)), incrs: [5, 15, 60, 120, 300] };
     const percent = { ...axis, scale: '%', size: 55, values: (_, ticks) => ticks.map((v) => `${v} %`) };
-    const whole = { ...axis, scale: 'n', size: 70, values: (_, ticks) => ticks.map((v) => v.toLocaleString('en')) };
+    const whole = { ...axis, scale: 'n', size: 55, values: (_, ticks) => ticks.map((v) => v.toLocaleString('en')) };
     const line = (label, scale, name, more) => ({ label, scale, stroke: color(name), width: 1.5, points: { show: false }, ...more });
-    const shared = (node, height, axes, lines) => new uPlot({
+    const shared = (node, height, padding, axes, lines) => new uPlot({
+      padding: [12, padding, 0, 0],
       width: Math.max(280, node.clientWidth),
       height,
       cursor: { sync: { key: 'time' } },
@@ -299,12 +338,12 @@
     }, [[], ...lines.map(() => [])], node);
     const fill = (name) => ({ fill: `${color(name)}22` });
     charts = [
-      shared($('tokens-chart'), 240, [percent, { ...whole, side: 1, grid: { show: false } }], [
+      shared($('tokens-chart'), 240, 0, [percent, { ...whole, side: 1, size: 70, grid: { show: false } }], [
         line('left of the tightest limit, %', '%', '--green', fill('--green')),
         line('tokens used in the last minute', 'n', '--blue'),
         line('429 from the provider', '%', '--red', { paths: () => null, points: { show: true, size: 8, fill: color('--red') } }),
       ]),
-      shared($('queue-chart'), 150, [whole], [
+      shared($('queue-chart'), 150, 70, [whole], [
         line('waiting', 'n', '--amber', fill('--amber')),
         line('in flight', 'n', '--blue'),
       ]),
@@ -312,14 +351,14 @@
   }
 
   function drawCharts(scope) {
-    setText($('shown-scope'), scope ? `of ${scope.model}, key ${shortId(scope.credential)}` +
+    setText($('shown-scope'), scope ? `of ${scope.model}, ${scope.key}` +
       (scope.binding ? `: ${limitText(scope.binding)} left` : '') : '');
     const c = scope && series.get(chosen);
     $('timeline-title').closest('section').hidden = !c;
     if (!c) return;
     const used = trailingMinute(c);
     const left = c.remaining.map((v, i) => (c.limit[i] ? Math.round(Math.max(0, Math.min(100, (100 * v) / c.limit[i]))) : null));
-    charts[0].setData([c.time, left, used, c.refused.map((n) => (n > 0 ? 100 : null))]);
+    charts[0].setData([c.time, left, used, c.refused.map((n) => (n > 0 ? 97 : null))]);
     charts[1].setData([c.time, c.queued, c.in_flight]);
     const sum = (values) => values.reduce((a, b) => a + b, 0);
     $('tokens-chart').setAttribute('aria-label',
@@ -339,6 +378,7 @@
     showWaiting(status);
     showHistogram('waits', status.waits);
     showHistogram('latency', status.upstream_response_seconds);
+    showClients(status.clients);
     showRecent(status.recent);
     drawCharts(scope);
     document.body.dataset.updates = String(Number(document.body.dataset.updates || 0) + 1);

@@ -1,7 +1,6 @@
 #include "command_line.hpp"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 
 #include <CLI/CLI.hpp>
@@ -14,11 +13,14 @@ namespace {
 
 constexpr auto what_it_is = "cooldown-proxy queues LLM API requests until the provider's quota admits them.";
 
-constexpr std::array options_with_value{"-c", "--config", "--listen", "--admin-listen", "--upstream", "--log-level"};
+bool takes_value(const CLI::App& cli, const std::string& arg) {
+  auto const* const option = arg.starts_with('-') ? cli.get_option_no_throw(arg) : nullptr;
+  return option && option->get_items_expected_max() > 0;
+}
 
 /// The seed's spelling `-config FILE`, which no option parser knows, becomes `--config FILE`; and the command of `run`
 /// begins where it begins, whether or not `--` stands before it.
-std::vector<std::string> as_typed(int argc, char** argv) {
+std::vector<std::string> as_typed(const CLI::App& cli, int argc, char** argv) {
   std::vector<std::string> args;
   bool run = false;
   bool command_line = false;  // of `run`: none of our business
@@ -32,7 +34,7 @@ std::vector<std::string> as_typed(int argc, char** argv) {
     }
     command_line = command_line || arg == "--";
     run = run || (!value && arg == "run");
-    value = !command_line && std::count(options_with_value.begin(), options_with_value.end(), arg) > 0;
+    value = !command_line && takes_value(cli, arg);
     args.push_back(std::move(arg));
   }
   std::reverse(args.begin(), args.end());  // as CLI11 wants them
@@ -176,7 +178,7 @@ std::variant<arguments, int> parse(int argc, char** argv) {
   CLI::App cli{what_it_is, "cooldown-proxy"};
   describe(cli, result);
   try {
-    cli.parse(as_typed(argc, argv));
+    cli.parse(as_typed(cli, argc, argv));
   } catch (const CLI::ParseError& e) {
     return cli.exit(e) == 0 ? ok : usage;
   }

@@ -30,6 +30,7 @@ namespace json = boost::json;
 constexpr std::size_t most_recent = 10;
 constexpr std::size_t most_waiting = 10;
 constexpr std::size_t model_width = 28;
+constexpr std::size_t client_width = 20;
 
 double number(const json::object& o, std::string_view name) {
   auto const* const v = o.if_contains(name);
@@ -67,6 +68,12 @@ class painter {
   bool on_;
 };
 
+/// A member that is an object; empty without one.
+json::object section(const json::object& o, std::string_view name) {
+  auto const* const found = o.if_contains(name);
+  return found && found->is_object() ? found->as_object() : json::object();
+}
+
 std::string reason(const json::object& o) {
   auto const* const held = o.if_contains("held_by");
   return held && held->is_object() ? text(held->as_object(), "text") : std::string();
@@ -79,6 +86,27 @@ std::string limit_text(const json::object& b) {
   auto const window = text(b, "window");
   return fmt::format("{} of {} {}/{}", grouped(std::floor(number(b, "remaining"))), grouped(number(b, "limit")), unit,
                      window == "minute" ? "min" : window);
+}
+
+/// Whether the provider fails, why, and when it is asked again. Empty: it does not.
+std::string trouble(const json::object& status) {
+  auto const& breaker = status.at("circuit_breaker").as_object();
+  auto const& upstream = status.at("upstream").as_object();
+  auto const recent = section(upstream, "recent");
+  bool const closed = text(breaker, "state") == "CLOSED";
+  if (closed && number(recent, "failures") == 0) return {};
+  auto out = fmt::format("The provider failed in {} of {} attempts in the last {:.0f} minutes",
+                         grouped(number(recent, "failures")), grouped(number(recent, "attempts")),
+                         number(recent, "seconds") / 60);
+  if (auto const last = section(upstream, "last_failure"); !last.empty())
+    out += fmt::format("; last: {}, {} ago", text(last, "cause"), seconds(number(last, "seconds_ago")));
+  if (!closed) {
+    auto const* const retry = breaker.if_contains("retry_in_seconds");
+    out += retry ? fmt::format(". The circuit breaker is open; next attempt in {}",
+                               seconds(number(breaker, "retry_in_seconds")))
+                 : std::string(". The circuit breaker is testing it");
+  }
+  return out + ".";
 }
 
 void append_scope(std::string& out, const json::object& s, const painter& paint) {
@@ -99,7 +127,7 @@ void append_scope(std::string& out, const json::object& s, const painter& paint)
 struct waiting_line {
   std::string model;
   const json::object* ticket;
-  std::optional<double> expected;  // nullopt: its model is paused
+  std::optional<double> expected;  // nullopt: nobody knows
 };
 
 /// Of all models, in the order in which they are expected to be sent; last those that nobody knows it of.
@@ -117,8 +145,10 @@ void append_waiting(std::string& out, const json::array& scopes, const painter& 
   if (!lines.empty()) out += paint("1", "\nNext to be sent") + '\n';
   for (std::size_t i = 0; i < std::min(most_waiting, lines.size()); ++i) {
     auto const& l = lines[i];
-    auto const when = l.expected ? fmt::format("in {:>8}", seconds(*l.expected)) : "when resumed";
-    out += fmt::format("{:>4}  {:<28} {:>9} tokens  waited {:>8}  sent {}\n", number(*l.ticket, "position"), l.model,
+    auto const when =
+        l.expected ? fmt::format("in {:>8}", seconds(*l.expected)) : "when " + text(*l.ticket, "sent_when");
+    out += fmt::format("{:>4}  {:<28} {:<20} {:>9} tokens  waited {:>8}  sent {}\n", number(*l.ticket, "position"),
+                       l.model, fit(text(*l.ticket, "client_name"), client_width, 1),
                        grouped(number(*l.ticket, "tokens")), seconds(number(*l.ticket, "waited_seconds")), when);
   }
   if (lines.size() > most_waiting) out += fmt::format("      and {} more\n", lines.size() - most_waiting);
@@ -130,13 +160,12 @@ std::string render_status(const json::object& status, bool colours) {
   painter const paint(colours);
   auto const& breaker = status.at("circuit_breaker").as_object();
   auto const state = text(breaker, "state");
-  auto const& upstream = status.at("upstream").as_object();
   std::string out = fmt::format(
-      "{}  {} waiting, {} at the provider, circuit breaker {}, {} provider failures, {} 429s absorbed, up "
-      "{}\n",
+      "{}  {} waiting, {} at the provider, circuit breaker {}, {} 429s absorbed, up {}\n",
       paint("1", "cooldown-proxy " + text(status, "version")), number(status.at("queue").as_object(), "length"),
-      number(status, "in_flight"), paint(state == "CLOSED" ? "32" : "31", state), number(upstream, "failures"),
-      number(upstream, "refusals"), seconds(number(status, "uptime_seconds")));
+      number(status, "in_flight"), paint(state == "CLOSED" ? "32" : "31", state),
+      number(status.at("upstream").as_object(), "refusals"), seconds(number(status, "uptime_seconds")));
+  if (auto const wrong = trouble(status); !wrong.empty()) out += paint("31", wrong) + '\n';
   auto const& scopes = status.at("scopes").as_array();
   if (scopes.empty()) out += "\nNo request has come yet.\n";
   if (!scopes.empty()) out += '\n';

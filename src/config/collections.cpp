@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t largest_limit = 1'000'000'000'000;
 constexpr std::size_t longest_name = 256;
+constexpr std::size_t longest_rule_name = 64;
 constexpr std::string_view every_other = "*";
 
 /// Puts a good reading into its field.
@@ -138,8 +139,19 @@ bool read_match(const std::string& path, const yaml_node& node, client_rule& rul
   return false;
 }
 
+/// Names of users and keys are shown as "user …" and "key …": a rule cannot be taken for one of them.
+reading<std::string> read_rule_name(std::string_view text) {
+  bool const plain = std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c != 0x7f; });
+  if (text.empty() || text.size() > longest_rule_name || !plain)
+    return rejection{"must have between 1 and " + std::to_string(longest_rule_name) +
+                     " bytes, without control characters"};
+  if (text.starts_with("user ") || text.starts_with("key "))
+    return rejection{"must not begin with 'user ' or 'key ': what has no name is shown so"};
+  return std::string(text);
+}
+
 bool read_client(const std::string& path, const yaml_node& node, client_rule& rule, value_reader& values) {
-  static const std::vector<std::string> names{"match", "priority", "highest_priority", "weight"};
+  static const std::vector<std::string> names{"match", "priority", "highest_priority", "weight", "name"};
   if (!expect(yaml_node::kind::map, "a map (" + joined(names, ", ") + ")", path, node, values)) return false;
   bool matches = false;
   bool const good = each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
@@ -148,6 +160,9 @@ bool read_client(const std::string& path, const yaml_node& node, client_rule& ru
       matches = true;
       return read_match(below, value, rule, values);
     }
+    if (key.text == "name")
+      return values.read_scalar({.path = below, .kind = "name"}, value,
+                                [&](std::string_view text) { return store(rule.name, read_rule_name(text)); });
     if (key.text == "priority" || key.text == "highest_priority") {
       auto& into = key.text == "priority" ? rule.priority : rule.highest_priority;
       return values.read_scalar({.path = below, .kind = "integer"}, value,
@@ -258,7 +273,14 @@ bool read_clients(settings& s, const yaml_node& node, value_reader& values) {
   bool good = true;
   for (auto const& item : node.items) {
     auto& rule = clients.emplace_back();
-    good = read_client(path + '[' + std::to_string(clients.size() - 1) + ']', item, rule, values) && good;
+    auto const place = path + '[' + std::to_string(clients.size() - 1) + ']';
+    good = read_client(place, item, rule, values) && good;
+    // Metrics and pauses go by the name.
+    auto const same = [&](const client_rule& r) { return !r.name.empty() && r.name == rule.name; };
+    if (std::any_of(clients.begin(), clients.end() - 1, same)) {
+      values.complain(item.at, place + ".name", "another rule has the name " + in_quotes(rule.name) + " already");
+      good = false;
+    }
   }
   return good;
 }

@@ -55,7 +55,9 @@ void print_limits(YAML::Emitter& out, const settings& s) {
 void print_clients(YAML::Emitter& out, const settings& s) {
   out << YAML::Flow << YAML::BeginSeq;
   for (auto const& rule : s.cerebras.clients) {
-    out << YAML::Flow << YAML::BeginMap << YAML::Key << "match" << YAML::Value << YAML::Flow << YAML::BeginMap;
+    out << YAML::Flow << YAML::BeginMap;
+    if (!rule.name.empty()) out << YAML::Key << "name" << YAML::Value << rule.name;
+    out << YAML::Key << "match" << YAML::Value << YAML::Flow << YAML::BeginMap;
     if (rule.credential) out << YAML::Key << "credential" << YAML::Value << hidden;
     if (rule.user) out << YAML::Key << "user" << YAML::Value << *rule.user;
     if (rule.address) out << YAML::Key << "address" << YAML::Value << text_of(*rule.address);

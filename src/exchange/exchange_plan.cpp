@@ -186,4 +186,24 @@ exchange_step exchange_plan::pass_429() {
   return {.next = step::relay};
 }
 
+const char* name_of(attempt_end::what kind) {
+  switch (kind) {
+    case end_kind::answered:
+      return "status";
+    case end_kind::no_connection:
+      return "connect";
+    case end_kind::broken:
+      return "broken";
+    case end_kind::unacceptable:
+      return "protocol";
+    case end_kind::timeout:
+      return "timeout";
+    case end_kind::not_for_it:
+    case end_kind::superseded:
+    case end_kind::interrupted:
+      break;
+  }
+  return "none";
+}
+
 }  // namespace cooldown

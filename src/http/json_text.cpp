@@ -122,8 +122,7 @@ std::string utf8_text(std::string_view text) {
 }
 
 std::string json_text(std::string_view text) {
-  auto const sound = utf8_text(text);
-  return visible(boost::json::serialize(boost::json::string_view(sound.data(), sound.size())));
+  return visible(boost::json::serialize(boost::json::string_view(text.data(), text.size())));
 }
 
 }  // namespace cooldown::http

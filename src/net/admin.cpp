@@ -22,8 +22,8 @@ local_reply health(app& shared, bool ready_matters) {
   if (ready_matters && !ready) reply.status = 503;
   reply.body = fmt::format(R"({{"status":"{}","version":"{}","queue_length":{},"in_flight":{},"circuit_breaker":"{}"}})"
                            "\n",
-                           shared.draining ? "draining" : "ok", COOLDOWN_VERSION, shared.limiter.queue_length(),
-                           shared.limiter.in_flight(), name_of(shared.provider().breaker.current(steady_now())));
+                           shared.draining ? "draining" : "ok", COOLDOWN_VERSION, shared.queue_length(),
+                           at_provider(shared.sources()), name_of(shared.provider().breaker.current(steady_now())));
   return reply;
 }
 

@@ -131,7 +131,7 @@ void app::keep_history() {
 
 void app::sample() {
   auto const now = steady_now();
-  history.sample(limiter.report(now, 0), now, wall_now());
+  history.sample(observe::scopes_of(sources(), now, 0), now, wall_now());
   if (draining || now - last_request_ > observe::history::span) {
     sampling_ = false;
     return;
@@ -159,6 +159,7 @@ void app::reconfigure(const config::settings& settings) {
   tls = std::move(renewed);
   limiter.configure(limiter_of(settings), steady_now());
   rules_ = rules_of(settings);
+  names.renew();
   log.configure(settings.logging);
   in_flight_bound_ = settings.cerebras.queue.max_in_flight;
   if (before->provider != upstream_->provider) {
@@ -191,10 +192,22 @@ observe::sources app::sources() const {
           .past = history,
           .limiter = limiter,
           .breaker = provider().breaker,
+          .failures = provider().failures,
+          .held = held,
+          .called = names,
           .idle_upstream_connections = provider().pool.idle(),
           .upstream_connections_opened = opened_before_ + provider().pool.opened(),
           .draining = draining,
           .uptime_seconds = seconds_of(steady_now() - started_)};
+}
+
+void app::name_key(std::uint64_t id, std::string_view key) {
+  names.see(0, [] { return std::string("configured key"); });
+  names.see(id, [&] {
+    if (key.empty()) return std::string("no key");
+    auto const name = rules_.name_of_key(id);
+    return name.empty() ? "key " + identity_.short_hash(key) : std::string(name);
+  });
 }
 
 std::uint64_t app::credential_of(std::string_view authorization) const {

@@ -7,6 +7,20 @@
 #include "cooldown/text/ascii.hpp"
 
 namespace cooldown::net {
+namespace {
+
+// Of a name that a client chose itself.
+constexpr std::size_t longest_user = 64;
+
+/// Cut between characters.
+std::string shortened(std::string_view text) {
+  if (text.size() <= longest_user) return std::string(text);
+  auto end = longest_user;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  return std::string(text.substr(0, end)) + "…";
+}
+
+}  // namespace
 
 client_rules::client_rules(const config::cerebras_settings& settings, hasher hash)
     : hash_(std::move(hash)),
@@ -51,6 +65,25 @@ client_standing client_rules::standing_of(const sender& who, std::optional<std::
   }
   if (asked) standing.urgency = std::max(*asked, highest);
   return standing;
+}
+
+std::string client_rules::name_of(const sender& who, std::string_view key) const {
+  auto const* const r = find(who);
+  std::string name = r ? r->match.name : std::string();
+  bool const one_user = !name.empty() && r->match.user;
+  if (told_apart_by_.user && !who.user.empty() && !one_user)
+    name += (name.empty() ? "user " : ", user ") + shortened(who.user);
+  if (!name.empty()) return name;
+  if (told_apart_by_.address) name = who.address;
+  if (told_apart_by_.credential && who.credential != hash_({})) name += (name.empty() ? "" : ", ") + std::string(key);
+  return name.empty() ? "all clients" : name;
+}
+
+std::string_view client_rules::name_of_key(std::uint64_t credential) const {
+  auto const found = std::find_if(rules_.begin(), rules_.end(), [&](const rule& r) {
+    return r.credential == credential && !r.match.user && !r.match.address && !r.match.name.empty();
+  });
+  return found == rules_.end() ? std::string_view() : found->match.name;
 }
 
 std::string_view key_of(std::string_view credential) {

@@ -40,6 +40,29 @@ std::optional<duration> client_limit(const request& r, const config::settings& s
   return r.timeout;
 }
 
+/// For the log, of an answer that did not come whole.
+const char* text_of(relay_end end) {
+  switch (end) {
+    case relay_end::upstream_silent:
+      return "broke off: nothing came for timeouts.idle";
+    case relay_end::upstream_malformed:
+      return "broke off: its chunks are malformed";
+    case relay_end::too_large:
+      return "is larger than one event may be";
+    default:
+      return "broke off: its connection ended before it was complete";
+  }
+}
+
+/// What a 404 of the provider for this path mostly means; empty: anything.
+std::string_view wrong_base_url(const request& r, const provider& p) {
+  if (r.path().starts_with("/v1/v1/"))
+    return "The provider answered 404, and the path begins with /v1/v1: leave /v1 out of the client's base URL.";
+  if (r.metered && !p.serves_without_v1 && !r.path().starts_with("/v1/"))
+    return "The provider answered 404, and the path does not begin with /v1: add /v1 to the client's base URL.";
+  return {};
+}
+
 /// The actor: performs the steps of an exchange_plan. Lives in run_exchange's frame.
 class exchange {
  public:
@@ -84,8 +107,9 @@ class exchange {
   task<bool> relay();
   void settle(http::usage_reader& usage);
   void note_failure(const attempt_result& result);
+  void note_verdict(verdict_on_provider verdict, const attempt_result& result);
   ticket_id ticket() const { return ticket_ ? ticket_->id() : 0; }
-  ticket_facts facts_of_ticket() const;
+  ticket_facts facts_of_ticket();
 
   client_connection& c_;
   app& a_;
@@ -108,7 +132,7 @@ class exchange {
   std::string explanation_;                  // of a rejection
 };
 
-ticket_facts exchange::facts_of_ticket() const {
+ticket_facts exchange::facts_of_ticket() {
   ticket_facts t;
   t.scope = {r_.credential, facts_.model};
   t.unread = !facts_.parsed;
@@ -120,8 +144,9 @@ ticket_facts exchange::facts_of_ticket() const {
             .generates = r_.asks != http::endpoint::embedding};
   t.body_bytes = r_.body.size();
   t.max_wait = max_wait_;
-  auto const standing =
-      a_.rules().standing_of({.credential = r_.key, .user = facts_.user, .address = c_.peer}, r_.urgency);
+  sender const who{.credential = r_.key, .user = facts_.user, .address = c_.peer};
+  auto const standing = a_.rules().standing_of(who, r_.urgency);
+  record_.belongs_to(standing, [&] { return a_.rules().name_of(who, a_.names.of(r_.key)); });
   t.client = standing.client;
   t.group = standing.group;
   t.weight = standing.weight;
@@ -193,18 +218,27 @@ task<exchange_step> exchange::attempt(bool fresh) {
   }
   auto const step = plan_.ended(end, steady_now());
   permission_.report(step.verdict);
+  if (r_.metered) note_verdict(step.verdict, result);
   if (end.failed()) {
     note_failure(result);
     c_.ctl.reset();
     if (end.local && step.next == exchange_step::what::reject) explanation_ = result.local.message() + ".";
   }
   if (step.next != exchange_step::what::relay && step.next != exchange_step::what::ask_about_429) attempt_.drop();
+  if (r_.metered && end.status >= 200 && end.status < 300 && !r_.path().starts_with("/v1/"))
+    to_->provider->serves_without_v1 = true;
+  if (end.status == 404 && !wrong_base_url(r_, *to_->provider).empty()) {
+    attempt_.drop();
+    if (ticket_) ticket_->settle(0, std::nullopt);
+    explanation_ = wrong_base_url(r_, *to_->provider);
+    co_return exchange_step{.next = exchange_step::what::reject, .why = reason::not_found};
+  }
   co_return step;
 }
 
 task<exchange_step> exchange::pause(exchange_step step) {
   if (step.repeat) ++a_.stats.upstream_retries;
-  auto const still_here = co_await waiting_.pause(step.pause);
+  auto const still_here = co_await waiting_.pause(ticket(), step.pause);
   co_return still_here ? plan_.paused(steady_now()) : interrupted();
 }
 
@@ -292,6 +326,17 @@ void exchange::note_failure(const attempt_result& result) {
   a_.log.warn(fmt::format("request {}: {}: {}", r_.id, result.end.local ? "this machine" : "upstream", result.message));
 }
 
+/// For the rate of failures, and what the last one was.
+void exchange::note_verdict(verdict_on_provider verdict, const attempt_result& result) {
+  auto& failures = to_->provider->failures;
+  auto const now = steady_now();
+  if (verdict == verdict_on_provider::well) failures.worked(now);
+  if (verdict != verdict_on_provider::failing) return;
+  auto const status = result.end.status;
+  failures.failed(now, result.end.failed() ? result.message : fmt::format("status {}", status));
+  ++a_.stats.provider_failures[name_of(result.end.kind)];
+}
+
 task<bool> exchange::reject(exchange_step step) {
   if (step.unsent && ticket_) ticket_->not_sent();
   refusal_details details;
@@ -342,8 +387,7 @@ task<bool> exchange::relay() {
     co_return false;
   }
   ++a_.stats.answers_cut;
-  a_.log.warn(fmt::format("request {}: the provider's answer {}", r_.id,
-                          end == relay_end::upstream_cut ? "broke off" : "is larger than one event may be"));
+  a_.log.warn(fmt::format("request {}: the provider's answer {}", r_.id, text_of(end)));
   // Without a length or a last chunk to miss, only a reset tells the client.
   c_.abort();
   co_return false;

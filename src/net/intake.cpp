@@ -136,6 +136,7 @@ void take_facts(client_connection& c, const config::settings& settings, request&
   r.preflight = is_allowed_preflight(head, settings.server);
   if (r.preflight) r.cors += preflight_fields(head);
   r.key = c.shared.credential_of(key_of(credential));
+  if (r.metered) c.shared.name_key(r.key, key_of(credential));
   // With a key of our own all clients share its quota.
   r.credential = settings.cerebras.api_key.empty() ? r.key : 0;
   r.last_hop = is_last_hop(head);

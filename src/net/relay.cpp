@@ -180,7 +180,7 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const c
       c.ctl.clear();
       co_return relay_end::complete;
     }
-    if (splitter.current() == state::broken) co_return relay_end::upstream_cut;
+    if (splitter.current() == state::broken) co_return relay_end::upstream_malformed;
     // Framing alone, such as chunk extensions, is silence: the deadline stays.
     if (data > 0 || !waiting) c.ctl.set(settings.cerebras.timeouts.idle);
     waiting = true;
@@ -189,7 +189,8 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const c
       c.ctl.clear();
       if (c.ctl.why() == interruption::client_gone) co_return relay_end::client_gone;
       splitter.ended(ec == asio::error::eof);
-      if (splitter.current() == state::broken) co_return relay_end::upstream_cut;
+      bool const silent = c.ctl.why() == interruption::timeout;
+      if (splitter.current() == state::broken) co_return silent ? relay_end::upstream_silent : relay_end::upstream_cut;
       if (out == outgoing::chunked) {
         auto const failed = co_await c.write(http::last_chunk, patience);
         if (failed) co_return relay_end::client_gone;

@@ -67,7 +67,7 @@ void append_status_fields(std::string& out, app& shared, const scope_status& sco
   http::append_field(out, "X-RateLimit-Limit-TPM", cerebras.tpm_limit);
   http::append_field(out, "X-RateLimit-Current-TPM-Limit", whole(scope.current_token_limit));
   http::append_field(out, "X-RateLimit-Remaining-TPM", whole(scope.remaining_tokens));
-  http::append_field(out, "X-RateLimit-Queue-Length", shared.limiter.queue_length());
+  http::append_field(out, "X-RateLimit-Queue-Length", shared.queue_length());
   http::append_field(out, "X-CircuitBreaker-State", name_of(shared.provider().breaker.current(now)));
   http::append_field(out, "X-CircuitBreaker-Failures", shared.provider().breaker.failures());
 }

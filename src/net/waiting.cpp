@@ -62,7 +62,11 @@ task<admission::result> waiting::for_quota(ticket_id id, bool in_progress) {
 task<breaker_answer> waiting::for_breaker(ticket_id id, time_point until) {
   auto const since = steady_now();
   auto next_comment = id != 0 ? first_comment(since) : time_point::max();
-  if (id != 0 && !c_.shared.provider().gate.admits(since)) enter_queue();
+  std::optional<observe::held_mark> held;
+  if (id != 0 && !c_.shared.provider().gate.admits(since)) {
+    enter_queue();
+    held.emplace(c_.shared.held, record_.held_until(std::nullopt));
+  }
   bool mentioned = false;
   breaker_answer answer;
   for (;;) {
@@ -85,7 +89,9 @@ task<breaker_answer> waiting::for_breaker(ticket_id id, time_point until) {
   }
 }
 
-task<bool> waiting::pause(duration how_long) {
+task<bool> waiting::pause(ticket_id id, duration how_long) {
+  std::optional<observe::held_mark> held;
+  if (id != 0) held.emplace(c_.shared.held, record_.held_until(steady_now() + how_long));
   steady_timer timer(c_.shared.io);
   timer.expires_after(how_long);
   {

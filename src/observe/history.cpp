@@ -83,7 +83,7 @@ std::string history::json(std::uint32_t after) const {
       for (auto i = from; i != end; ++i) values.push_back(static_cast<double>((*i).*field));
       return values;
     };
-    scopes.push_back(json::object{{"model", http::utf8_text(name.first)},
+    scopes.push_back(json::object{{"model", name.first},
                                   {"credential", shown(name.second)},
                                   {"time", column(&point::time)},
                                   {"released", column(&point::released)},

@@ -76,7 +76,7 @@ void scope_families(exposition& out, const sources& from, time_point now) {
   auto limit = gauge("budget_limit", "A limit of the provider's, in requests or tokens.");
   auto left = gauge("budget_remaining", "What is left of it now, requests in flight deducted.");
   auto reset = gauge("budget_reset_seconds", "Time until it is full again, where the provider tells.");
-  auto queued = gauge("scope_queued_requests", "Requests of the model and credential that wait for quota.");
+  auto queued = gauge("scope_queued_requests", "Requests of the model and key that wait.");
   auto in_flight = gauge("scope_in_flight_requests", "Those at the provider.");
   auto concurrency =
       gauge("scope_concurrency_limit",
@@ -86,10 +86,11 @@ void scope_families(exposition& out, const sources& from, time_point now) {
   auto tokens = counter("scope_released_tokens_total", "Tokens reserved for them.");
   auto used = counter("scope_used_tokens_total", "Tokens used by those whose answers told.");
   auto refused = counter("scope_upstream_refusals_total", "429s of the provider.");
-  for (auto const& s : from.limiter.report(now, 0)) {
+  for (auto const& s : scopes_of(from, now, 0)) {
     // A client can make up any number of models and keys; what the provider has accepted is few.
     if (!s.succeeded || !from.counts.requests.contains(s.model)) continue;
-    labels const with{{"model", http::utf8_text(s.model)}, {"credential", std::to_string(shown(s.credential))}};
+    labels const with{{"model", http::utf8_text(s.model)},
+                      {"credential", http::utf8_text(from.called.of(s.credential))}};
     exposition::add(queued, static_cast<double>(s.queued), with);
     exposition::add(in_flight, static_cast<double>(s.in_flight), with);
     if (s.concurrency_limit) exposition::add(concurrency, static_cast<double>(*s.concurrency_limit), with);
@@ -110,6 +111,20 @@ void scope_families(exposition& out, const sources& from, time_point now) {
   for (auto* f :
        {&limit, &left, &reset, &queued, &in_flight, &concurrency, &paused, &released, &tokens, &used, &refused})
     out.put(std::move(*f));
+}
+
+void client_families(exposition& out, const stats& s) {
+  auto requests =
+      exposition::make("client_requests_total", "Metered requests at their end, by client.", MetricType::Counter);
+  auto tokens =
+      exposition::make("client_used_tokens_total", "Tokens used by those whose answers told.", MetricType::Counter);
+  for (auto const& [name, totals] : s.clients) {
+    labels const with{{"client", http::utf8_text(name)}};
+    exposition::add(requests, static_cast<double>(totals.requests), with);
+    exposition::add(tokens, static_cast<double>(totals.tokens), with);
+  }
+  out.put(std::move(requests));
+  out.put(std::move(tokens));
 }
 
 void process_families(exposition& out) {
@@ -141,9 +156,9 @@ void limiter_families(exposition& out, const sources& from, time_point now) {
   out.counter("released_requests_total", "Metered requests let through.", c.released);
   out.counter("delayed_requests_total", "Metered requests let through after waiting.", c.waited);
   out.counter("upstream_refusals_total", "429s of the provider that were kept from clients.", c.upstream_refusals);
-  out.gauge("queued_requests", "Requests waiting for quota.", limiter.queue_length());
+  out.gauge("queued_requests", "Requests waiting, for quota or for the provider.", queue_length(from));
   out.gauge("queued_bytes", "Bytes of their bodies.", limiter.queued_bytes());
-  out.gauge("in_flight_requests", "Metered requests at the provider.", limiter.in_flight());
+  out.gauge("in_flight_requests", "Metered requests at the provider.", at_provider(from));
   scope_families(out, from, now);
 }
 
@@ -210,6 +225,15 @@ std::string metrics_text(const sources& from, time_point now, metrics_format for
   out.counter("upstream_attempts_total", "Requests sent to the provider, repeats included.", s.upstream_attempts);
   out.counter("upstream_retries_total", "Repeats after failures.", s.upstream_retries);
   out.counter("upstream_failures_total", "Attempts without an acceptable answer.", s.upstream_failures);
+  auto failures =
+      exposition::make("provider_failures_total",
+                       "Attempts at metered requests in which the provider failed, by kind; answers of 500 and above "
+                       "are among them.",
+                       MetricType::Counter);
+  for (auto const& [kind, n] : s.provider_failures)
+    exposition::add(failures, static_cast<double>(n), {{"kind", std::string(kind)}});
+  out.put(std::move(failures));
+  client_families(out, s);
   out.counter("upstream_connections_opened_total", "Connections made to the provider.",
               from.upstream_connections_opened);
   out.gauge("upstream_connections_idle", "Kept connections to the provider.", from.idle_upstream_connections);

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -23,14 +26,65 @@ void add_held_by(json::object& o, constraint c) {
   if (c != constraint::none) o["held_by"] = {{"code", name_of(c)}, {"text", text_of(c)}};
 }
 
-/// When it will go is not known while its model is paused.
-json::object waiting(const scope_report::waiting_ticket& t, std::size_t position, bool paused) {
-  return {{"position", position},
-          {"client", shown(t.client)},
-          {"urgency", t.urgency},
-          {"tokens", t.cost},
-          {"waited_seconds", seconds_of(t.waited)},
-          {"expected_in_seconds", paused ? json::value() : json::value(seconds_of(t.expected_in))}};
+/// What has to happen before a request is sent of which nobody knows when that will be.
+const char* event_awaited(constraint held_by) {
+  switch (held_by) {
+    case constraint::paused:
+      return "the model is resumed";
+    case constraint::circuit_breaker:
+      return "the provider is back";
+    case constraint::first_answers:
+    case constraint::recovery:
+      return "an answer comes";
+    default:
+      return "another request ends";
+  }
+}
+
+json::object waiting(const scope_report::waiting_ticket& t, std::size_t position, const names& called) {
+  json::object o{{"position", position},
+                 {"client", shown(t.client)},
+                 {"client_name", called.of(t.client)},
+                 {"urgency", t.urgency},
+                 {"tokens", t.cost},
+                 {"waited_seconds", seconds_of(t.waited)},
+                 {"expected_in_seconds", t.expected_in ? json::value(seconds_of(*t.expected_in)) : json::value()}};
+  if (!t.expected_in) o["sent_when"] = event_awaited(t.held_by);
+  add_held_by(o, t.held_by);
+  return o;
+}
+
+json::object breaker(const circuit_breaker& b, time_point now) {
+  json::object o{{"state", name_of(b.current(now))}, {"failures", b.failures()}};
+  if (b.current(now) == circuit_breaker::state::open) o["retry_in_seconds"] = seconds_of(b.retry_at(now) - now);
+  return o;
+}
+
+/// Since the start; those who used most first.
+json::array clients(const stats& counts) {
+  std::vector<std::pair<std::string, stats::client_totals>> all(counts.clients.begin(), counts.clients.end());
+  std::stable_sort(all.begin(), all.end(),
+                   [](auto const& a, auto const& b) { return a.second.tokens > b.second.tokens; });
+  json::array out;
+  for (auto const& [name, totals] : all)
+    out.push_back(json::object{{"name", name}, {"requests", totals.requests}, {"tokens_used", totals.tokens}});
+  return out;
+}
+
+json::object upstream(const sources& from, time_point now) {
+  auto const& counts = from.counts;
+  auto const recent = from.failures.recent(now);
+  json::object o{
+      {"attempts", counts.upstream_attempts},
+      {"failures", counts.upstream_failures},
+      {"retries", counts.upstream_retries},
+      {"refusals", from.limiter.counters().upstream_refusals},
+      {"idle_connections", from.idle_upstream_connections},
+      {"recent",
+       {{"seconds", seconds_of(failure_rate::span)}, {"attempts", recent.attempts}, {"failures", recent.failures}}}};
+  if (auto const& last = from.failures.last())
+    o["last_failure"] = {{"seconds_ago", seconds_of(now - last->at)}, {"cause", last->cause}};
+  return o;
 }
 
 template <std::size_t n>
@@ -44,8 +98,8 @@ json::object ended(const history::recent_request& r) {
   auto const& w = r.what;
   json::object o{{"id", w.id},
                  {"time", r.time},
-                 {"model", http::utf8_text(w.model)},
-                 {"target", http::utf8_text(w.target)},
+                 {"model", w.model},
+                 {"target", w.target},
                  {"status", w.status},
                  {"waited_seconds", w.waited},
                  {"upstream_seconds", w.upstream},
@@ -54,6 +108,7 @@ json::object ended(const history::recent_request& r) {
                  {"reserved", w.cost},
                  {"tokens", w.tokens},
                  {"complete", w.complete && !w.gone}};
+  if (!w.who.empty()) o["client_name"] = w.who;
   if (*w.reason) o["reason"] = w.reason;
   add_held_by(o, w.held_by);
   return o;
@@ -63,13 +118,14 @@ json::object ended(const history::recent_request& r) {
 
 std::string status_json(const sources& from, time_point now) {
   json::array scopes;
-  for (auto const& s : from.limiter.report(now)) {
+  for (auto const& s : scopes_of(from, now)) {
     json::array budgets;
     for (auto const& b : s.budgets) budgets.push_back(budget(b, now));
     json::array queue;
-    for (auto const& t : s.waiting) queue.push_back(waiting(t, queue.size() + 1, s.paused));
-    json::object o{{"model", http::utf8_text(s.model)},
+    for (auto const& t : s.waiting) queue.push_back(waiting(t, queue.size() + 1, from.called));
+    json::object o{{"model", s.model},
                    {"credential", shown(s.credential)},
+                   {"key", from.called.of(s.credential)},
                    {"paused", s.paused},
                    {"queued", s.queued},
                    {"in_flight", s.in_flight},
@@ -95,30 +151,25 @@ std::string status_json(const sources& from, time_point now) {
   json::array recent;
   for (auto const& r : from.past.recent()) recent.push_back(ended(r));
   auto const& c = from.limiter.counters();
-  json::object const status{
-      {"schema", 1},
-      {"version", COOLDOWN_VERSION},
-      {"uptime_seconds", from.uptime_seconds},
-      {"draining", from.draining},
-      {"queue", {{"length", from.limiter.queue_length()}, {"bytes", from.limiter.queued_bytes()}}},
-      {"in_flight", from.limiter.in_flight()},
-      {"circuit_breaker", {{"state", name_of(from.breaker.current(now))}, {"failures", from.breaker.failures()}}},
-      {"upstream",
-       {{"attempts", from.counts.upstream_attempts},
-        {"failures", from.counts.upstream_failures},
-        {"retries", from.counts.upstream_retries},
-        {"refusals", c.upstream_refusals},
-        {"idle_connections", from.idle_upstream_connections}}},
-      {"headers",
-       {{"parsing_success", c.header_parsing_success},
-        {"parsing_failures", c.header_parsing_failures},
-        {"dynamic_timings_used", c.dynamic_timings_used},
-        {"fallback_timings_used", c.fallback_timings_used}}},
-      {"waits", histogram_json(from.counts.waits)},
-      {"upstream_response_seconds", histogram_json(from.counts.upstream_seconds)},
-      {"forecast_errors", histogram_json(from.counts.forecast_errors)},
-      {"scopes", std::move(scopes)},
-      {"recent", std::move(recent)}};
+  json::object const status{{"schema", 1},
+                            {"version", COOLDOWN_VERSION},
+                            {"uptime_seconds", from.uptime_seconds},
+                            {"draining", from.draining},
+                            {"queue", {{"length", queue_length(from)}, {"bytes", from.limiter.queued_bytes()}}},
+                            {"in_flight", at_provider(from)},
+                            {"circuit_breaker", breaker(from.breaker, now)},
+                            {"upstream", upstream(from, now)},
+                            {"headers",
+                             {{"parsing_success", c.header_parsing_success},
+                              {"parsing_failures", c.header_parsing_failures},
+                              {"dynamic_timings_used", c.dynamic_timings_used},
+                              {"fallback_timings_used", c.fallback_timings_used}}},
+                            {"waits", histogram_json(from.counts.waits)},
+                            {"upstream_response_seconds", histogram_json(from.counts.upstream_seconds)},
+                            {"forecast_errors", histogram_json(from.counts.forecast_errors)},
+                            {"clients", clients(from.counts)},
+                            {"scopes", std::move(scopes)},
+                            {"recent", std::move(recent)}};
   return http::visible(json::serialize(status)) + "\n";
 }
 

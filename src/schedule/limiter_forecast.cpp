@@ -148,7 +148,9 @@ std::vector<scope_report::waiting_ticket> cerebras_limiter::waiting_of(scope& s,
                    .urgency = t.place.urgency,
                    .cost = t.cost,
                    .waited = now - t.submitted,
-                   .expected_in = expected - now});
+                   // What may go now has gone: it waits for something whose time nobody knows.
+                   .expected_in = s.paused || expected <= now ? std::nullopt : std::optional(expected - now),
+                   .held_by = held_by(t, now)});
     return true;
   };
   if (!s.queue.empty()) preview(s, most, now, add);

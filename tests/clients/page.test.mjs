@@ -98,9 +98,9 @@ test('the page names the limit that binds, and promises no time while a model is
   await page.getByRole('button', { name: /^Pause model-0/ }).click();
   await scope('model-0').getByText('paused by hand').waitFor();
   const lanes = () => page.locator('#waiting tbody tr').evaluateAll((rows) => rows.map((r) => [r.cells[3].textContent, r.cells[1].textContent]));
-  await eventually('the paused ones are last', async () => (await lanes()).at(-1)?.[1] === 'when resumed');
+  await eventually('the paused ones are last', async () => (await lanes()).at(-1)?.[1] === 'when the model is resumed');
   const shown = await lanes();
-  assert.deepEqual(shown.map(([model, when]) => [model, when === 'when resumed']),
+  assert.deepEqual(shown.map(([model, when]) => [model, when === 'when the model is resumed']),
     [...Array(shown.length / 2).fill(['model-1', false]), ...Array(shown.length / 2).fill(['model-0', true])]);
   assert.deepEqual(page.problems, []);
 });

@@ -159,14 +159,16 @@ TEST(ConfigClients, AllMistakesAreToldAtOnce) {
           "f:5:15: cerebras.clients[0].weight: must be between 0.001 and 1000; got '0'",
           "f:6:7: cerebras.clients[1]: has no 'match': say which clients it is for",
           "f:7:24: cerebras.clients[2].match.adress: unknown key 'adress'; did you mean 'address'?",
-          "f:8:7: cerebras.clients[2].wait: unknown key 'wait'; known here: match, priority, highest_priority, weight",
+          "f:8:7: cerebras.clients[2].wait: unknown key 'wait'; known here: match, priority, highest_priority, weight, "
+          "name",
           "f:9:24: cerebras.clients[3].match.address: has bits set beyond those that '/' counts; got '10.0.0.1/8'",
           "f:10:24: cerebras.clients[4].match.address: must have between 0 and 32 bits after the '/'; got "
           "'10.0.0.0/33'",
           "f:11:24: cerebras.clients[5].match.address: expected an IP address, or a block such as 10.0.0.0/8; got "
           "'host.example'",
           "f:12:15: cerebras.clients[5].weight: expected a number such as 2 or 0.25; got '1e3'",
-          "f:13:7: cerebras.clients[6]: expected a map (match, priority, highest_priority, weight), found a single "
+          "f:13:7: cerebras.clients[6]: expected a map (match, priority, highest_priority, weight, name), found a "
+          "single "
           "value"));
 }
 
@@ -257,6 +259,18 @@ TEST(AddressRange, ComparesIPv4AndIPv6) {
   for (auto const* bad :
        {"", "1.2.3", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/ 8", "::/129", "fe80::1%lo/64", "[::1]", "/8"})
     EXPECT_FALSE(read_address_range(bad).range) << bad;
+}
+
+TEST(ConfigClients, MayHaveNames) {
+  auto const s = settings_of("cerebras: {clients: [{name: the night batch, match: {user: batch}}]}");
+  EXPECT_EQ(s.cerebras.clients.at(0).name, "the night batch");
+  auto const wrong = [](const std::string& rules) { return problems_of("cerebras: {clients: [" + rules + "]}"); };
+  EXPECT_THAT(wrong("{name: '', match: {user: a}}"),
+              ElementsAre(HasSubstr("clients[0].name: must have between 1 and 64 bytes")));
+  EXPECT_THAT(wrong("{name: user ann, match: {user: a}}"),
+              ElementsAre(HasSubstr("must not begin with 'user ' or 'key '")));
+  EXPECT_THAT(wrong("{name: n, match: {user: a}}, {name: n, match: {user: b}}"),
+              ElementsAre(HasSubstr("clients[1].name: another rule has the name 'n' already")));
 }
 
 }  // namespace

@@ -115,3 +115,32 @@ TEST(ClientRules, KeysComeWithoutTheirScheme) {
   EXPECT_EQ(key_of("Basic abc"), "Basic abc");
   EXPECT_EQ(key_of(""), "");
 }
+
+TEST(ClientRules, ClientsAreCalledByWhatTellsThemApart) {
+  config::cerebras_settings s;
+  s.clients.push_back(rule("batch-key", std::nullopt));
+  s.clients.back().name = "batch";
+  s.clients.push_back(rule(std::nullopt, "ann"));
+  s.clients.back().name = "the editor";
+  auto const by_all = rules(s);
+  EXPECT_EQ(by_all.name_of(from("batch-key"), "key 1"), "batch");
+  EXPECT_EQ(by_all.name_of(from("batch-key", "joe"), "key 1"), "batch, user joe");
+  EXPECT_EQ(by_all.name_of(from("k", "ann"), "key 2"), "the editor");
+  EXPECT_EQ(by_all.name_of(from("k", "joe"), "key 2"), "user joe");
+  EXPECT_EQ(by_all.name_of(from("k"), "key 2"), "192.0.2.1, key 2");
+  EXPECT_EQ(by_all.name_of(from(""), "no key"), "192.0.2.1");
+  s.queue.fair_share_by = {true, false, false};
+  EXPECT_EQ(rules(s).name_of(from("k", "joe"), "key 2"), "key 2");
+  s.queue.fair_share_by = {false, false, false};
+  EXPECT_EQ(rules(s).name_of(from("k", "joe"), "key 2"), "all clients");
+  EXPECT_EQ(by_all.name_of_key(hash("batch-key")), "batch");
+  EXPECT_EQ(by_all.name_of_key(hash("k")), "");
+}
+
+TEST(ClientRules, ANameThatAClientChoseIsNotLong) {
+  std::string euros;
+  for (int i = 0; i < 100; ++i) euros += "€";
+  auto const name = rules().name_of(from("k", euros), "key 2");
+  EXPECT_LT(name.size(), 80U);
+  EXPECT_TRUE(name.ends_with("€…")) << "cut between characters";
+}

@@ -26,8 +26,19 @@ struct Report : ::testing::Test {
   limiter_settings settings;
   cerebras_limiter limiter{settings};
   circuit_breaker breaker{breaker_policy{}};
+  failure_rate failures;
+  held_requests held;
+  names called;
 
-  sources from() { return {.counts = counts, .past = past, .limiter = limiter, .breaker = breaker}; }
+  sources from() {
+    return {.counts = counts,
+            .past = past,
+            .limiter = limiter,
+            .breaker = breaker,
+            .failures = failures,
+            .held = held,
+            .called = called};
+  }
 
   /// One request of the model with headers.
   void use(std::string_view model) {
@@ -177,4 +188,92 @@ TEST_F(Report, StatusStaysJsonWhateverTheModelIsCalled) {
 TEST_F(Report, MetricsStayUtf8WhateverTheModelIsCalled) {
   use("a\xff\xc3(\xe2\x82\xac");
   EXPECT_THAT(metrics_text(from(), now), HasSubstr("model=\"a\xef\xbf\xbd\xef\xbf\xbd(\xe2\x82\xac\""));
+}
+
+TEST_F(Report, KeysAndClientsHaveTheirNamesInStatusAndMetrics) {
+  called.see(1'234'567'890'123ULL, [] { return std::string("batch"); });
+  use("m");
+  access_record ended;
+  ended.model = "m";
+  ended.status = 200;
+  ended.who = "user ann";
+  ended.tokens = 70;
+  counts.record_request(ended);
+  past.record(ended, {});
+  auto const status = boost::json::parse(status_json(from(), now));
+  EXPECT_EQ(status.at("scopes").at(0).at("key"), "batch");
+  EXPECT_EQ(status.at("recent").at(0).at("client_name"), "user ann");
+  EXPECT_EQ(status.at("clients").at(0).at("name"), "user ann");
+  EXPECT_EQ(status.at("clients").at(0).at("tokens_used").to_number<int>(), 70);
+  auto const text = metrics_text(from(), now);
+  EXPECT_THAT(text, HasSubstr("cooldown_scope_in_flight_requests{model=\"m\",credential=\"batch\"} 1"));
+  EXPECT_THAT(text, HasSubstr("cooldown_client_used_tokens_total{client=\"user ann\"} 70"));
+}
+
+TEST_F(Report, ClientsThatWereNeverAnsweredAreNotNamed) {
+  for (int i = 0; i < 1000; ++i) {
+    access_record ended;
+    ended.status = i < 100 ? 200 : 401;
+    ended.who = "user " + std::to_string(i);
+    counts.record_request(ended);
+  }
+  EXPECT_EQ(counts.clients.size(), stats::most_clients + 1);
+  EXPECT_EQ(counts.clients.at("others").requests, 1000 - stats::most_clients);
+}
+
+TEST_F(Report, ARequestHeldAfterItsReleaseWaits) {
+  use("m");
+  held_mark const mark(held, {.credential = 1'234'567'890'123ULL, .model = "m", .cost = 20, .submitted = now - 3s});
+  for (int i = 0; i < 5; ++i) breaker.failed({}, now);
+  auto const status = boost::json::parse(status_json(from(), now + 20s));
+  EXPECT_EQ(status.at("queue").at("length").to_number<int>(), 1);
+  EXPECT_EQ(status.at("in_flight").to_number<int>(), 0);
+  EXPECT_NEAR(status.at("circuit_breaker").at("retry_in_seconds").to_number<double>(), 40, 0.1);
+  auto const& scope = status.at("scopes").at(0);
+  EXPECT_EQ(scope.at("queued").to_number<int>(), 1);
+  EXPECT_EQ(scope.at("in_flight").to_number<int>(), 0);
+  EXPECT_EQ(scope.at("held_by").at("code"), "circuit_breaker");
+  auto const& ticket = scope.at("waiting").at(0);
+  EXPECT_EQ(ticket.at("held_by").at("code"), "circuit_breaker");
+  EXPECT_NEAR(ticket.at("waited_seconds").to_number<double>(), 23, 0.1);
+  EXPECT_NEAR(ticket.at("expected_in_seconds").to_number<double>(), 40, 0.1);
+  auto const tested = boost::json::parse(status_json(from(), now + 70s));
+  auto const& later = tested.at("scopes").at(0).at("waiting").at(0);
+  EXPECT_TRUE(later.at("expected_in_seconds").is_null()) << "nobody knows how long the test takes";
+  EXPECT_EQ(later.at("sent_when"), "the provider is back");
+}
+
+TEST_F(Report, NothingThatWaitsIsPromisedToGoInNoTime) {
+  settings.max_in_flight = 1;
+  limiter.configure(settings, now);
+  use("m");
+  ticket_facts f;
+  f.scope = {.credential = 1'234'567'890'123ULL, .model = "m"};
+  f.size.max_output_tokens = 10;
+  ASSERT_TRUE(std::holds_alternative<queued>(limiter.submit(f, now)));
+  for (auto const later : {0s, 60s}) {
+    auto const status = boost::json::parse(status_json(from(), now + later));
+    auto const& ticket = status.at("scopes").at(0).at("waiting").at(0);
+    EXPECT_EQ(ticket.at("held_by").at("code"), "in_flight");
+    auto const& expected = ticket.at("expected_in_seconds");
+    if (expected.is_null()) {
+      EXPECT_EQ(ticket.at("sent_when"), "another request ends");
+    } else {
+      EXPECT_GT(expected.to_number<double>(), 0);
+    }
+  }
+}
+
+TEST_F(Report, FailuresAreARateWithTheLastCause) {
+  for (int i = 0; i < 9; ++i) failures.worked(now);
+  failures.failed(now, "status 503");
+  auto const upstream = [&](time_point at) { return boost::json::parse(status_json(from(), at)).at("upstream"); };
+  auto const soon = upstream(now + 4s);
+  EXPECT_EQ(soon.at("recent").at("attempts").to_number<int>(), 10);
+  EXPECT_EQ(soon.at("recent").at("failures").to_number<int>(), 1);
+  EXPECT_EQ(soon.at("last_failure").at("cause"), "status 503");
+  EXPECT_NEAR(soon.at("last_failure").at("seconds_ago").to_number<double>(), 4, 0.1);
+  auto const later = upstream(now + 301s);
+  EXPECT_EQ(later.at("recent").at("attempts").to_number<int>(), 0) << "forgotten after five minutes";
+  EXPECT_EQ(later.at("last_failure").at("cause"), "status 503");
 }

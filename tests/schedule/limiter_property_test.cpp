@@ -290,7 +290,7 @@ class driver {
       for (auto const& w : s.waiting) {
         EXPECT_EQ(tickets_.at(w.id).where, phase::waiting);
         EXPECT_EQ(w.client, std::get<2>(tickets_.at(w.id).line));
-        EXPECT_GE(w.expected_in, 0s);
+        EXPECT_GE(w.expected_in.value_or(1s), 0s);
       }
       for (auto const& b : s.budgets) {
         EXPECT_TRUE(std::isfinite(b.level));

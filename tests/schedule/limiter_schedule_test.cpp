@@ -467,7 +467,7 @@ TEST_F(LimiterSchedule, ThePlanIsWhatHappens) {
     ids went;
     while (went.empty()) went = released(now = *limiter.next_deadline(now));
     ASSERT_EQ(went, ids{w.id});
-    EXPECT_NEAR(seconds_of(now - start), seconds_of(w.expected_in), 0.3);
+    EXPECT_NEAR(seconds_of(now - start), seconds_of(w.expected_in.value()), 0.3);
     EXPECT_EQ(w.waited, 0s);
   }
 }

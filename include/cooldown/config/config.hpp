@@ -93,6 +93,7 @@ struct client_rule {
   std::optional<unsigned> priority;          // class of a request that names none; absent: queue.default_priority
   double weight = 1;                         // of its fair share
   std::optional<unsigned> highest_priority;  // absent: queue.highest_priority
+  std::string name{};                        // what its clients are called; empty: by what tells them apart
   bool operator==(const client_rule&) const = default;
 };
 

@@ -46,6 +46,9 @@ struct attempt_end {
   }
 };
 
+/// A word for metrics: "connect", "broken", "protocol", "timeout"; for an answer "status".
+const char* name_of(attempt_end::what kind);
+
 /// What an attempt says about the provider's health.
 enum class verdict_on_provider : std::uint8_t { none, well, failing };
 

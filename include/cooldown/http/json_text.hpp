@@ -12,7 +12,8 @@ std::string utf8_text(std::string_view text);
 
 /// `text` with every character that is not shown as itself written as JSON writes it (\u009b): control characters (C0,
 /// DEL, C1), separators of lines and paragraphs, and what changes the direction of text or has no width. A terminal
-/// obeys none of it, and no line pretends to be two, or another. JSON stays the same JSON.
+/// obeys none of it, and no line pretends to be two, or another. JSON stays the same JSON, and all of it is UTF-8, as
+/// utf8_text() makes it.
 std::string visible(std::string_view text);
 
 /// visible() as one word without quotes: white space, quotes and backslashes are escaped as well. Empty: "-".

@@ -12,6 +12,7 @@
 #include "cooldown/net/admission.hpp"
 #include "cooldown/net/client_rules.hpp"
 #include "cooldown/net/client_tls.hpp"
+#include "cooldown/net/identity.hpp"
 #include "cooldown/net/interrupt.hpp"
 #include "cooldown/net/upstream.hpp"
 #include "cooldown/observe/history.hpp"
@@ -46,6 +47,12 @@ class app {
 
   observe::sources sources() const;
 
+  /// Requests that wait, for quota or for the provider.
+  std::size_t queue_length() const { return limiter.queue_length() + held.size(); }
+
+  /// Remembers what a key is called: `id` is its hash.
+  void name_key(std::uint64_t id, std::string_view key);
+
   /// A salted hash of a credential, so that none is kept.
   std::uint64_t credential_of(std::string_view authorization) const;
 
@@ -73,6 +80,8 @@ class app {
   const std::string via;  // the field's value
   mutable observe::stats stats;
   observe::history history;
+  observe::names names;         // of clients and keys, by their hashes
+  observe::held_requests held;  // released, and waiting all the same
   mutable cerebras_limiter limiter;
   deadline_sweep sweep;
   admission gate;
@@ -97,6 +106,7 @@ class app {
   std::uint64_t opened_before_ = 0;  // connections to the providers before the one of now
   std::size_t in_flight_bound_;
   std::string salt_;
+  identity identity_;
   client_rules rules_;
   std::set<std::string> complaints_;
   std::unique_ptr<log_flusher> flusher_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +36,13 @@ class client_rules {
 
   /// `asked`: the urgency that the request itself names.
   client_standing standing_of(const sender& who, std::optional<std::uint8_t> asked) const;
+
+  /// What a client is called: by the name of its rule, by its `user`, or by its address and what its key is called
+  /// (`key`), as far as these tell clients apart.
+  std::string name_of(const sender& who, std::string_view key) const;
+
+  /// The name of the first rule that matches everything with this key; empty: there is none.
+  std::string_view name_of_key(std::uint64_t credential) const;
 
  private:
   struct rule {

@@ -20,6 +20,20 @@ class exchange_record {
 
   time_point started() const { return started_; }
 
+  /// Whose metered request it is; `name()` is asked for unless the client is known by name.
+  template <class F>
+  void belongs_to(const client_standing& who, F name) {
+    client_ = who.client;
+    urgency_ = who.urgency;
+    c_.shared.names.see(client_, name);
+    line.who = c_.shared.names.of(client_);
+  }
+
+  /// As it is shown while it waits after its release.
+  observe::held_request held_until(std::optional<time_point> until) const {
+    return {credential_, line.model, client_, urgency_, line.cost, started_, until};
+  }
+
   /// It waits for `reason` since `since`, and expects to go on at `expected`, if that is known.
   void waits(constraint reason, time_point since, std::optional<time_point> expected);
   /// It still waits at `now`, or does not any more. A wait adds to the ones before it.
@@ -41,6 +55,8 @@ class exchange_record {
   client_connection& c_;
   bool metered_;
   std::uint64_t credential_;  // towards the provider
+  std::uint64_t client_ = 0;
+  std::uint8_t urgency_ = 0;
   time_point started_ = steady_now();
   duration waited_{};
   duration waited_before_{};  // the waits before the present one

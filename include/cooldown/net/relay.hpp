@@ -13,9 +13,12 @@ namespace cooldown::net {
 /// How a relayed answer ended.
 enum class relay_end : std::uint8_t {
   complete,
-  upstream_cut,  // the upstream broke off, stalled or broke the framing: the client must not see a complete answer
-  too_large,     // it had to be read whole, and is larger than that may be
-  client_gone,   // or takes nothing any more
+  // The client must not see a complete answer:
+  upstream_cut,        // the connection ended before the body
+  upstream_silent,     // nothing came for timeouts.idle
+  upstream_malformed,  // the framing is broken
+  too_large,           // it had to be read whole, and is larger than that may be
+  client_gone,         // or takes nothing any more
 };
 
 /// How a response head is read.

@@ -6,6 +6,7 @@
 
 #include "cooldown/net/breaker_gate.hpp"
 #include "cooldown/net/upstream_pool.hpp"
+#include "cooldown/observe/failure_rate.hpp"
 
 namespace cooldown::net {
 
@@ -19,6 +20,8 @@ struct provider {
   upstream_pool pool;
   circuit_breaker breaker;
   breaker_gate gate;
+  observe::failure_rate failures;
+  bool serves_without_v1 = false;  // it has answered 2xx to a path that does not begin with /v1
 
   /// Another one has taken its place. What has been sent to it ends there; whoever waits is to ask the other one.
   void retire() {

@@ -33,8 +33,8 @@ class waiting {
   /// (`id` not 0) it shows as waiting.
   task<breaker_answer> for_breaker(ticket_id id, time_point until);
 
-  /// False: the interrupt fired.
-  task<bool> pause(duration how_long);
+  /// False: the interrupt fired. With a ticket it shows as waiting.
+  task<bool> pause(ticket_id id, duration how_long);
 
  private:
   time_point first_comment(time_point since) const;

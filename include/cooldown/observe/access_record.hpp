@@ -12,6 +12,7 @@ namespace cooldown::observe {
 struct access_record {
   std::uint64_t id = 0;
   std::string client;  // address
+  std::string who;     // what the client is called (names.hpp), of a metered request
   std::string method;
   std::string target;  // without its query: keys have been seen there
   std::string model;

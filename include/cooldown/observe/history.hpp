@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cooldown/observe/access_record.hpp"
+#include "cooldown/observe/names.hpp"
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
 namespace cooldown::observe {
@@ -68,10 +69,5 @@ class history {
   std::deque<recent_request> recent_;
   std::uint32_t latest_ = 0;
 };
-
-/// A scope's credential, as it is shown.
-constexpr std::uint64_t shown(std::uint64_t credential) {
-  return credential % 1'000'000;
-}
 
 }  // namespace cooldown::observe

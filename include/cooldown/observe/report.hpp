@@ -2,9 +2,13 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cooldown/exchange/circuit_breaker.hpp"
+#include "cooldown/observe/failure_rate.hpp"
+#include "cooldown/observe/held_request.hpp"
 #include "cooldown/observe/history.hpp"
+#include "cooldown/observe/names.hpp"
 #include "cooldown/observe/stats.hpp"
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
@@ -16,11 +20,22 @@ struct sources {
   const history& past;
   cerebras_limiter& limiter;
   const circuit_breaker& breaker;
+  const failure_rate& failures;
+  const held_requests& held;
+  const names& called;
   std::size_t idle_upstream_connections = 0;
   std::uint64_t upstream_connections_opened = 0;
   bool draining = false;
   double uptime_seconds = 0;
 };
+
+/// The scopes as the limiter reports them, but requests that are held after their release wait, too, and whoever waits
+/// for the circuit breaker is said to.
+std::vector<scope_report> scopes_of(const sources& from, time_point now, std::size_t most_waiting = 1'000);
+
+/// Requests that wait, for whatever reason; and those that are at the provider.
+std::size_t queue_length(const sources& from);
+std::size_t at_provider(const sources& from);
 
 enum class metrics_format { prometheus, open_metrics };
 

@@ -58,6 +58,17 @@ struct stats {
   using ending = std::pair<unsigned, std::string_view>;  // status and outcome
   std::map<std::string, std::map<ending, std::uint64_t>, std::less<>> requests;
 
+  /// What the clients have come to, by their names: as bounded as the models, and for the same reason.
+  struct client_totals {
+    std::uint64_t requests = 0;
+    std::uint64_t tokens = 0;  // used, by answers that told
+  };
+  static constexpr std::size_t most_clients = 64;
+  std::map<std::string, client_totals, std::less<>> clients;
+
+  /// Attempts that count as failures of the provider, by kind: a bounded set.
+  std::map<std::string_view, std::uint64_t> provider_failures;
+
   histogram<12> upstream_seconds{.bounds = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}};
   /// Tokens used as a share of those reserved.
   histogram<10> used_share{.bounds = {0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1, 1.1, 1.5}};
@@ -89,6 +100,17 @@ struct stats {
       outcome = "cut";
     }
     ++of_model->second[{r.status, outcome}];
+    if (!r.who.empty()) record_client(r);
+  }
+
+  void record_client(const access_record& r) {
+    auto found = clients.find(std::string_view(r.who));
+    if (found == clients.end()) {
+      bool const named = r.status >= 200 && r.status < 300 && clients.size() < most_clients;
+      found = clients.try_emplace(named ? r.who : "others").first;
+    }
+    ++found->second.requests;
+    found->second.tokens += r.tokens;
   }
 
   void record_estimate(double reserved, double used) {

@@ -161,7 +161,8 @@ struct scope_report {
     std::uint8_t urgency;
     double cost;
     duration waited;
-    duration expected_in;  // says nothing while the scope is paused
+    std::optional<duration> expected_in;  // nullopt: when something happens whose time nobody knows
+    constraint held_by;
   };
   std::vector<waiting_ticket> waiting;
 };
