@@ -324,7 +324,7 @@
     const axis = { stroke: ink, grid: { stroke: color('--line'), width: 1 }, ticks: { stroke: color('--line') } };
     const time = { ...axis, space: 100, values: (_, ticks) => ticks.map((t) => (t % 60 ? clock : minutes).format(t * 1000)), incrs: [5, 15, 60, 120, 300] };
     const percent = { ...axis, scale: '%', size: 55, values: (_, ticks) => ticks.map((v) => `${v} %`) };
-    const whole = { ...axis, scale: 'n', size: 55, values: (_, ticks) => ticks.map((v) => v.toLocaleString('en')) };
+    const whole = { ...axis, scale: 'n', size: 55, incrs: [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5, 6, 7, 8].map((p) => n * 10 ** p)).sort((a, b) => a - b), values: (_, ticks) => ticks.map((v) => v.toLocaleString('en')) };
     const line = (label, scale, name, more) => ({ label, scale, stroke: color(name), width: 1.5, points: { show: false }, ...more });
     const shared = (node, height, padding, axes, lines) => new uPlot({
       padding: [12, padding, 0, 0],

@@ -41,12 +41,14 @@ std::vector<scope_report> scopes_of(const sources& from, time_point now, std::si
     s.in_flight -= std::min<std::size_t>(s.in_flight, 1);
     s.held_by = constraint::circuit_breaker;
     if (s.waiting.size() >= most_waiting) continue;
+    auto expected = h->until ? std::optional(*h->until - now) : opens_in;
+    if (expected && opens_in) expected = std::max(*expected, *opens_in);
     s.waiting.insert(s.waiting.begin(), {.id = 0,
                                          .client = h->client,
                                          .urgency = h->urgency,
                                          .cost = h->cost,
                                          .waited = now - h->submitted,
-                                         .expected_in = h->until ? std::optional(*h->until - now) : opens_in,
+                                         .expected_in = expected,
                                          .held_by = constraint::circuit_breaker});
   }
   return scopes;

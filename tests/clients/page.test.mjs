@@ -105,6 +105,23 @@ test('the page names the limit that binds, and promises no time while a model is
   assert.deepEqual(page.problems, []);
 });
 
+test('the page says who used the quota, that the provider fails and why, and who waits for it', { timeout, skip: !chromium && 'no Chromium' }, async (t) => {
+  const { sim, proxy } = await startBoth(t, small, { cerebras: { tpm_limit: 6000 } });
+  load(t, proxy.origin, { clients: 10, models: 1 });
+  const page = await openPage(t, proxy.admin);
+  await eventually('some wait', async () => (await figures(page)).waiting > 2);
+  await page.locator('#clients').getByText('user u1').waitFor();
+  await page.locator('#waiting').getByText('user u').first().waitFor();
+  assert.ok(await page.locator('#trouble').isHidden());
+  sim.killed = true;
+  await sim.kill('SIGKILL');
+  await page.locator('#trouble').getByText(/failed in \d+ of \d+ attempts .*refused.*circuit breaker is open; next attempt in/).waitFor();
+  await eventually('all are seen to wait', async () => (await figures(page)).waiting === 10);
+  assert.equal(await page.locator('#in-flight').textContent(), '0');
+  await page.locator('#waiting').getByText('the provider fails').first().waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
 for (const [name, options] of Object.entries({
   light: { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
   dark: { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },

@@ -196,8 +196,8 @@ TEST_F(CommandLine, StatusNamesTheLimitThatBindsAndPromisesNoTimeWhilePaused) {
   auto const shown = run({"status", "--admin", at}).output;
   EXPECT_THAT(shown, HasSubstr("0 of 1 requests/min"));
   auto const next = shown.substr(shown.find("Next to be sent"));
-  EXPECT_LT(next.rfind("model-b  ", next.find("when resumed")), next.find("model-a  ")) << shown;
-  EXPECT_GT(next.find("sent when resumed"), next.rfind("sent in ")) << "last" << shown;
+  EXPECT_LT(next.rfind("model-b  ", next.find("when the model is resumed")), next.find("model-a  ")) << shown;
+  EXPECT_GT(next.find("sent when the model is resumed"), next.rfind("sent in ")) << "last" << shown;
   EXPECT_THAT(next, HasSubstr("\n      and 2 more\n"));
 }
 
