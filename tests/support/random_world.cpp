@@ -182,7 +182,10 @@ class watched final : public bench::scheduler, public bench::surroundings {
     eyes_.ends(c, now());
     inner_->left(c);
   }
-  void go_on(bench::scheduler& former) override { inner_->go_on(former); }
+  void go_on(bench::scheduler& former) override {
+    inner_->go_on(former);
+    eyes_.goes_on();
+  }
   cerebras_limiter* limiter() override { return inner_->limiter(); }
 
  private:

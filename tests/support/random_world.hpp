@@ -35,6 +35,9 @@ class watch {
     world_now = &world;
   }
 
+  /// Having started again, it goes on with all that it had learned before.
+  virtual void goes_on() {}
+
   /// What breaks the law; empty: nothing.
   std::vector<std::string> breaches;
 
