@@ -15,7 +15,11 @@ using bench::call_ptr;
 /// Of each model: since when somebody has wanted what the provider would have admitted, while nothing was sent.
 class silence final : public watch {
  public:
-  void submits(const call_ptr& c, time_point now) override { of(c).wanted[c->serial] = {c, now + forgotten_after}; }
+  void submits(const call_ptr& c, time_point now) override {
+    auto& line = of(c);
+    if (line.quiet_since == time_point{}) line.quiet_since = now;
+    line.wanted[c->serial] = {c, now + forgotten_after};
+  }
   void turns_away(const call_ptr& c, bool /*submitting*/, bool /*retry_helps*/, time_point now) override {
     of(c).wanted[c->serial] = {c, now + asked_again_within};
   }
@@ -48,6 +52,8 @@ class silence final : public watch {
  private:
   static constexpr duration asked_again_within = 62s;  // by an SDK that is told a minute
   static constexpr duration forgotten_after = 24h;
+  static constexpr int jittered_part = 4;  // pauses are lengthened by so much at most
+  static constexpr duration between_looks = 5s;
   struct wish {
     call_ptr who;
     time_point until;
@@ -75,6 +81,7 @@ class silence final : public watch {
     if (!would_admit_all(line, now)) line.quiet_since = now;
     duration most = 2 * snapshot_lifetime;
     if (line.refusing_since) most = std::max(most, line.quiet_since - *line.refusing_since);
+    most += most / jittered_part + between_looks;
     if (now - line.quiet_since <= most) return;
     breach(now, "nothing was sent for " + std::to_string(seconds_of(now - line.quiet_since)) + " s");
     line.quiet_since = now;
