@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,15 +15,46 @@ namespace cooldown::http {
 
 namespace ondemand = simdjson::ondemand;
 
+/// Where a document's strings go. Null when there was no memory for it: simdjson does not look.
+class document_strings : public ondemand::document {
+ public:
+  static const std::uint8_t* of(ondemand::document& d) { return (d.*&document_strings::iter).string_buf_loc(); }
+};
+
+/// Parsing is synchronous and never nested, so one parser per thread will do.
+class shared_parser {
+ public:
+  shared_parser() = default;
+  ~shared_parser() {
+    if (parser().capacity() > keep_at_most) parser() = ondemand::parser();
+  }
+  shared_parser(const shared_parser&) = delete;
+  shared_parser& operator=(const shared_parser&) = delete;
+
+  /// False when it is no JSON. Throws std::bad_alloc.
+  static bool begin(std::string_view json, std::size_t capacity, ondemand::document& out) {
+    auto const error = parser().iterate(json, capacity).get(out);
+    if (error == simdjson::MEMALLOC || (error == simdjson::SUCCESS && !document_strings::of(out))) {
+      parser() = ondemand::parser();  // it takes itself for larger than it is
+      throw std::bad_alloc();
+    }
+    return error == simdjson::SUCCESS;
+  }
+
+ private:
+  // A parser holds about seven times the size of its largest document.
+  static constexpr std::size_t keep_at_most = 4u << 20;
+
+  static ondemand::parser& parser() {
+    thread_local ondemand::parser one;
+    return one;
+  }
+};
+
 /// Calls `use(document)` for `json`; false when it is not JSON at all, else what `use` returns. `capacity` is the size
 /// of the allocation behind `json`; too small a one costs a copy.
 template <class F>
 bool with_json(std::string_view json, std::size_t capacity, F use) {
-  // Parsing is synchronous and never nested, so one parser per thread will do.
-  thread_local ondemand::parser parser;
-  // A parser holds about seven times the size of its largest document.
-  constexpr std::size_t keep_at_most = 4u << 20;
-
   std::string padded;
   if (capacity < json.size() + simdjson::SIMDJSON_PADDING) {
     padded.reserve(json.size() + simdjson::SIMDJSON_PADDING);
@@ -30,13 +62,9 @@ bool with_json(std::string_view json, std::size_t capacity, F use) {
     json = padded;
     capacity = padded.capacity();
   }
-  bool ok = false;
-  {
-    ondemand::document document;
-    ok = parser.iterate(json, capacity).get(document) == simdjson::SUCCESS && use(document);
-  }
-  if (parser.capacity() > keep_at_most) parser = ondemand::parser{};
-  return ok;
+  shared_parser const kept;
+  ondemand::document document;
+  return shared_parser::begin(json, capacity, document) && use(document);
 }
 
 /// True when nothing follows the value that was read.

@@ -66,6 +66,17 @@ endpoints in_turn(const endpoints& found) {
   return out;
 }
 
+/// One that waits, however its wait ends.
+struct in_line {
+  in_line(std::list<steady_timer*>& all, steady_timer& one) : line(all), timer(one) { line.push_back(&timer); }
+  ~in_line() { line.remove(&timer); }
+  in_line(const in_line&) = delete;
+  in_line& operator=(const in_line&) = delete;
+
+  std::list<steady_timer*>& line;
+  steady_timer& timer;
+};
+
 /// Signals are for the thread that waits for them.
 class signals_blocked {
  public:
@@ -177,12 +188,9 @@ void address_book::worked(const asio::ip::tcp::endpoint& at) {
 task<void> address_book::wait(interrupt& ctl) {
   steady_timer timer(io_);
   timer.expires_at(time_point::max());
-  waiting_.push_back(&timer);
-  {
-    interrupt::watching<steady_timer> const watched(ctl, timer);
-    if (!ctl.fired()) co_await timer.async_wait(tok);
-  }
-  waiting_.remove(&timer);
+  in_line const here{waiting_, timer};
+  interrupt::watching<steady_timer> const watched(ctl, timer);
+  if (!ctl.fired()) co_await timer.async_wait(tok);
 }
 
 task<error_code> address_book::find(interrupt& ctl, endpoints& out) {

@@ -32,7 +32,7 @@ task<breaker_gate::passage> breaker_gate::pass(time_point until, interrupt& ctl)
     auto const at_once = ask(now);
     if (at_once.got != answer::no || until <= now) co_return at_once;
   }
-  waiter w(io_);
+  waiter w(*this);
   w.timer.expires_at(until);
   waiters_.push_back(&w);
   update();
@@ -40,15 +40,18 @@ task<breaker_gate::passage> breaker_gate::pass(time_point until, interrupt& ctl)
     interrupt::watching<steady_timer> const watched(ctl, w.timer);
     co_await w.timer.async_wait(tok);
   }
-  waiters_.remove(&w);
   // A permission that crossed an interruption is another's.
-  if (ctl.fired() && w.got.got != answer::no) {
-    abandoned(w.got.with);
-  } else {
-    update();
-  }
-  if (!ctl.fired()) result = w.got;
+  if (!ctl.fired()) result = std::exchange(w.got, {});
   co_return result;
+}
+
+breaker_gate::waiter::~waiter() {
+  gate.waiters_.remove(this);
+  if (got.got == answer::no) {
+    gate.update();
+  } else {
+    gate.abandoned(got.with);
+  }
 }
 
 void breaker_gate::reported(permit p) {

@@ -25,11 +25,6 @@ constexpr unsigned most_reads_at_once = 16;  // before others get their turn
 
 }  // namespace
 
-client_connection::client_connection(tcp_socket s, app& a, role r, const tls_server& with)
-    : client_connection(std::move(s), a, r, &with) {}
-
-client_connection::client_connection(tcp_socket s, app& a, role r) : client_connection(std::move(s), a, r, nullptr) {}
-
 client_connection::client_connection(tcp_socket s, app& a, role r, const tls_server* with)
     : shared(a),
       socket(std::move(s)),
@@ -39,7 +34,10 @@ client_connection::client_connection(tcp_socket s, app& a, role r, const tls_ser
       watch(tls.get(), a.sweep, ctl) {
   error_code ec;
   auto const endpoint = socket.remote_endpoint(ec);
-  if (!ec) peer = endpoint.address().to_string();
+  if (!ec) {
+    peer = endpoint.address().to_string();
+    network = network_of(endpoint.address());
+  }
   socket.set_option(asio::ip::tcp::no_delay(true), ec);
   socket.non_blocking(true, ec);
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent, sizeof most_unsent);
@@ -81,6 +79,7 @@ task<std::pair<error_code, std::size_t>> client_connection::read_plain(asio::mut
 }
 
 task<error_code> client_connection::write_plain(std::vector<asio::const_buffer>& buffers, duration patience) {
+  if (cut_) co_return asio::error::broken_pipe;
   error_code ec;
   // A client that reads leaves room in the socket's buffer: no suspension then.
   auto const at_once = socket.write_some(buffers, ec);
@@ -88,6 +87,7 @@ task<error_code> client_connection::write_plain(std::vector<asio::const_buffer>&
   std::span<asio::const_buffer> left(buffers);
   consume(left, ec ? 0 : at_once);
   taken(ec ? 0 : at_once);
+  cut_ = !ec && at_once > 0;
   while (!left.empty()) {
     if (ctl.fired()) co_return asio::error::operation_aborted;
     auto const since = steady_now();
@@ -97,7 +97,9 @@ task<error_code> client_connection::write_plain(std::vector<asio::const_buffer>&
     pace.waited(steady_now() - since);
     taken(n);
     consume(left, n);
+    cut_ = true;
   }
+  cut_ = false;
   ctl.clear();
   co_return error_code{};
 }
@@ -120,10 +122,10 @@ task<void> client_connection::linger() {
   socket.shutdown(tcp_socket::shutdown_send, ec);
   if (ec) co_return;
   where = phase::lingering;
-  idle_since = steady_now();
-  auto const until = idle_since + (shared.draining ? longest_silence : longest_linger);
+  where_since = steady_now();
+  auto const until = where_since + (shared.draining ? longest_silence : longest_linger);
   ctl.reset();
-  for (auto now = idle_since; now < until; now = steady_now()) {
+  for (auto now = where_since; now < until; now = steady_now()) {
     ctl.set(std::min(longest_silence, until - now));
     in.clear();
     auto const failed = co_await read_some(lingering_read);

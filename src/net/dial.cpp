@@ -63,12 +63,19 @@ struct race : std::enable_shared_from_this<race> {
   }
 };
 
+/// However it ends, nobody is told of it any more.
+struct end_of_race {
+  race& of;
+  ~end_of_race() { of.over(); }
+};
+
 }  // namespace
 
 task<void> dial(const endpoints& addresses, duration within, interrupt& ctl, dialled& out) {
   auto const count = static_cast<duration::rep>(std::max<std::size_t>(1, addresses.size()));
   auto const delay = std::clamp(within / count, shortest_delay, usual_delay);
   auto const made = std::make_shared<race>(out.socket.get_executor().context(), out);
+  end_of_race const end{*made};
   std::size_t next = 0;
   while (!made->won && !ctl.fired() && (next < addresses.size() || made->under_way > 0)) {
     if (next < addresses.size()) made->begin(addresses[next++]);
@@ -78,7 +85,6 @@ task<void> dial(const endpoints& addresses, duration within, interrupt& ctl, dia
     co_await made->wake.async_wait(tok);
   }
   if (!made->won) out.failed = ctl.fired() ? asio::error::operation_aborted : out.failed;
-  made->over();
 }
 
 }  // namespace cooldown::net

@@ -1,6 +1,7 @@
 #include "cooldown/net/sending.hpp"
 
 #include <array>
+#include <exception>
 #include <memory>
 
 #include <boost/asio/co_spawn.hpp>
@@ -92,9 +93,16 @@ task<head_result> send_and_read_head(upstream_connection& u, const sent_request&
     asio::co_spawn(u.socket().get_executor(), std::move(rest), asio::detached);
   }
   // An upstream that answers early may close its reading side: its answer is still to be read.
-  auto answer = co_await read_response_head(u, what.method, what.largest_head, ctl, bytes, head);
+  head_result answer;
+  std::exception_ptr broke;
+  try {
+    answer = co_await read_response_head(u, what.method, what.largest_head, ctl, bytes, head);
+  } catch (...) {  // whatever it is, the connection must be there until the sending has ended
+    broke = std::current_exception();
+  }
   bool const answered = answer.kind == head_result::what::ok;
   if (!s->over) co_await end_sending(u, answered && head.status < 300, *s);
+  if (broke) std::rethrow_exception(broke);
   if (!s->complete) u.broken = true;
   if (answered && ctl.why() == interruption::timeout) ctl.reset();
   if (!answered && is_local(s->failed)) {

@@ -21,9 +21,11 @@ namespace {
 constexpr duration accept_pause = std::chrono::milliseconds{100};
 // Between two requests of a client that is at work there may be this much; and a flood drives nobody out faster.
 constexpr duration shortest_idleness = std::chrono::seconds{1};
-// For listeners, log, timers, look-ups, and for the admin port's clients when all other places are taken.
+// For listeners, log, timers, look-ups, those at the door, and for the admin port's clients when all other places are
+// taken.
 constexpr std::size_t own_descriptors = 32;
 constexpr std::size_t admin_places = 16;
+constexpr unsigned most_greeted_at_once = 256;  // before others get their turn
 
 /// What the user may do about it.
 std::string_view hint_for(const error_code& why, unsigned port) {
@@ -173,14 +175,37 @@ std::size_t server::most_connections(role serves) const {
   return serves == role::proxy ? most : most + admin_places;
 }
 
+places_by_network server::places_taken() const {
+  places_by_network taken;
+  for (auto const* c : shared_.connections)
+    if (!c->ctl.fired()) ++taken[c->network];
+  return taken;
+}
+
 bool server::end_longest_idle() {
   client_connection* longest = nullptr;
   for (auto* c : shared_.connections)
     if ((c->where == phase::idle || c->where == phase::lingering) && !c->ctl.fired() &&
-        (!longest || c->idle_since < longest->idle_since))
+        (!longest || c->where_since < longest->where_since))
       longest = c;
-  if (!longest || steady_now() - longest->idle_since < shortest_idleness) return false;
+  if (!longest || steady_now() - longest->where_since < shortest_idleness) return false;
   longest->ctl.fire(interruption::draining);
+  return true;
+}
+
+bool server::end_slowest_reader(network_id newcomer, places_by_network& taken) {
+  auto const latest = steady_now() - shortest_idleness;
+  client_connection* slowest = nullptr;
+  for (auto* c : shared_.connections) {
+    if (c->where != phase::reading || c->ctl.fired() || c->where_since > latest) continue;
+    auto const places = taken[c->network];
+    if (places < taken[newcomer] + 2) continue;  // afterwards the newcomer's would have more
+    auto const most = slowest ? taken[slowest->network] : 0;
+    if (places > most || (places == most && c->where_since < slowest->where_since)) slowest = c;
+  }
+  if (!slowest) return false;
+  --taken[slowest->network];
+  slowest->ctl.fire(interruption::draining);
   return true;
 }
 
@@ -189,50 +214,76 @@ error_code server::serve(tcp_socket socket, role serves) {
   close_on_exec(socket);
   ++shared_.stats.connections_accepted;
   try {
-    if (serves == role::proxy && shared_.tls) {
-      asio::co_spawn(shared_.io, run_tls_session(std::move(socket), shared_, shared_.tls), asio::detached);
-    } else {
-      asio::co_spawn(shared_.io, run_session(std::move(socket), shared_, serves), asio::detached);
-    }
+    auto with = serves == role::proxy ? shared_.tls : nullptr;
+    asio::co_spawn(shared_.io, run_session(std::move(socket), shared_, serves, std::move(with)), asio::detached);
   } catch (const std::bad_alloc&) {
     return asio::error::no_memory;
   }
   return {};
 }
 
+error_code server::greet(tcp_acceptor& from, door& at) {
+  for (unsigned n = 0; n < most_greeted_at_once; ++n) {
+    tcp_socket socket(shared_.io);
+    error_code ec;
+    from.accept(socket, ec);
+    if (ec) return ec == asio::error::would_block ? error_code() : ec;
+    close_on_exec(socket);
+    error_code left;
+    auto const peer = socket.remote_endpoint(left);
+    if (!left) at.come({std::move(socket), network_of(peer.address())});
+  }
+  return {};
+}
+
+error_code server::let_in(door& at, role serves) {
+  auto taken = places_taken();
+  // Sessions begin, and end, only after this.
+  auto free = most_connections(serves) - std::min(most_connections(serves), shared_.connections.size());
+  while (!at.empty()) {
+    auto const from = at.next(taken);
+    if (free == 0 && !end_longest_idle() && !end_slowest_reader(from, taken)) break;
+    free -= std::min<std::size_t>(free, 1);
+    ++taken[from];
+    if (auto const ec = serve(at.let_in(from), serves)) return ec;
+  }
+  return {};
+}
+
 task<void> server::accept_loop(tcp_acceptor& from, role serves) {
   steady_timer pause(shared_.io);
+  error_code ec;
+  from.non_blocking(true, ec);
+  door at;
   bool complained = false;
   bool full = false;
   while (from.is_open()) {
-    if (auto const most = most_connections(serves); shared_.connections.size() >= most) {
-      // Somebody is there who wants in; the others wait in the kernel's backlog.
-      auto [ended] = co_await from.async_wait(tcp_acceptor::wait_read, tok);
-      if (ended) break;
+    if (at.empty() && shared_.connections.size() < most_connections(serves)) {
+      full = false;
+      auto [failed, socket] = co_await from.async_accept(tok);
+      ec = failed ? failed : serve(std::move(socket), serves);
+    } else {
+      if (at.empty()) {
+        auto [ended] = co_await from.async_wait(tcp_acceptor::wait_read, tok);
+        if (ended) break;
+      }
       if (!std::exchange(full, true))
         shared_.log.warn(
             fmt::format("{} clients are connected, and no more are served at once: for each newcomer, the "
                         "connection that has been idle longest is closed (server.max_connections)",
                         shared_.connections.size()));
-      if (shared_.connections.size() >= most && !end_longest_idle()) {
-        pause.expires_after(accept_pause);
-        co_await pause.async_wait(tok);
-        continue;
-      }
-    } else {
-      full = false;
-    }
-    auto [ec, socket] = co_await from.async_accept(tok);
-    if (!ec) ec = serve(std::move(socket), serves);
-    if (!ec) {
-      complained = false;
-      continue;
+      ec = greet(from, at);
+      auto const failed = let_in(at, serves);
+      if (!ec) ec = failed;
     }
     if (!from.is_open() || ec == asio::error::operation_aborted) break;
     // Out of descriptors or memory, or the peer gave up: none ends the service.
-    ++shared_.stats.accept_errors;
-    if (!complained) shared_.log.error("accepting: " + ec.message());
-    complained = true;
+    if (ec) {
+      ++shared_.stats.accept_errors;
+      if (!complained) shared_.log.error("accepting: " + ec.message());
+    }
+    complained = static_cast<bool>(ec);
+    if (!ec && at.empty()) continue;
     pause.expires_after(accept_pause);
     co_await pause.async_wait(tok);
   }

@@ -16,7 +16,7 @@ enum class next : std::uint8_t { here, to_come, none };
 /// Prepares the wait for the next request, holding no buffer meanwhile.
 next rest(client_connection& c, bool first) {
   c.where = phase::idle;
-  c.idle_since = steady_now();
+  c.where_since = steady_now();
   c.ctl.reset();
   c.pace = {};
   c.answering = false;
@@ -30,8 +30,7 @@ next rest(client_connection& c, bool first) {
   return next::to_come;
 }
 
-/// Waits for the first byte of the next request. False: the connection is to be closed.
-task<bool> next_request(client_connection& c, bool first) {
+task<bool> next_plain_request(client_connection& c, bool first) {
   auto const known = rest(c, first);
   if (known != next::to_come) co_return known == next::here;
   auto [ec] = co_await c.socket.async_wait(tcp_socket::wait_read, tok);
@@ -45,6 +44,12 @@ task<bool> next_tls_request(client_connection& c, bool first) {
   auto const ec = co_await c.await_tls_bytes();
   c.ctl.clear();
   co_return !ec && !c.ctl.fired();
+}
+
+/// Waits for the first byte of the next request. False: the connection is to be closed. No coroutine itself: what TLS
+/// needs would be in the frames of plain connections too.
+task<bool> next_request(client_connection& c, bool first) {
+  return c.tls ? next_tls_request(c, first) : next_plain_request(c, first);
 }
 
 /// False: there is nobody to serve. Whoever speaks plain HTTP is told so.
@@ -81,6 +86,7 @@ task<void> refuse_and_close(client_connection& c, request& r, local_reply reply)
 /// One request from its first byte to its answer. True: go on with the next.
 task<bool> serve_one(client_connection& c) {
   c.where = phase::reading;
+  c.where_since = steady_now();
   request r(c.shared.bodies);
   auto head = co_await read_head(c, r);
   if (head.kind == intake_result::what::closed) co_return false;
@@ -129,28 +135,16 @@ task<void> refuse_for_memory(client_connection& c) {
 
 }  // namespace
 
-task<void> run_session(tcp_socket socket, app& shared, role serves) {
-  client_connection c(std::move(socket), shared, serves);
+task<void> run_session(tcp_socket socket, app& shared, role serves, std::shared_ptr<tls_server> with) {
+  client_connection c(std::move(socket), shared, serves, with.get());
+  with.reset();  // a connection that lasts needs no more of it than it has by now
   try {
+    if (c.tls) {
+      auto const ready = co_await shake_hands(c);
+      if (!ready) co_return;
+    }
     for (bool first = true;; first = false) {
       auto const more = co_await next_request(c, first);
-      if (!more) co_return;
-      auto const keep = co_await serve_one(c);
-      if (!keep) co_return;
-    }
-  } catch (const std::bad_alloc&) {  // nothing can be awaited here
-  }
-  co_await refuse_for_memory(c);
-}
-
-task<void> run_tls_session(tcp_socket socket, app& shared, std::shared_ptr<tls_server> server) {
-  client_connection c(std::move(socket), shared, role::proxy, *server);
-  server.reset();  // a connection that lasts needs no more of it than it has by now
-  try {
-    auto const ready = co_await shake_hands(c);
-    if (!ready) co_return;
-    for (bool first = true;; first = false) {
-      auto const more = co_await next_tls_request(c, first);
       if (!more) co_return;
       auto const keep = co_await serve_one(c);
       if (!keep) co_return;

@@ -1,7 +1,9 @@
 // What runs out, and what is too much: descriptors, the disk under the log, addresses, sizes, and signals under load.
 #include <csignal>
 
+#include <arpa/inet.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -160,6 +162,69 @@ TEST(Exhaustion, NobodyWhoIsBusyGivesWay) {
   sending.send(request.substr(30));
   EXPECT_EQ(read_response(sending).status, 200);
   EXPECT_EQ(read_response(newcomer).status, 200);
+}
+
+namespace {
+
+/// A connection from another address of this machine.
+tcp_client client_from(const char* address, std::uint16_t port) {
+  int const fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  auto at = [](const char* host, std::uint16_t number) {
+    sockaddr_in a{};
+    a.sin_family = AF_INET;
+    a.sin_port = htons(number);
+    EXPECT_EQ(::inet_pton(AF_INET, host, &a.sin_addr), 1);
+    return a;
+  };
+  auto const mine = at(address, 0);
+  auto const proxys = at("127.0.0.1", port);
+  EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&mine), sizeof mine), 0);
+  EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&proxys), sizeof proxys), 0);
+  return tcp_client(fd);
+}
+
+}  // namespace
+
+TEST(Exhaustion, WhoeverSendsSlowlyOnMostPlacesGivesWayToAnotherAddress) {
+  fake_upstream upstream(fine());
+  proxy p(upstream, {{"server.max_connections", "4"}});
+  auto const request = chat();
+  std::vector<tcp_client> slow;
+  for (int i = 0; i < 4; ++i) {
+    slow.emplace_back(p.port());
+    slow.back().send(request.substr(0, request.size() - 1));
+  }
+  std::vector<tcp_client> more;
+  for (int i = 0; i < 40; ++i) more.emplace_back(p.port());
+  p.program().wait_for_line("connected, and no more are served at once");
+  auto other = client_from("127.0.0.2", p.port());
+  other.send(request);
+  EXPECT_EQ(read_response(other).status, 200);
+  EXPECT_TRUE(slow[0].ends()) << "the slowest";
+  for (int i = 1; i < 4; ++i) {
+    slow[static_cast<std::size_t>(i)].send(request.substr(request.size() - 1));
+    EXPECT_EQ(read_response(slow[static_cast<std::size_t>(i)]).status, 200);
+  }
+}
+
+TEST(Exhaustion, ThePlaceThatGetsFreeIsForTheAddressWithFewest) {
+  event open;
+  fake_upstream upstream([&](auto const&, tcp_client& c) { return open.wait() && c.send(ok_response(completion())); });
+  release_at_end const release(open);
+  proxy p(upstream, {{"server.max_connections", "2"}});
+  std::vector<tcp_client> crowd;
+  for (int i = 0; i < 10; ++i) {
+    crowd.emplace_back(p.port());
+    crowd.back().send(chat());
+    if (i == 1) {
+      ASSERT_TRUE(upstream.wait_for(2));
+    }
+  }
+  p.program().wait_for_line("connected, and no more are served at once");
+  auto other = client_from("127.0.0.2", p.port());
+  other.send(get_request("/health"));
+  open.set(1);
+  EXPECT_EQ(read_response(other).status, 200);
 }
 
 TEST(Exhaustion, FullDiskForTheLogIsNoReasonToStop) {

@@ -2,14 +2,13 @@
 #include "cooldown/net/session.hpp"
 
 #include <atomic>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <gtest/gtest.h>
 
 #include "socket_pair.hpp"
+#include "support/failing_new.hpp"
 
 using namespace cooldown;
 using namespace cooldown::net;
@@ -17,32 +16,8 @@ using namespace cooldown::testing;
 using namespace std::chrono_literals;
 
 namespace {
-std::atomic<std::size_t> too_much = ~std::size_t{0};  // allocations from here on fail
-}
 
-// In the place of the library's, and of a sanitizer's.
-void* operator new(std::size_t size) {
-  auto* const p = size < too_much ? std::malloc(size) : nullptr;
-  if (!p) throw std::bad_alloc();
-  return p;
-}
-void* operator new[](std::size_t size) {
-  return operator new(size);
-}
-void operator delete(void* p) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p) noexcept {
-  std::free(p);
-}
-void operator delete[](void* p, std::size_t) noexcept {
-  std::free(p);
-}
-
-namespace {
+std::atomic<std::size_t> too_much{};  // allocations from here on fail
 
 struct Session : ::testing::Test {
   asio::io_context io{1};
@@ -62,7 +37,7 @@ struct Session : ::testing::Test {
   }
 
   void TearDown() override {
-    too_much = ~std::size_t{0};
+    memory_is_short = nullptr;
     EXPECT_TRUE(run_until(io, [&] { return shared.connections.empty(); }));
   }
 
@@ -115,6 +90,7 @@ TEST_F(Session, WithoutMemoryForABodyItIsRefusedAndNothingElseEnds) {
   ASSERT_TRUE(send(client, post(size)));
   std::string const part(3 * 1024 * 1024, 'x');
   too_much = 3 * 1024 * 1024 / 2;
+  memory_is_short = [](std::size_t n) { return n >= too_much; };
   ASSERT_TRUE(send(client, part));
   client.shutdown_send();
   auto const answer = read_all(client);

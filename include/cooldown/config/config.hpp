@@ -30,7 +30,7 @@ struct server_tls_settings {
 struct server_settings {
   std::string host = "127.0.0.1";                // address to listen on; beyond loopback anyone there can spend the key
   std::uint16_t port = 8080;                     // 0: any free port, said in the log
-  std::size_t max_connections = 10'000;          // more than this many clients wait in the kernel's backlog
+  std::size_t max_connections = 10'000;          // more than this many clients wait at the door
   std::size_t max_header_size = 64 * 1024;       // bytes of request line and fields; beyond: 431 (414 for the line)
   std::size_t max_body_size = 32 * 1024 * 1024;  // bytes of one request body; beyond: 413
   milliseconds header_timeout{10'000};           // from the first byte of a head to its end; beyond: 408

@@ -55,8 +55,14 @@ class breaker_gate {
   std::size_t held() const { return waiters_.size() + trials_; }
 
  private:
+  /// Leaves the line however its wait ends, and gives back a permission that it has not taken.
   struct waiter {
-    explicit waiter(asio::io_context& io) : timer(io) {}
+    explicit waiter(breaker_gate& g) : gate(g), timer(g.io_) {}
+    ~waiter();
+    waiter(const waiter&) = delete;
+    waiter& operator=(const waiter&) = delete;
+
+    breaker_gate& gate;
     steady_timer timer;
     passage got;
   };

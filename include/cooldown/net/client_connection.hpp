@@ -11,6 +11,7 @@
 #include "cooldown/exchange/body_pace.hpp"
 #include "cooldown/net/app.hpp"
 #include "cooldown/net/client_watch.hpp"
+#include "cooldown/net/door.hpp"
 
 namespace cooldown::net {
 
@@ -21,8 +22,8 @@ enum class phase : std::uint8_t { idle, reading, queued, exchanging, lingering }
 
 class client_connection {
  public:
-  client_connection(tcp_socket s, app& shared, role serves);
-  client_connection(tcp_socket s, app& shared, role serves, const tls_server& with);
+  /// `with`, if not null, is what the client is met with.
+  client_connection(tcp_socket s, app& shared, role serves, const tls_server* with = nullptr);
   ~client_connection();
   client_connection(const client_connection&) = delete;
   client_connection& operator=(const client_connection&) = delete;
@@ -57,17 +58,19 @@ class client_connection {
   tcp_socket socket;
   std::unique_ptr<tls_stream> tls;  // null: plain text
   role serves;
-  std::string peer;  // address, for the log
+  std::string peer;        // address, for the log
+  network_id network = 0;  // which it belongs to
   boost::beast::flat_buffer in;
   interrupt ctl;
   client_watch watch;
   body_pace pace;          // of the client in taking its answer
   bool answering = false;  // something has been written since the request began
   phase where = phase::idle;
-  time_point idle_since = steady_now();
+  time_point where_since = steady_now();  // it is idle, reading or lingering
 
  private:
-  client_connection(tcp_socket s, app& shared, role serves, const tls_server* with);
+  bool cut_ = false;  // a write has ended amid what it was to send: whatever came next would be taken for the rest
+
   void taken(std::size_t n);
   task<error_code> wait_for(tls_stream::state needed);
   task<error_code> wait_to_read(tls_stream::state needed);

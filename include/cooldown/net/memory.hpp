@@ -7,7 +7,8 @@ namespace cooldown::net {
 /// all the same, but the small ones of an orderly end succeed.
 void keep_memory_reserve();
 
-/// Asks the allocator to return to the system what it keeps and does not need; it returns some of it. Takes some milliseconds.
+/// Asks the allocator to return to the system what it keeps and does not need; it returns some of it. Takes some
+/// milliseconds.
 void give_memory_back();
 
 /// Makes up the reserve again, if it was given up and there is memory for it.

@@ -51,8 +51,15 @@ class server {
   task<void> accept_loop(tcp_acceptor& from, role serves);
   /// Begins a session.
   error_code serve(tcp_socket socket, role serves);
-  /// Makes room for one more client. False: nobody has been idle for long enough.
+  /// Takes in who waits in the backlog. An error is of accepting.
+  error_code greet(tcp_acceptor& from, door& at);
+  /// Serves those at the door for whom there is a place, or one is made.
+  error_code let_in(door& at, role serves);
+  places_by_network places_taken() const;
+  /// False: nobody has been idle for long enough.
   bool end_longest_idle();
+  /// Ends a client that has not sent its request to the end for some time, if its network has taken more than its part.
+  bool end_slowest_reader(network_id newcomer, places_by_network& taken);
   std::size_t most_connections(role serves) const;
   std::vector<std::string> take_configuration();
   void say_how_many() const;

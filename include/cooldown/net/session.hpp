@@ -5,10 +5,7 @@
 
 namespace cooldown::net {
 
-/// Owns the socket until it returns. Never throws for anything a peer does.
-task<void> run_session(tcp_socket socket, app& shared, role serves);
-
-/// The same on the main port over TLS. A coroutine of its own, so that plain connections are no larger for it.
-task<void> run_tls_session(tcp_socket socket, app& shared, std::shared_ptr<tls_server> server);
+/// Owns the socket until it returns. Never throws for anything a peer does. With a server the client is to speak TLS.
+task<void> run_session(tcp_socket socket, app& shared, role serves, std::shared_ptr<tls_server> with = nullptr);
 
 }  // namespace cooldown::net

@@ -1,0 +1,81 @@
+// What a client's connection does with what is written to it.
+#include "cooldown/net/client_connection.hpp"
+
+#include <optional>
+#include <string>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <gtest/gtest.h>
+
+#include "socket_pair.hpp"
+
+using namespace cooldown;
+using namespace cooldown::net;
+using namespace cooldown::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct ClientConnection : ::testing::Test {
+  asio::io_context io{1};
+  config::settings settings = [] {
+    config::settings s;
+    s.cerebras.base_url = {.tls = false, .host = "127.0.0.1", .port = 1, .prefix = ""};
+    s.logging.level = config::log_level::off;
+    return s;
+  }();
+  observe::log log{settings.logging};
+  app shared{io, settings, log};
+  socket_pair pair{io};
+  client_connection c{std::move(pair.near), shared, role::proxy};
+  far_end& client = pair.far;
+  std::optional<error_code> result;
+
+  static task<void> write_one(ClientConnection& t, std::string_view text) {
+    auto const ec = co_await t.c.write(text, 10s);
+    t.result = ec;
+  }
+  void begin(std::string_view text) {
+    result.reset();
+    asio::co_spawn(io, write_one(*this, text), asio::detached);
+    io.restart();
+    io.poll();
+  }
+  error_code ends() {
+    EXPECT_TRUE(run_until(io, [&] { return result.has_value(); }));
+    return *result;
+  }
+  std::string read_all() {
+    std::string all;
+    for (auto piece = client.read(); !piece.empty(); piece = client.read()) all += piece;
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_F(ClientConnection, NothingFollowsWhatWasCutShort) {
+  std::string const large(4 * 1024 * 1024, 'x');  // more than the kernel keeps
+  begin(large);
+  ASSERT_FALSE(result);
+  c.ctl.fire(interruption::draining);
+  EXPECT_TRUE(ends());
+  auto const before = read_all();
+  EXPECT_GT(before.size(), 0U);
+  c.ctl.reset();
+  begin("more");
+  EXPECT_TRUE(ends()) << "it would be taken for the rest";
+  EXPECT_EQ(read_all(), "");
+}
+
+TEST_F(ClientConnection, WhatWaitedForTheClientGoesOnWhole) {
+  std::string const large(4 * 1024 * 1024, 'x');
+  begin(large);
+  std::size_t taken = 0;
+  EXPECT_TRUE(run_until(io, [&] { return (taken += client.read().size()) == large.size(); }));
+  EXPECT_FALSE(ends());
+  begin("more");
+  EXPECT_FALSE(ends());
+  EXPECT_EQ(read_all(), "more");
+}
