@@ -69,6 +69,9 @@ endpoint endpoint_at(const std::vector<std::string>& segments) {
 }  // namespace
 
 endpoint endpoint_of(std::string_view path) {
+  // Nearly all paths have one reading.
+  if (path.find_first_of("%\\;") == std::string_view::npos && path.find("//") == std::string_view::npos)
+    return endpoint_at(segments_of(path, false, false));
   auto found = endpoint::other;
   for (bool const encoded_slashes : {false, true})
     for (bool const empty_ones : {false, true})

@@ -1,6 +1,7 @@
-#include <algorithm>
+#include <utility>
 
 #include "cooldown/http/usage_reader.hpp"
+#include "cooldown/text/either_byte.hpp"
 
 namespace cooldown::http {
 namespace {
@@ -19,29 +20,28 @@ bool is_space(char c) {
 }  // namespace
 
 void usage_finder::feed(std::string_view json, const std::function<void(std::string_view)>& use) {
-  while (!json.empty()) {
-    if (in_string_ && !escaped_ && matched_ == other_name && began_at_ == 0) {
-      auto const* const end = std::find_if(json.begin(), json.end(), [](char c) { return c == '"' || c == '\\'; });
-      json.remove_prefix(static_cast<std::size_t>(end - json.begin()));
-      if (json.empty()) return;
-    }
-    step(json.front(), use);
-    json.remove_prefix(1);
+  either_byte ends(json, '"', '\\');
+  for (std::size_t at = 0; at < json.size();) {
+    auto const from = at;
+    bool const inside = in_string_;
+    at = inside ? pass_string(json, at, ends) : at + 1;
+    if (began_at_ > 0) keep(json.substr(from, at - from));
+    if (!inside) step(json[from], use);
   }
 }
 
-void usage_finder::step(char c, const std::function<void(std::string_view)>& use) {
-  if (began_at_ > 0) {
-    if (kept_.size() < largest) {
-      kept_ += c;
-    } else {
-      began_at_ = 0;
-    }
+void usage_finder::keep(std::string_view part) {
+  if (kept_.size() + part.size() <= largest) {
+    kept_ += part;
+  } else {
+    began_at_ = 0;
   }
-  if (in_string_) return step_in_string(c);
+}
+
+/// Outside of strings.
+void usage_finder::step(char c, const std::function<void(std::string_view)>& use) {
   if (is_space(c)) return;
-  auto const expected = next_;
-  next_ = expects::nothing;
+  auto const expected = std::exchange(next_, expects::nothing);
   switch (c) {
     case '"':
       in_string_ = true;
@@ -66,16 +66,27 @@ void usage_finder::step(char c, const std::function<void(std::string_view)>& use
   }
 }
 
-void usage_finder::step_in_string(char c) {
-  if (escaped_ || c == '\\') {
-    escaped_ = !escaped_;
+/// Inside a string: passes what is alike from `at` on. Returns what comes next.
+std::size_t usage_finder::pass_string(std::string_view json, std::size_t at, either_byte& ends) {
+  if (escaped_) {
+    escaped_ = false;
+    return at + 1;
+  }
+  auto const end = ends.next(at);
+  if (end > at) {
+    auto const part = json.substr(at, end - at);
+    bool const like_name = matched_ <= name.size() && name.substr(matched_).starts_with(part);
+    matched_ = like_name ? matched_ + part.size() : other_name;
+    return end;
+  }
+  if (json[at] == '\\') {
+    escaped_ = true;
     matched_ = other_name;
-  } else if (c == '"') {
+  } else {
     in_string_ = false;
     next_ = matched_ == name.size() ? expects::colon : expects::nothing;
-  } else {
-    matched_ = matched_ < name.size() && name[matched_] == c ? matched_ + 1 : other_name;
   }
+  return at + 1;
 }
 
 void usage_finder::open(char c) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "cooldown/text/either_byte.hpp"
+
 #include "json_reader.hpp"
 
 namespace cooldown::http {
@@ -95,13 +97,13 @@ void usage_reader::feed(std::string_view bytes) {
 
 void usage_reader::read(std::string_view text) {
   bytes_ += text.size();
-  while (!text.empty()) {
-    auto const* const end = std::find_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; });
-    auto const size = static_cast<std::size_t>(end - text.begin());
-    take(text.substr(0, size));
-    if (size == text.size()) return;
-    end_line(*end);
-    text.remove_prefix(size + 1);
+  either_byte ends(text, '\n', '\r');
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    auto const end = ends.next(at);
+    take(text.substr(at, end - at));
+    if (end == text.size()) return;
+    end_line(text[end]);
+    at = end;
   }
 }
 

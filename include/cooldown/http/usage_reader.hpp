@@ -9,6 +9,10 @@
 
 #include "cooldown/http/content_coding.hpp"
 
+namespace cooldown {
+class either_byte;
+}
+
 namespace cooldown::http {
 
 /// What a completion cost (OpenAI's `usage`).
@@ -32,8 +36,9 @@ class usage_finder {
   void restart() { *this = {}; }
 
  private:
+  void keep(std::string_view part);
   void step(char c, const std::function<void(std::string_view)>& use);
-  void step_in_string(char c);
+  std::size_t pass_string(std::string_view json, std::size_t at, either_byte& ends);
   void open(char c);
   void close(const std::function<void(std::string_view)>& use);
 
