@@ -91,6 +91,7 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
       auto& now = std::get<config::settings>(loaded);
       log.info(cli::who_decides(now, config::process_environment()));
       warn_of_risks(now, log);
+      if (auto const exposed = cli::exposed_secrets(from, now)) log.warn(*exposed);
       return std::move(now);
     };
     int status = cli::ok;
@@ -101,6 +102,7 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
       log.info(cli::who_decides(settings, config::process_environment()));
       net::server server(app, reload, {.signals = !beside, .sockets = sockets});
       warn_of_risks(settings, log);
+      if (auto const exposed = cli::exposed_secrets(from, settings)) log.warn(*exposed);
       std::unique_ptr<cli::child> command;
       if (beside) {
         auto const ended = [&](int code) {
@@ -154,6 +156,7 @@ int check(const config::settings& settings, const cli::source& from) {
   std::cout << name << ": OK\n";
   if (!cli::headers_decide(settings))
     std::cout << name << ": " << cli::who_decides(settings, config::process_environment()) << '\n';
+  if (auto const exposed = cli::exposed_secrets(from, settings)) std::cout << name << ": warning: " << *exposed << '\n';
   return cli::ok;
 }
 

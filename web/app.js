@@ -109,6 +109,7 @@
 
   function showScopes(scopes) {
     $('no-scopes').hidden = scopes.length > 0;
+    if (latest.url) setText($('client-url'), `${latest.url}/v1`);
     choose(scopes);
     rows('scopes', shownScopes(scopes), keyOf, (s) => {
       const row = plainRow(['model', '', '', 'number', 'number', '', ''], 0);

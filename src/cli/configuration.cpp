@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -12,6 +14,9 @@
 
 namespace cooldown::cli {
 namespace {
+
+// What is shorter is found in a file by chance.
+constexpr std::size_t least_secret = 8;
 
 /// What the proxy beside a command has of its own: free ports, this machine only, and no words in the command's output.
 void stand_beside(config::settings& settings, const overrides& above) {
@@ -118,6 +123,25 @@ std::optional<std::string> unwritable(const std::string& log_file) {
   if (access(folder.c_str(), W_OK | X_OK) != 0)
     return complaint("no file can be created in " + folder.string() + ": " + std::generic_category().message(errno));
   return std::nullopt;
+}
+
+std::optional<std::string> exposed_secrets(const source& from, const config::settings& s) {
+  namespace fs = std::filesystem;
+  std::error_code ec;
+  auto const mode = fs::status(from.path, ec).permissions();
+  if (from.path.empty() || ec || (mode & fs::perms::others_read) == fs::perms::none) return std::nullopt;
+  std::ifstream file(from.path, std::ios::binary);
+  std::string const text{std::istreambuf_iterator<char>(file), {}};
+  auto secrets = s.server.auth_tokens;
+  secrets.push_back(s.cerebras.api_key);
+  secrets.push_back(s.admin.token);
+  for (auto const& c : s.cerebras.clients) secrets.push_back(c.credential.value_or(""));
+  auto const stands_in_it = [&](const std::string& secret) {
+    return secret.size() >= least_secret && text.find(secret) != std::string::npos;
+  };
+  if (std::none_of(secrets.begin(), secrets.end(), stands_in_it)) return std::nullopt;
+  return "every user of this machine can read " + from.path +
+         ", and there are secrets in it: chmod 600, or take them from the environment with ${NAME}";
 }
 
 bool headers_decide(const config::settings& s) {

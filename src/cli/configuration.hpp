@@ -33,6 +33,9 @@ std::variant<config::settings, problems> load(const source& from, const argument
 /// Why the log cannot be written to this file; nullopt: it can, or the name is empty. Creates nothing.
 std::optional<std::string> unwritable(const std::string& log_file);
 
+/// A warning if every user of the machine can read the file, and there are secrets in it as they are.
+std::optional<std::string> exposed_secrets(const source& from, const config::settings& s);
+
 /// Whether the provider's headers decide when requests go, or the configured limits alone.
 bool headers_decide(const config::settings& s);
 

@@ -167,7 +167,7 @@ std::string render_status(const json::object& status, bool colours) {
       number(status.at("upstream").as_object(), "refusals"), seconds(number(status, "uptime_seconds")));
   if (auto const wrong = trouble(status); !wrong.empty()) out += paint("31", wrong) + '\n';
   auto const& scopes = status.at("scopes").as_array();
-  if (scopes.empty()) out += "\nNo request has come yet.\n";
+  if (scopes.empty()) out += "\nNo request has come yet. Point a client at " + text(status, "url") + "/v1\n";
   if (!scopes.empty()) out += '\n';
   for (auto const& s : scopes) append_scope(out, s.as_object(), paint);
   append_waiting(out, scopes, paint);

@@ -197,6 +197,7 @@ observe::sources app::sources() const {
           .called = names,
           .idle_upstream_connections = provider().pool.idle(),
           .upstream_connections_opened = opened_before_ + provider().pool.opened(),
+          .url = url,
           .draining = draining,
           .uptime_seconds = seconds_of(steady_now() - started_)};
 }

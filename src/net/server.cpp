@@ -146,6 +146,7 @@ server::server(app& shared, reload_function reload, const server_options& option
       clients_within_descriptors_(clients_within_descriptors()) {
   if (options.signals)
     for (int const s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(s);
+  if (!proxy_.empty()) shared_.url = url_of(proxy_.front(), shared_.tls != nullptr);
   for (auto const& a : proxy_) shared_.log.info("listening on " + url_of(a, shared_.tls != nullptr));
   if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
   for (auto const& a : admin_) shared_.log.info("admin on " + url_of(a));

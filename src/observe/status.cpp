@@ -153,6 +153,7 @@ std::string status_json(const sources& from, time_point now) {
   auto const& c = from.limiter.counters();
   json::object const status{{"schema", 1},
                             {"version", COOLDOWN_VERSION},
+                            {"url", from.url},
                             {"uptime_seconds", from.uptime_seconds},
                             {"draining", from.draining},
                             {"queue", {{"length", queue_length(from)}, {"bytes", from.limiter.queued_bytes()}}},

@@ -57,6 +57,22 @@ TEST_F(CommandLine, PrintConfigPrintsWhatItTakes) {
   EXPECT_EQ(again.output.substr(again.output.find('\n')), printed.output.substr(printed.output.find('\n')));
 }
 
+TEST_F(CommandLine, CheckWarnsOfSecretsThatEveryUserCanRead) {
+  namespace fs = std::filesystem;
+  auto const file = directory_.file("secret.yaml", "cerebras: {api_key: csk-never-shown}\n");
+  auto const permit = [&](fs::perms p) { fs::permissions(file, p); };
+  permit(fs::perms::owner_read | fs::perms::others_read);
+  auto const warned = run({"check", "-c", file});
+  EXPECT_EQ(warned.status, 0) << "it is no error";
+  EXPECT_THAT(warned.output, HasSubstr("warning: every user of this machine can read " + file));
+  EXPECT_THAT(warned.output, Not(HasSubstr("csk-never-shown")));
+  permit(fs::perms::owner_read);
+  EXPECT_THAT(run({"check", "-c", file}).output, Not(HasSubstr("warning")));
+  auto const by_name = directory_.file("by-name.yaml", "cerebras: {api_key: '${CEREBRAS_API_KEY}'}\n");
+  fs::permissions(by_name, fs::perms::owner_read | fs::perms::others_read);
+  EXPECT_THAT(run({"check", "-c", by_name}, {"CEREBRAS_API_KEY=csk-never-shown"}).output, Not(HasSubstr("warning")));
+}
+
 TEST_F(CommandLine, WithoutAFileTheDefaultsHoldAndAreSaid) {
   auto const printed = run({"print-config"}, {"HOME=" + directory_.path("nobody"), "CEREBRAS_API_KEY=csk-1"});
   EXPECT_EQ(printed.status, 0);

@@ -86,6 +86,7 @@ class app {
   deadline_sweep sweep;
   admission gate;
   std::shared_ptr<tls_server> tls;  // for the next client; null: plain HTTP
+  std::string url;                  // of the main port, as the log says it
   bool draining = false;
   std::function<std::vector<std::string>()>
       reload;                        // reads the configuration again; what is wrong with it, if anything

@@ -25,6 +25,7 @@ struct sources {
   const names& called;
   std::size_t idle_upstream_connections = 0;
   std::uint64_t upstream_connections_opened = 0;
+  std::string_view url{};  // where clients connect
   bool draining = false;
   double uptime_seconds = 0;
 };

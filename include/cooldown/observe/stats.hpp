@@ -66,8 +66,9 @@ struct stats {
   static constexpr std::size_t most_clients = 64;
   std::map<std::string, client_totals, std::less<>> clients;
 
-  /// Attempts that count as failures of the provider, by kind: a bounded set.
-  std::map<std::string_view, std::uint64_t> provider_failures;
+  /// Attempts that count as failures of the provider, by kind (exchange_plan.hpp); a rate needs the zeros before them.
+  std::map<std::string_view, std::uint64_t> provider_failures{
+      {"broken", 0}, {"connect", 0}, {"protocol", 0}, {"status", 0}, {"timeout", 0}};
 
   histogram<12> upstream_seconds{.bounds = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}};
   /// Tokens used as a share of those reserved.
