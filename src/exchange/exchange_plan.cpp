@@ -30,9 +30,8 @@ reason reason_of(const attempt_end& end) {
       return reason::upstream_protocol_error;
     case end_kind::timeout:
       return reason::upstream_timeout;
-    case end_kind::not_for_it:
-      return reason::provider_changed;
     case end_kind::answered:
+    case end_kind::not_for_it:
     case end_kind::no_connection:
     case end_kind::broken:
     case end_kind::interrupted:
@@ -45,7 +44,7 @@ reason reason_of(const attempt_end& end) {
 
 /// Whether sending the request again at once may help.
 bool may_pass(reason why) {
-  return why == reason::upstream_unavailable || why == reason::local_failure || why == reason::provider_changed;
+  return why == reason::upstream_unavailable || why == reason::local_failure;
 }
 
 }  // namespace
@@ -69,7 +68,6 @@ exchange_step exchange_plan::queued() {
 exchange_step exchange_plan::released(time_point now) {
   released_at_ = now;
   sent_by_release_ = false;
-  renewing_ = false;
   return next_attempt(now);
 }
 
@@ -80,7 +78,7 @@ exchange_step exchange_plan::next_attempt(time_point now) {
 
 exchange_step exchange_plan::allowed(bool trial, time_point now) {
   trial_ = trial;
-  if (facts_.metered && now - asked_at_ >= shortest_wait) has_waited_ = true;
+  if (now - asked_at_ >= shortest_wait) has_waited_ = true;
   // Beyond its time in the queue it would only be refused there.
   renewing_ = released_at_ && now < facts_.wait_until && now - *released_at_ > release_lifetime;
   if (renewing_) return {.next = step::renew, .unsent = !sent_by_release_};
@@ -170,7 +168,7 @@ exchange_step exchange_plan::repeat_or(const exchange_step& last, const attempt_
                                   .sent = end.sent,
                                   .stale = end.stale,
                                   .rested = end.rested,
-                                  .status = end.kind == end_kind::answered ? end.status : 0,
+                                  .status = end.status,
                                   .retry_after = end.retry_after});
   if (!pause) return last;
   if (!end.stale) ++repeats_;

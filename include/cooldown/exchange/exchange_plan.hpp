@@ -32,7 +32,7 @@ struct attempt_end {
     timeout,        // no head within first_byte
     interrupted,    // the client has left
   } kind = what::broken;
-  unsigned status = 0;
+  unsigned status = 0;                    // of the answer; 0: there is none
   std::optional<duration> retry_after{};  // of the answer
   bool certificate = false;               // a certificate that is not acceptable
   bool sent = false;                      // some of the request may have reached the provider
