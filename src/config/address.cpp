@@ -93,7 +93,8 @@ reading<std::string> read_prefix(std::string_view path) {
 
 /// A path without the endpoint's that it ends in; nullopt: it ends in none. People copy the whole URL of a request.
 std::optional<std::string> without_endpoint(std::string_view path) {
-  for (std::string_view const endpoint : {"/chat/completions", "/completions", "/responses", "/embeddings"}) {
+  for (std::string_view const endpoint :
+       {"/chat/completions", "/completions", "/responses", "/messages", "/embeddings"}) {
     auto const rest = path.size() - std::min(path.size(), endpoint.size());
     if (iequals(path.substr(rest), endpoint)) return std::string(path.substr(0, rest));
   }

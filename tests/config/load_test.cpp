@@ -506,6 +506,9 @@ TEST(Config, BadUrlsAreRefused) {
       {"http://H:9/Responses",
        "must end before the path of an endpoint such as /chat/completions: say 'http://h:9'; got "
        "'http://H:9/Responses'"},
+      {"https://h/v1/messages",
+       "must end before the path of an endpoint such as /chat/completions: say 'https://h/v1'; got "
+       "'https://h/v1/messages'"},
       {"https://h/a/v1/embeddings",
        "must end before the path of an endpoint such as /chat/completions: say 'https://h/a/v1'; got "
        "'https://h/a/v1/embeddings'"},

@@ -11,6 +11,7 @@
 #include "cooldown/http/content_coding.hpp"
 #include "cooldown/http/endpoint.hpp"
 #include "cooldown/http/head.hpp"
+#include "cooldown/net/memory.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown::config {
@@ -54,9 +55,13 @@ class body_share {
   body_room::answer grow(std::size_t n, const body_room::bounds& b) {
     auto const a = room_.take(client_, mine_, n, b);
     if (a == body_room::answer::taken) mine_ += n;
+    note_memory_held(room_.total());
     return a;
   }
-  void clear() { room_.give_back(client_, std::exchange(mine_, 0)); }
+  void clear() {
+    room_.give_back(client_, std::exchange(mine_, 0));
+    note_memory_held(room_.total());
+  }
 
  private:
   body_room& room_;
