@@ -79,7 +79,9 @@ bool value_reader::read_scalar(const scalar_rule& rule, const yaml_node& node, c
     return false;
   }
   if (node.type == yaml_node::kind::list || node.type == yaml_node::kind::map) {
-    say("expected " + with_article(rule.kind) + ", found " + std::string(kind_name(node.type)));
+    bool const brackets = rule.kind == "host" && node.type == yaml_node::kind::list;
+    say("expected " + with_article(rule.kind) + ", found " + std::string(kind_name(node.type)) +
+        (brackets ? "; an IPv6 address in brackets needs quotes" : ""));
     return false;
   }
   if (node.type == yaml_node::kind::null && !rule.may_be_empty) {

@@ -148,7 +148,8 @@ std::string explain(std::string_view message, std::string_view text, place at) {
   constexpr std::string_view tab = "a tab is used for indentation; use spaces";
   constexpr std::array hints{
       hint{"illegal tab", tab},
-      hint{"illegal map value", "unexpected ':'; a value that contains ': ' needs quotes"},
+      hint{"illegal map value",
+           "unexpected ':'; a value that contains ': ' needs quotes, and keys of one map are indented alike"},
       hint{"end of map not found", "the keys of this map are not indented alike, or a line has no ':'"},
       hint{"end of map flow", "'{' without its '}', or a ',' is missing, or a ${NAME} in it needs quotes"},
       hint{"end of sequence flow", "'[' without its ']', or a ',' is missing"},
@@ -177,9 +178,17 @@ std::optional<yaml_error> find_forbidden_byte(std::string_view text) {
   return std::nullopt;
 }
 
+/// The file of another program: "[server]" and then "port = 1", which YAML takes for a list and a second document.
+bool looks_like_toml(std::string_view text) {
+  auto const begin = text.find_first_not_of(" \t\r\n");
+  return begin != std::string_view::npos && text[begin] == '[' && text.find(" = ", begin) != std::string_view::npos;
+}
+
 }  // namespace
 
 std::variant<yaml_node, yaml_error> read_yaml(std::string_view text) {
+  if (looks_like_toml(text))
+    return yaml_error{{1, 1}, "this is not YAML: write 'server:' instead of '[server]', and 'port: 1'"};
   if (auto bad = find_forbidden_byte(text)) return *std::move(bad);
   places const where(text);
   try {

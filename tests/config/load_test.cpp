@@ -268,8 +268,14 @@ INSTANTIATE_TEST_SUITE_P(
                  "f:1:16: not valid YAML: '{' without its '}', or a ',' is missing, or a ${NAME} in it needs quotes"},
         bad_case{"admin: [1\n", "f:1:10: not valid YAML: '[' without its ']', or a ',' is missing"},
         bad_case{"admin:\n  host: \"h\n  port: 1\n\n", "f:3:10: not valid YAML: a quote is not closed"},
-        bad_case{"admin:\n  host: a: b\n",
-                 "f:2:10: not valid YAML: unexpected ':'; a value that contains ': ' needs quotes"},
+        bad_case{
+            "admin:\n  host: a: b\n",
+            "f:2:10: not valid YAML: unexpected ':'; a value that contains ': ' needs quotes, and keys of one map are "
+            "indented alike"},
+        bad_case{"[server]\nport = 1\n",
+                 "f:1:1: this is not YAML: write 'server:' instead of '[server]', and 'port: 1'"},
+        bad_case{"server: {host: [::1]}\n",
+                 "f:1:16: server.host: expected a host, found a list; an IPv6 address in brackets needs quotes"},
         bad_case{"admin:\n  port: 1\n host: h\n",
                  "f:3:2: not valid YAML: the keys of this map are not indented alike, or a line has no ':'"},
         bad_case{"admin:\n  host: @h\n",
