@@ -100,6 +100,31 @@ TEST(Access, OurOwnKeyIsTheOnlyCredentialThatGoesOn) {
   }
 }
 
+TEST(Access, OurKeyIsInNoAnswerWhateverItsKind) {
+  std::string const key = "provider-key-1234";
+  auto const echo = "X-Echo: Bearer " + key + "\r\nX-" + key + ": 1\r\nWWW-Authenticate: Bearer error=\"" + key +
+                    "\"\r\nX-Other: fine\r\n";
+  fake_upstream upstream([&](auto const& r, tcp_client& c) {
+    auto const status = r.number % 3 == 0 ? "429 " : r.number % 3 == 1 ? "200 " : "401 ";
+    auto const head = "HTTP/1.1 " + std::string(status) + key + "\r\n" + echo;
+    if (r.number > 6)
+      return c.send(head +
+                    "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nTrailer: X-Late\r\n\r\n"
+                    "9\r\ndata: 1\n\n\r\n0\r\nX-Late: " +
+                    key + "\r\n\r\n");
+    return c.send(head + "x-should-retry: false\r\nContent-Length: 2\r\n\r\n{}");
+  });
+  proxy p(upstream, {{"cerebras.api_key", key}, {"cerebras.retries", "0"}, {"cerebras.queue.max_wait", "0s"}});
+  for (int i = 0; i < 9; ++i) {
+    auto const r = i < 3 ? p.fetch(get_request("/v1/models")) : p.fetch(post_request("/v1/embeddings", chat_body()));
+    EXPECT_NE(r.status, 0) << i;
+    EXPECT_THAT(r.raw_head + r.body, Not(HasSubstr(key))) << i;
+    if (r.status == 200) {
+      EXPECT_EQ(r.field("x-other"), "fine") << i;
+    }
+  }
+}
+
 TEST(Access, KeysInAnyHeaderHaveBudgetsOfTheirOwn) {
   fake_upstream upstream(fine());
   proxy p(upstream, {{"cerebras.rate_limits.use_headers", "false"}, {"cerebras.rpm_limit", "2"}});

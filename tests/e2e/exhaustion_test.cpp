@@ -302,6 +302,26 @@ TEST(Excess, ThirtyTwoPromisedMegabytesTakeNoMemory) {
   for (auto& c : clients) EXPECT_EQ(read_response(c).status, 408);
 }
 
+TEST(Excess, WhatAFloodTookGoesBackToTheSystem) {
+  if (sanitized) GTEST_SKIP() << "sanitizers keep what is freed";
+  fake_upstream upstream(fine());
+  proxy p(upstream);
+  ASSERT_EQ(p.fetch(chat()).status, 200);
+  auto const before = p.program().memory_kib();
+  std::size_t const size = 9'000'000;
+  {
+    std::vector<tcp_client> clients;
+    for (int i = 0; i < 16; ++i) {
+      clients.emplace_back(p.port());
+      clients.back().send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " +
+                          std::to_string(i) + "\r\nContent-Length: " + std::to_string(size + 1) + "\r\n\r\n" +
+                          std::string(size, 'x'));
+    }
+    ASSERT_TRUE(eventually([&] { return p.program().memory_kib() > before + 100 * 1024; }));
+  }
+  EXPECT_TRUE(eventually([&] { return p.program().memory_kib() < before + 24 * 1024; }));
+}
+
 TEST(UnderLoad, SigtermFinishesEveryStream) {
   fake_upstream upstream(trickle(50ms));
   proxy p(upstream);

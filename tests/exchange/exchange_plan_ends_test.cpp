@@ -132,6 +132,26 @@ TEST(ExchangePlanEnds, AReleaseHoldsForAQuarterOfASecond) {
   }
 }
 
+TEST(ExchangePlanEnds, WhatTheReleaseHasSentIsKnownWhenItIsRenewed) {
+  auto plan = attempting(facts(true, 2));
+  ASSERT_EQ(plan.ended(end_of(end_kind::broken), start).next, step::pause);
+  plan.paused(start + 100ms);
+  plan.allowed(false, start + 100ms);
+  ASSERT_EQ(plan.ended(end_of(end_kind::no_connection), start + 100ms).next, step::pause);
+  plan.paused(start + 1s);
+  auto const renewal = plan.allowed(false, start + 1s);
+  EXPECT_EQ(renewal.next, step::renew);
+  EXPECT_FALSE(renewal.unsent) << "by the first of its attempts";
+}
+
+TEST(ExchangePlanEnds, EachEndHasAWordForMetrics) {
+  EXPECT_STREQ(name_of(end_kind::no_connection), "connect");
+  EXPECT_STREQ(name_of(end_kind::broken), "broken");
+  EXPECT_STREQ(name_of(end_kind::unacceptable), "protocol");
+  EXPECT_STREQ(name_of(end_kind::timeout), "timeout");
+  EXPECT_STREQ(name_of(end_kind::answered), "status");
+}
+
 TEST(ExchangePlanEnds, AJudged429IsPassedOn) {
   EXPECT_EQ(exchange_plan::pass_429().next, step::relay);
 }
