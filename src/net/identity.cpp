@@ -11,7 +11,8 @@
 namespace cooldown::net {
 namespace {
 
-constexpr auto application = SD_ID128_MAKE(5b, 1d, c6, 0e, 37, 9a, 4f, 28, 8c, 14, e2, 75, 0a, b3, 6d, 91);
+constexpr sd_id128_t application{
+    {0x5b, 0x1d, 0xc6, 0x0e, 0x37, 0x9a, 0x4f, 0x28, 0x8c, 0x14, 0xe2, 0x75, 0x0a, 0xb3, 0x6d, 0x91}};
 
 }  // namespace
 
