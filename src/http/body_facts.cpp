@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "cooldown/text/utf8.hpp"
+
 #include "body_text.hpp"
 #include "characters.hpp"
 #include "json_reader.hpp"
@@ -163,12 +165,7 @@ class body_walker {
   std::string name_of(ondemand::value& value) {
     std::string_view text;
     if (value.get_string().get(text) != simdjson::SUCCESS) return {};
-    if (text.size() > longest_name) {
-      auto end = longest_name;
-      while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u) --end;  // no half characters
-      text = text.substr(0, end);
-    }
-    return std::string(text);
+    return std::string(front_of(text, longest_name));
   }
 
   static std::string_view type_name_of(ondemand::value& value) {

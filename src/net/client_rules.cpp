@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cooldown/text/ascii.hpp"
+#include "cooldown/text/utf8.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -12,12 +13,9 @@ namespace {
 // Of a name that a client chose itself.
 constexpr std::size_t longest_user = 64;
 
-/// Cut between characters.
 std::string shortened(std::string_view text) {
-  if (text.size() <= longest_user) return std::string(text);
-  auto end = longest_user;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
-  return std::string(text.substr(0, end)) + "…";
+  auto const front = front_of(text, longest_user);
+  return std::string(front) + (front.size() < text.size() ? "…" : "");
 }
 
 }  // namespace

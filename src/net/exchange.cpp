@@ -227,10 +227,11 @@ task<exchange_step> exchange::attempt(bool fresh) {
   if (step.next != exchange_step::what::relay && step.next != exchange_step::what::ask_about_429) attempt_.drop();
   if (r_.metered && end.status >= 200 && end.status < 300 && !r_.path().starts_with("/v1/"))
     to_->provider->serves_without_v1 = true;
-  if (end.status == 404 && !wrong_base_url(r_, *to_->provider).empty()) {
+  auto const wrong = end.status == 404 ? wrong_base_url(r_, *to_->provider) : std::string_view();
+  if (!wrong.empty()) {
     attempt_.drop();
     if (ticket_) ticket_->settle(0, std::nullopt);
-    explanation_ = wrong_base_url(r_, *to_->provider);
+    explanation_ = wrong;
     co_return exchange_step{.next = exchange_step::what::reject, .why = reason::not_found};
   }
   co_return step;

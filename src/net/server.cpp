@@ -194,7 +194,7 @@ bool server::end_longest_idle() {
   return true;
 }
 
-bool server::end_slowest_reader(network_id newcomer, places_by_network& taken) {
+bool server::end_slowest_sender(network_id newcomer, places_by_network& taken) {
   auto const latest = steady_now() - shortest_idleness;
   client_connection* slowest = nullptr;
   for (auto* c : shared_.connections) {
@@ -243,7 +243,7 @@ error_code server::let_in(door& at, role serves) {
   auto free = most_connections(serves) - std::min(most_connections(serves), shared_.connections.size());
   while (!at.empty()) {
     auto const from = at.next(taken);
-    if (free == 0 && !end_longest_idle() && !end_slowest_reader(from, taken)) break;
+    if (free == 0 && !end_longest_idle() && !end_slowest_sender(from, taken)) break;
     free -= std::min<std::size_t>(free, 1);
     ++taken[from];
     if (auto const ec = serve(at.let_in(from), serves)) return ec;

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lone_proxy.hpp"
 #include "socket_pair.hpp"
 
 using namespace cooldown;
@@ -23,12 +24,10 @@ namespace {
 struct Intake : ::testing::Test {
   asio::io_context io{1};
   config::settings settings = [] {
-    config::settings s;
-    s.cerebras.base_url = {.tls = false, .host = "127.0.0.1", .port = 1, .prefix = ""};
+    auto s = settings_of_lone_proxy();
     s.server.max_header_size = 2 * 1024;
     s.server.max_body_size = 100 * 1024;
     s.cerebras.queue.max_bytes = 1024 * 1024;
-    s.logging.level = config::log_level::off;
     return s;
   }();
   observe::log log{settings.logging};

@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <gtest/gtest.h>
 
+#include "lone_proxy.hpp"
 #include "socket_pair.hpp"
 
 using namespace cooldown;
@@ -19,12 +20,7 @@ namespace {
 
 struct Relay : ::testing::Test {
   asio::io_context io{1};
-  config::settings settings = [] {
-    config::settings s;
-    s.cerebras.base_url = {.tls = false, .host = "127.0.0.1", .port = 1, .prefix = ""};
-    s.logging.level = config::log_level::off;
-    return s;
-  }();
+  config::settings settings = settings_of_lone_proxy();
   observe::log log{settings.logging};
   app shared{io, settings, log};
   socket_pair front{io};

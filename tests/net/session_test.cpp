@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <gtest/gtest.h>
 
+#include "lone_proxy.hpp"
 #include "socket_pair.hpp"
 #include "support/failing_new.hpp"
 
@@ -26,13 +27,11 @@ struct Session : ::testing::Test {
   app shared{io, settings, log};
 
   static config::settings make_settings() {
-    config::settings s;
-    s.cerebras.base_url = {.tls = false, .host = "127.0.0.1", .port = 1, .prefix = ""};
+    auto s = settings_of_lone_proxy();
     s.cerebras.retries = 0;
     s.server.max_body_size = 4 * 1024 * 1024;
     s.server.max_header_size = 1024 * 1024;
     s.cerebras.queue.max_bytes = 16 * 1024 * 1024;
-    s.logging.level = config::log_level::off;
     return s;
   }
 

@@ -59,7 +59,7 @@ class server {
   /// False: nobody has been idle for long enough.
   bool end_longest_idle();
   /// Ends a client that has not sent its request to the end for some time, if its network has taken more than its part.
-  bool end_slowest_reader(network_id newcomer, places_by_network& taken);
+  bool end_slowest_sender(network_id newcomer, places_by_network& taken);
   std::size_t most_connections(role serves) const;
   std::vector<std::string> take_configuration();
   void say_how_many() const;
