@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "slow_average.hpp"
+
 namespace cooldown {
 namespace {
 
@@ -48,10 +50,6 @@ double log_likelihood(double refused, double admitted) {
   double const n = refused + admitted;
   auto const term = [n](double k) { return k > 0 ? k * std::log(k / n) : 0; };
   return term(refused) + term(admitted);
-}
-
-void average(duration& of, duration next) {
-  of = of == duration::zero() ? next : of + (next - of) / time_part;
 }
 
 }  // namespace
@@ -159,7 +157,7 @@ void concurrency::lower_to(std::size_t limit, time_point now) {
 }
 
 void concurrency::on_refusal(std::size_t among, time_point sent, time_point now) {
-  average(refusal_time_, now - sent);
+  average(refusal_time_, now - sent, time_part);
   if (forgotten(now)) {
     limit_ = 0;
     failed_steps_ = 0;
@@ -180,7 +178,7 @@ void concurrency::on_refusal(std::size_t among, time_point sent, time_point now)
 }
 
 void concurrency::on_end(duration took) {
-  average(answer_time_, took);
+  average(answer_time_, took, time_part);
 }
 
 duration concurrency::quiet_time() const {

@@ -115,12 +115,10 @@ time_point quota::unproven_ready_at(time_point now) {
   return now;
 }
 
-/// What has to be left there for less urgent requests beside `n`. They save tokens of a minute, and only in a bucket:
-/// what is left of a window is lost at its end.
+/// What has to be left there for less urgent requests beside `n`. They save tokens of a minute.
 double quota::saved_in(std::size_t slot, double n, double kept) const {
   auto const& b = *budgets_[slot];
-  if (slot != tpm_slot || kept <= 0 || b.model() != refill::continuous) return 0;
-  return std::clamp(outlook::savable * b.capacity() - n, 0.0, kept);
+  return slot == tpm_slot ? most_saved(b.model(), b.capacity(), n, kept) : 0;
 }
 
 readiness quota::ready(double cost, duration waited, time_point now, const set_aside& aside) {

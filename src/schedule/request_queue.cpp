@@ -7,6 +7,7 @@
 #include "cooldown/schedule/queue_preview.hpp"
 
 #include "class_turns.hpp"
+#include "slow_average.hpp"
 
 namespace cooldown {
 namespace {
@@ -152,10 +153,10 @@ void request_queue::forget_idle(urgency_class& c) {
 }
 
 void request_queue::credit(const queue_place& place, double tokens) {
+  auto* const its = known(place);
+  if (!its) return;
   auto& c = class_of(place);
-  auto const found = c.flows.find(place.client);
-  if (found == c.flows.end()) return;
-  auto& f = *found->second;
+  auto& f = *its;
   share_out(c, -std::clamp(tokens, -use_average::most_tokens, use_average::most_tokens), c.since, duration::zero());
   if (!f.tickets.empty()) c.turns.erase(turn_of(f));
   double const before = f.tag;
@@ -169,22 +170,16 @@ void request_queue::credit(const queue_place& place, double tokens) {
 
 void request_queue::observe_use(const queue_place& place, double reserved, double used) {
   use_.observe(reserved, used);
-  auto& c = class_of(place);
-  if (auto const found = c.flows.find(place.client); found != c.flows.end()) found->second->use.observe(reserved, used);
+  if (auto* const f = known(place)) f->use.observe(reserved, used);
 }
 
 void request_queue::observe_answer(const queue_place& place, duration took) {
-  auto& c = class_of(place);
-  auto const found = c.flows.find(place.client);
-  if (found == c.flows.end()) return;
-  auto& average = found->second->answer_time;
-  average += average == duration::zero() ? took : (took - average) / answers_averaged;
+  if (auto* const f = known(place)) average(f->answer_time, took, answers_averaged);
 }
 
 duration request_queue::answer_time(const queue_place& place) const {
-  auto& c = class_of(place);
-  auto const found = c.flows.find(place.client);
-  return found == c.flows.end() ? duration::zero() : found->second->answer_time;
+  auto const* const f = known(place);
+  return f ? f->answer_time : duration::zero();
 }
 
 std::size_t request_queue::clients() const {

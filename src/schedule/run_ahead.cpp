@@ -5,8 +5,12 @@
 
 namespace cooldown {
 
+duration run_ahead::expected_answer(const cost& c) const {
+  return c.lasts > duration::zero() ? c.lasts : answer_time_;
+}
+
 void run_ahead::under_way(double n, const cost& c, time_point sent) {
-  start(n, c, sent, c.lasts > duration::zero() ? c.lasts : answer_time_);
+  start(n, c, sent, expected_answer(c));
 }
 
 void run_ahead::start(double n, const cost& c, time_point sent, duration lasts) {
@@ -52,9 +56,7 @@ time_point run_ahead::release(const cost& c) {
   auto const went = at_;
   for (auto& o : requests_) o.take(1);
   for (auto& o : tokens_) o.take(c.reserved);
-  start(1, c, went,
-        c.lasts > duration::zero() ? duration_of_seconds(seconds_of(c.lasts) * longer_)
-                                   : duration_of_seconds(seconds_of_answer()));
+  start(1, c, went, duration_of_seconds(seconds_of(expected_answer(c)) * longer_));
   at_ += spacing_;
   return went;
 }

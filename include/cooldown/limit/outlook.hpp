@@ -11,6 +11,13 @@
 
 namespace cooldown {
 
+/// Of the tokens that are saved for others, so many can be left in a limit when `cost` goes. Only a bucket can be saved
+/// in: what is left of a window is lost at its end. And a bucket is never quite full.
+inline double most_saved(refill model, double capacity, double cost, double saved) {
+  constexpr double savable = 0.9;
+  return model == refill::continuous ? std::clamp(savable * capacity - cost, 0.0, std::max(0.0, saved)) : 0;
+}
+
 /// Moves as the limit would, in its own time, which only goes forward. Of what is reserved, all is taken at first; what
 /// was not used of it is given back when the answer ends.
 class outlook {
@@ -48,12 +55,9 @@ class outlook {
   double capacity() const { return is_.capacity; }
   double rate() const { return is_.rate; }
 
-  /// Of a bucket, so much may be asked for by a request and what is saved for others together: it is never quite full.
-  static constexpr double savable = 0.9;
-
-  /// Of the tokens that are saved for others, so many can be left when `cost` goes: only a bucket can be saved in.
+  /// Of the tokens that are saved for others, so many can be left when `cost` goes.
   double most_saved(double cost, double saved) const {
-    return is_.model == refill::continuous ? std::clamp(savable * is_.capacity - cost, 0.0, saved) : 0;
+    return cooldown::most_saved(is_.model, is_.capacity, cost, saved);
   }
 
   double used_part() const { return is_.used_part; }

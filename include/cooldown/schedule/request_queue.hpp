@@ -171,6 +171,12 @@ class request_queue {
   const urgency_class& class_of(const queue_place& p) const {
     return classes_[p.urgency < urgency_count ? p.urgency : 7];
   }
+  /// nullptr: nothing is known of the client.
+  flow* known(const queue_place& place) const {
+    auto const& flows = class_of(place).flows;
+    auto const found = flows.find(place.client);
+    return found == flows.end() ? nullptr : found->second.get();
+  }
   double take_out(urgency_class& c, flow& f, const queue_place& place);
   static double weight_of(const flow& f) {
     return f.of ? f.weight / static_cast<double>(std::max<std::size_t>(1, f.of->waiting)) : f.weight;

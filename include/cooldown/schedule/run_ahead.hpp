@@ -66,6 +66,7 @@ class run_ahead {
     bool operator<(const answer& o) const { return ends > o.ends; }  // a heap's top is the next to end
   };
 
+  duration expected_answer(const cost& c) const;
   void start(double n, const cost& c, time_point sent, duration lasts);
   duration time_for(const outlook& o, double n, const cost& all) const;
   void advance(time_point t);
