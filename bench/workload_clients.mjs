@@ -7,6 +7,9 @@ const repetitions = 2; // of the SDK
 const restAfterLoss = 1; // s
 
 const between = ([low, high]) => low + Math.floor(Math.random() * (high - low + 1));
+// What simulated clients send is English too: other kinds of characters are guessed to be dearer.
+const sentence = 'the quota is full so this request has to wait for a while and ';
+const prose = (characters) => sentence.repeat(Math.ceil(characters / sentence.length)).slice(0, characters);
 const exponential = (mean) => -mean * Math.log(1 - Math.random());
 
 function inputCharacters({ input_chars: range, tail }) {
@@ -108,7 +111,7 @@ export class Clients {
     const body = {
       model: `m${group.model}`,
       user: `c${client}`,
-      messages: [{ role: 'user', content: 'x'.repeat(characters) }],
+      messages: [{ role: 'user', content: prose(characters) }],
       stream: Math.random() < 0.5,
     };
     if (group.max_output) body.max_completion_tokens = between(group.max_output);

@@ -16,6 +16,9 @@ namespace {
 constexpr double unseen_share = 0.25;
 constexpr double unseen_tokens = 100;
 
+// An answer pays for so many waiting tickets to be priced anew.
+constexpr std::size_t priced_per_answer = 64;
+
 }  // namespace
 
 cerebras_limiter::cerebras_limiter(const limiter_settings& settings)
@@ -118,8 +121,13 @@ bool cerebras_limiter::estimate(ticket& t, time_point now) {
   return false;
 }
 
-/// Something was learned that changes what waiting tickets will cost.
+/// Prices what waits anew after an answer that has changed what is known of costs: a long queue once in many answers,
+/// so that none of them takes long.
 void cerebras_limiter::estimate_again(scope& s, time_point now) {
+  ++s.answers;
+  if (s.priced || s.answers < s.queue.size() / priced_per_answer) return;
+  s.priced = true;
+  s.answers = 0;
   s.queue.reprice([&](ticket_id id) {
     auto& t = tickets_.at(id);
     estimate(t, now);
@@ -148,7 +156,7 @@ void cerebras_limiter::observe_charge(ticket& t, const seen_charge& seen, time_p
   // By how much its input was charged less than we thought, is in it.
   if (seen.tokens > 0 && seen.tokens < t.cost) revise(t, seen.tokens, 0, now);
   if (!changed) return;
-  estimate_again(s, now);
+  s.priced = false;
   for (auto const id : s.released) {
     auto& other = tickets_.at(id);
     if (&other == &t) continue;
@@ -221,7 +229,8 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
     } else if (charge) {
       observe_charge(t, *charge, now);
     }
-    if (first) estimate_again(s, now);
+    if (first) s.priced = false;
+    estimate_again(s, now);
   }
   return result;
 }
@@ -295,10 +304,11 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
     auto const prompt = beyond ? static_cast<std::uint64_t>(*used.total) : *prompt_tokens;
     used.input = static_cast<double>(prompt);
     used.cached = static_cast<double>(std::min(cached_tokens, prompt));
-    if (!t.unread) t.owner->costs.observe_prompt(t.size, prompt);
+    if (!t.unread && t.owner->costs.observe_prompt(t.size, prompt)) t.owner->priced = false;
   }
   t.owner->limits.settle(t.reservation, used, now);
   t.reservation = 0;
+  estimate_again(*t.owner, now);
   finish(id);
 }
 

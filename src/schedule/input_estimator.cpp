@@ -1,6 +1,7 @@
 #include "cooldown/schedule/input_estimator.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace cooldown {
 namespace {
@@ -13,6 +14,7 @@ constexpr double learning_rate = 0.05;  // of a ratio, per observation
 constexpr double far_off = 1.2;         // beyond so many times the ratio an observation is believed at once
 constexpr double most_of_it = 0.9;      // an input with such a share of one kind tells that kind's least
 constexpr double forgetting = 0.02;     // of a lowest ratio, per observation
+constexpr double worth_telling = 0.1;   // of a ratio: what has changed by less changes nobody's turn
 
 struct bounds {
   double low, high;  // of a believable ratio
@@ -48,12 +50,12 @@ double input_estimator::least(const request_size& size) const {
   return sum;
 }
 
-void input_estimator::observe(const request_size& size, std::uint64_t prompt_tokens) {
-  if (size.input_chars < enough_chars && size.images == 0) return;
+bool input_estimator::observe(const request_size& size, std::uint64_t prompt_tokens) {
+  if (size.input_chars < enough_chars && size.images == 0) return false;
   auto const units = units_of(size);
   double guess = 0;
   for (std::size_t i = 0; i < part_count; ++i) guess += units[i] * parts_[i].ratio;
-  if (!(guess > 0)) return;
+  if (!(guess > 0)) return false;
   observations_ += 1;
   // The overhead stays on top: a little too much is a little wait, a little too little a refusal.
   // One more for what was rounded down: of a short prompt it would make much too little of a long one.
@@ -65,6 +67,10 @@ void input_estimator::observe(const request_size& size, std::uint64_t prompt_tok
     // Nobody tells which part was misjudged: each answers for its share.
     move(i, std::clamp(before[i].ratio * off, b.low, b.high), units[i] * before[i].ratio / guess);
   }
+  auto const differs = [](const part& p) { return std::abs(p.ratio - p.told) >= worth_telling * p.told; };
+  if (std::none_of(parts_.begin(), parts_.end(), differs)) return false;
+  for (auto& p : parts_) p.told = p.ratio;
+  return true;
 }
 
 void input_estimator::move(std::size_t i, double target, double share) {

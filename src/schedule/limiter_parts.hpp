@@ -49,6 +49,8 @@ struct cerebras_limiter::scope {
   scope_totals totals;
   time_point last_used;
   time_point last_refusal{};  // for tokens
+  bool priced = true;         // what waits costs what is known of costs
+  std::size_t answers = 0;    // since the queue was priced
 };
 
 /// Scopes in which somebody waits, so that an event touches only those that it is about or that are due.

@@ -25,8 +25,10 @@ class cost_estimator {
   double least_input_tokens(const request_size& size) const { return input_.least(size); }
   double least_output_tokens(const request_size& size, time_point now) const { return output_.least(size, now); }
 
-  /// usage.prompt_tokens of a response.
-  void observe_prompt(const request_size& size, std::uint64_t prompt_tokens) { input_.observe(size, prompt_tokens); }
+  /// usage.prompt_tokens of a response. True: estimates have changed noticeably.
+  bool observe_prompt(const request_size& size, std::uint64_t prompt_tokens) {
+    return input_.observe(size, prompt_tokens);
+  }
 
   /// What headers showed of the charge of one request. True: estimates have changed.
   bool observe_charge(const request_size& size, const seen_charge& seen, time_point now) {

@@ -20,8 +20,9 @@ class input_estimator {
   /// The least that it may count as: texts differ, and one that is dear makes no other so.
   double least(const request_size& size) const;
 
-  /// usage.prompt_tokens of a request of this size.
-  void observe(const request_size& size, std::uint64_t prompt_tokens);
+  /// usage.prompt_tokens of a request of this size. True: estimates have changed by a tenth or more since it last said
+  /// so.
+  bool observe(const request_size& size, std::uint64_t prompt_tokens);
 
   /// Of ASCII prose.
   double tokens_per_char() const { return parts_[0].ratio; }
@@ -31,9 +32,10 @@ class input_estimator {
 
  private:
   struct part {
-    double ratio;     // tokens per unit: a character, or an image
-    double least;     // the lowest that was seen lately, or below any that is believable
-    double seen = 0;  // observations, each by its share of the input
+    double ratio;         // tokens per unit: a character, or an image
+    double least;         // the lowest that was seen lately, or below any that is believable
+    double seen = 0;      // observations, each by its share of the input
+    double told = ratio;  // the ratio when observe() last said that estimates have changed
   };
   static constexpr std::size_t part_count = 5;  // prose, code, other, dense, images
   static std::array<double, part_count> units_of(const request_size& size);
