@@ -1,4 +1,4 @@
-// The two kinds of time. The core never asks for either: both are arguments.
+// The two kinds of time. Code below src/net never reads a clock: both are arguments.
 #pragma once
 
 #include <chrono>
@@ -7,8 +7,8 @@ namespace cooldown {
 
 using duration = std::chrono::nanoseconds;
 
-/// Monotonic, and it goes on while the machine is suspended (CLOCK_BOOTTIME; std::chrono::steady_clock stands still
-/// then): quotas refill during a laptop's sleep too. The core has the type alone; now() is net/clock.cpp's.
+/// Monotonic, and advances while the machine is suspended (CLOCK_BOOTTIME), unlike std::chrono::steady_clock: quotas
+/// refill during a laptop's sleep, too. now() is defined in net/clock.cpp.
 struct boot_clock {
   using duration = cooldown::duration;
   using rep = duration::rep;
@@ -18,17 +18,17 @@ struct boot_clock {
   static time_point now() noexcept;
 };
 
-/// Everything that is measured or waited for. A jump of the wall clock does not move it.
+/// For everything that is measured or waited for. A jump of the wall clock does not affect it.
 using time_point = boot_clock::time_point;
 
-/// The wall clock: only to read dates and epochs that a provider sends, and to show times to people.
+/// The wall clock: only to interpret dates and epochs that a provider sends, and to show times to people.
 using wall_time = std::chrono::time_point<std::chrono::system_clock, duration>;
 
 constexpr double seconds_of(duration d) {
   return std::chrono::duration<double>(d).count();
 }
 
-/// Rounded up to a whole nanosecond, so that nobody wakes early; capped at a year against overflow.
+/// Rounded up to a whole nanosecond, so that nothing wakes early; at most a year, to avoid overflow.
 constexpr duration duration_of_seconds(double s) {
   constexpr double year = 366.0 * 86400;
   if (!(s > 0)) return duration::zero();

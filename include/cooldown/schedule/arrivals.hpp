@@ -1,4 +1,4 @@
-// Where tickets stood that ended while they waited, for requests that come back.
+// Positions of tickets that ended while they waited, kept for requests that come back.
 #pragma once
 
 #include <cstdint>
@@ -11,27 +11,27 @@
 
 namespace cooldown {
 
-/// Arrivals of tickets that disconnected or were rejected while they waited: the same request of the same client that
-/// comes back soon goes where it stood. Each is taken over once, the oldest first. Bounded: the first kept are the
-/// first forgotten. O(log n) per operation.
+/// Arrival numbers of tickets that disconnected or were rejected while they waited. If the same client repeats the
+/// request soon, it resumes the old position. Each arrival is taken over once, the oldest first. Bounded: the oldest
+/// entries are dropped first. O(log n) per operation.
 class arrivals {
  public:
-  /// Whose request it is, and which.
+  /// Identifies a request.
   struct request {
     std::uint64_t credential = 0;  // towards the provider
     std::uint64_t client = 0;
-    std::uint64_t body = 0;  // hash; 0: unknown, which is like no other
+    std::uint64_t body = 0;  // hash; 0: unknown, matches nothing
     auto operator<=>(const request&) const = default;
   };
 
-  /// How long the clients of a busy queue, which time out and repeat, may take to come back.
+  /// How long clients that time out and retry may take to come back.
   static constexpr duration lifetime = std::chrono::minutes{2};
   static constexpr std::size_t most = 16'384;
 
-  /// The ticket of `arrival` has ended while it waited.
+  /// The ticket with this arrival number ended while it waited.
   void keep(const request& of, std::uint64_t arrival, time_point now);
 
-  /// The arrival that a request of `of` takes over, which nobody else gets then. nullopt: none.
+  /// Takes the arrival number kept for the request, and removes it. nullopt: none.
   std::optional<std::uint64_t> take(const request& of, time_point now);
 
   std::size_t size() const { return kept_.size(); }
@@ -41,7 +41,7 @@ class arrivals {
   void forget_oldest();
 
   std::map<key, time_point> kept_;                // until when
-  std::deque<std::pair<time_point, key>> order_;  // as they end; some are gone from kept_
+  std::deque<std::pair<time_point, key>> order_;  // by end of lifetime; may contain entries already removed from kept_
 };
 
 }  // namespace cooldown

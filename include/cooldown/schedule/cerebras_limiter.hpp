@@ -1,6 +1,6 @@
-// The limiter: every metered request is a ticket here from its submission to the end of its answer. It decides who goes
-// when; whoever performs that does so elsewhere. No I/O, no clock, no callbacks: time and facts come in, decisions go
-// out.
+// The limiter. Every metered request is a ticket here, from its submission to the end of its answer. The limiter
+// decides which ticket is sent when; its caller performs that. No I/O, no clock, no callbacks: time and facts come in,
+// decisions go out.
 #pragma once
 
 #include <cstdint>
@@ -28,15 +28,15 @@ namespace cooldown {
 struct limiter_settings {
   quota_settings quota;
   std::size_t max_depth = 1'000;                 // tickets waiting
-  std::size_t max_bytes = 256ULL * 1024 * 1024;  // of their bodies
+  std::size_t max_bytes = 256ULL * 1024 * 1024;  // bytes of their bodies
   std::size_t max_in_flight = 0;                 // released and not yet settled; 0: no bound
-  std::size_t max_scopes = 1'024;                // beyond, one is forgotten: see evict_one()
-  duration ageing = std::chrono::seconds{30};    // after so long a class gets a release out of turn; 0: never
-  /// Limits of single models, in place of quota.limits.
+  std::size_t max_scopes = 1'024;                // one more replaces another: see evict_one()
+  duration ageing = std::chrono::seconds{30};    // a class that has waited so long gets a release out of turn; 0: never
+  /// Limits by model; a model that is listed has these instead of quota.limits.
   std::map<std::string, configured_limits, std::less<>> models;
 };
 
-/// What shares a quota: the credential towards the provider, as a salted hash, and the model.
+/// Identifies a scope, which has one quota: the credential sent to the provider, as a salted hash, and the model.
 struct scope_name {
   std::uint64_t credential = 0;
   std::string_view model;
@@ -44,52 +44,52 @@ struct scope_name {
 
 struct ticket_facts {
   scope_name scope;
-  /// Nobody could read which model it is for: it goes by the limits of the credential's model that is free last, and
-  /// teaches nothing.
+  /// The model could not be read: the ticket waits with whichever of the credential's models will have quota last, and
+  /// teaches that scope nothing.
   bool unread = false;
   request_size size;
   std::size_t body_bytes = 0;
   duration max_wait = std::chrono::minutes{10};
-  std::uint64_t client = 0;  // whose fair share it counts against: a hash
+  std::uint64_t client = 0;  // hash; its fair share is charged
   std::uint64_t group = 0;   // of clients that have one share between them; 0: the client alone
   double weight = 1;         // of that client's share
   std::uint8_t urgency = 3;  // RFC 9218: 0 goes first, 7 last
-  /// Of the request: who disconnects or is rejected while it waits, and comes back with the same within two minutes,
-  /// goes where it stood. 0: unknown.
+  /// Hash of the request's body. If a ticket ends while it waits (disconnect, rejection) and the same request comes
+  /// back within two minutes, it resumes its position. 0: unknown.
   std::uint64_t body_hash = 0;
 };
 
-/// Where a waiting ticket stands, by the present plan.
+/// The position of a waiting ticket by the current plan.
 struct standing {
   std::size_t position;  // 1: next
-  time_point expected;   // when it will go; while it is held by `paused`: when it could, were it resumed now
+  time_point expected;   // when it will be released; while paused: when it would be if resumed now
   constraint held_by;    // what keeps it from going now
 };
 
-/// The ticket may go now.
+/// The request may be sent now.
 struct go {
   ticket_id id;
 };
-/// The ticket waits; poll() will name it.
+/// The ticket waits; poll() will return it when it is released or rejected.
 struct queued {
   ticket_id id;
   std::size_t position;  // 1: next
-  time_point expected;   // when it will go, by the present plan; see standing
+  time_point expected;   // when it will be released; see standing
   constraint held_by;    // what keeps it from going now
 };
-/// There is no ticket.
+/// The request is rejected, and there is no ticket.
 struct refused {
   reason why;
-  std::optional<duration> retry_after;  // nullopt: no time is known, as while the model is paused
-  double cost = 0;                      // what it was taken to cost, in tokens
-  double limit = 0;                     // the limit that it does not fit, where there is one
+  std::optional<duration> retry_after;  // nullopt: unknown, for example while the model is paused
+  double cost = 0;                      // its estimated cost in tokens
+  double limit = 0;                     // the limit that it exceeds, in tokens; 0: none
 };
 using decision = std::variant<go, queued, refused>;
 
-/// What poll() decided of a waiting ticket.
+/// What poll() decided about a waiting ticket.
 struct ticket_event {
   ticket_id id;
-  std::optional<refused> refusal;  // nullopt: it may go
+  std::optional<refused> refusal;  // nullopt: released
 };
 
 /// A response head.
@@ -101,33 +101,33 @@ struct answer {
 
 enum class verdict : std::uint8_t {
   pass,         // give the answer to the client
-  queue_again,  // keep it from the client: the ticket waits again
-  refuse,       // keep it from the client, who gets `refusal` instead; the ticket still has to be settled
+  queue_again,  // do not give it to the client: the ticket waits again
+  refuse,       // give the client `refusal` instead; the ticket still has to be settled
 };
 
 struct observation {
   verdict what = verdict::pass;
   std::optional<refused> refusal;
-  std::string header_problem;  // why the rate-limit fields could not be used; empty: nothing to say
+  std::string header_problem;  // why the rate-limit headers could not be used; empty: no problem
 };
 
-/// What the client is told about the scope's quota (docs/api.md).
+/// What response headers say about the scope's quota (docs/api.md).
 struct scope_status {
   double current_token_limit = 0;  // tokens a minute, from headers; 0: none seen
-  double remaining_tokens = 0;     // now, what is in flight deducted
+  double remaining_tokens = 0;     // now, after deducting requests in flight
   std::optional<time_point> next_reset;
   std::optional<time_point> last_update;
 };
 
-/// What a scope has come to since it was first heard of.
+/// Totals of a scope since it was created.
 struct scope_totals {
   std::uint64_t released = 0;  // requests
   double tokens_released = 0;  // reserved for them
-  double tokens_used = 0;      // by those whose answers told
+  double tokens_used = 0;      // by requests whose answers reported usage
   std::uint64_t refused = 0;   // 429s of the provider
 };
 
-/// For people and programs that look on: one scope.
+/// One scope, for /status, the live page and metrics.
 struct scope_report {
   std::string model;
   std::uint64_t credential = 0;
@@ -145,23 +145,23 @@ struct scope_report {
     std::optional<time_point> next_reset;
   };
   std::vector<budget_report> budgets;
-  std::optional<binding_limit> binding;  // the limit that counts for the next one waiting; nullopt: none is known
+  std::optional<binding_limit> binding;  // see quota::binding(); nullopt: no limit is known
   double tokens_per_char = 0;
-  double use_share = 1;                          // of what is reserved, so much is used in the end
-  std::optional<std::size_t> concurrency_limit;  // as many the provider takes at once; nullopt: no limit is known
+  double use_share = 1;                          // the share of reserved tokens that requests use
+  std::optional<std::size_t> concurrency_limit;  // requests that the provider takes at once; nullopt: no limit is known
   basis decides = basis::fallback;
   bool paused = false;
-  bool succeeded = false;                 // the provider has answered 2xx: the model exists, for this credential
-  constraint held_by = constraint::none;  // what keeps the next one waiting from going; none: nobody waits
+  bool succeeded = false;                 // the provider has answered 2xx, so the model exists for this credential
+  constraint held_by = constraint::none;  // what the next ticket waits for; none: no ticket waits
   scope_totals totals;
-  /// In the order in which they would go if no others came.
+  /// In the order of release if no others arrive.
   struct waiting_ticket {
     ticket_id id;
     std::uint64_t client;
     std::uint8_t urgency;
     double cost;
     duration waited;
-    std::optional<duration> expected_in;  // nullopt: when something happens whose time nobody knows
+    std::optional<duration> expected_in;  // nullopt: the time cannot be known
     constraint held_by;
   };
   std::vector<waiting_ticket> waiting;
@@ -177,7 +177,7 @@ struct limiter_counters {
   std::uint64_t upstream_refusals = 0;  // 429s that went back to the queue
 };
 
-/// Not thread-safe: one thread owns it. Time must not run backwards between calls.
+/// Not thread-safe. Time must not run backwards between calls.
 class cerebras_limiter {
  public:
   explicit cerebras_limiter(const limiter_settings& settings);
@@ -187,68 +187,68 @@ class cerebras_limiter {
 
   void configure(const limiter_settings& settings, time_point now);
 
-  /// A request asks to go. What it costs is reserved when it goes, in every budget at once.
+  /// Submits a request. Its cost is reserved in every budget at once when it is released.
   decision submit(const ticket_facts& facts, time_point now);
 
-  /// The tickets that may go now, and those whose time is over.
+  /// The tickets that are released now, and those that are rejected because they have waited too long.
   std::vector<ticket_event> poll(time_point now);
 
-  /// When poll() has something to say next, if nothing else happens. nullopt: nobody waits.
+  /// When poll() has to be called next, if nothing else happens. nullopt: no ticket waits.
   std::optional<time_point> next_deadline(time_point now);
 
-  /// The upstream answered a released ticket. After queue_again it waits as before its release; one that was refused
-  /// for want of capacity does so at least for a backoff of its own, while others may go.
+  /// The provider answered a released ticket. After queue_again the ticket waits as before its release; one that was
+  /// refused for lack of capacity also waits for its own backoff, while others are released.
   observation observe(ticket_id id, const answer& a, time_point now, wall_time wall);
 
-  /// The answer is over and cost `actual` tokens (nullopt: unknown, as of leave()); `prompt_tokens` as the provider
-  /// counted them, of which `cached_tokens` were in its cache.
+  /// The answer is complete and cost `actual` tokens (nullopt: unknown, estimated as in leave()). `prompt_tokens` as
+  /// reported by the provider; `cached_tokens` of them were cached.
   void settle(ticket_id id, std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
               time_point now, std::uint64_t cached_tokens = 0);
 
-  /// A released ticket is to be sent (again) later than its release allows for: it goes back to its place in the queue,
-  /// its reservation ends, and poll() names it as soon as it fits again. `sent`: an attempt may have reached the
-  /// provider, so that what its like use stays charged to the quota, though not to its client.
+  /// A released ticket will be sent later than its release allows. Its reservation ends, it returns to its position in
+  /// the queue, and poll() releases it again when it fits. `sent`: an attempt may have reached the provider, so its
+  /// expected use stays charged to the quota, though not to the client.
   void renew(ticket_id id, time_point now, bool sent = false);
 
-  /// The request of a released ticket never reached the provider: nothing was charged. Ends the ticket.
+  /// Ends a released ticket whose request never reached the provider: nothing was charged.
   void not_sent(ticket_id id, time_point now);
 
-  /// The ticket ends, whatever its state: its client left, or its exchange failed. What a released one has used is
-  /// guessed, on the high side: its input and the tokens of the answer that were `relayed`; without an answer (nullopt)
-  /// what its like use, and all of it while that is not known. Unknown ids are ignored.
+  /// Ends the ticket, whatever its state: its client disconnected, or its exchange failed. The use of a released ticket
+  /// is estimated on the high side: its input plus the tokens that were `relayed`; without an answer (nullopt), what
+  /// similar requests use, or its whole cost if that is unknown. Unknown ids are ignored.
   void leave(ticket_id id, time_point now, std::optional<std::uint64_t> relayed = std::nullopt);
 
-  /// Everything learned, with levels and ages: for another process to go on with. What is in flight counts as spent.
+  /// Everything learned, with levels and ages, for restore() in another process. Requests in flight count as spent.
   learned_state save(time_point now, wall_time wall);
 
-  /// Goes on where save() was: levels have risen since, by the wall clock, and what has expired is not believed. What
-  /// makes no sense is ignored, and so is what is known better by now: scopes that have been heard of already.
+  /// Continues from save(): levels have risen since then by the wall clock, and what has expired is dropped. Invalid
+  /// parts are ignored, and so are scopes that already exist.
   void restore(const learned_state& state, time_point now, wall_time wall);
 
-  /// Rate-limit fields that belong to no ticket.
+  /// Learns from rate-limit headers that belong to no ticket. Returns why they could not be used; nullopt: no problem.
   std::optional<std::string> update_from_headers(const scope_name& scope, header_view headers, time_point now,
                                                  wall_time wall);
 
   scope_status status(const scope_name& scope, time_point now);
-  /// Of the scope that was last heard of: for answers that belong to none.
+  /// Of the scope that was used last, for answers that belong to none.
   scope_status latest_status(time_point now);
 
-  /// Nothing of the scope goes until it is resumed. False: there is no such scope.
+  /// While paused, no ticket of the scope is released. Returns false if there is no such scope.
   bool pause(const scope_name& scope, bool paused);
 
-  /// The same for all scopes of a model, and for those that are still to come. False: nobody has asked for it.
+  /// The same for all scopes of a model, including future ones. Returns false if no request has named the model.
   bool pause_model(std::string_view model, bool paused);
 
-  /// All scopes; of those that wait, the first `most_waiting` of each.
+  /// All scopes, each with its first `most_waiting` tickets in the queue.
   std::vector<scope_report> report(time_point now, std::size_t most_waiting = 1'000);
   std::size_t queue_length() const { return queued_; }
   std::size_t in_flight() const { return in_flight_; }
   std::size_t queued_bytes() const { return queued_bytes_; }
   const limiter_counters& counters() const { return counters_; }
-  /// How many things it keeps in all: tickets, and a bounded number for each scope.
+  /// Number of entries kept: tickets, and a bounded number for each scope.
   std::size_t entries() const;
 
-  /// nullopt: it does not wait.
+  /// nullopt: the ticket does not wait.
   std::optional<standing> standing_of(ticket_id id, time_point now) const;
 
   /// Tokens reserved for a ticket; 0 when unknown.

@@ -1,4 +1,4 @@
-// What holds a request back: the answer to "why does it wait?", in response fields, logs, metrics and on the page.
+// What holds a request back: the answer to "why does it wait?", in response headers, logs, metrics and on the page.
 #pragma once
 
 #include <cstdint>
@@ -7,19 +7,19 @@
 
 namespace cooldown {
 
-/// A limit by its slot, or one of those before them.
+/// One of these reasons, or a limit by its slot.
 enum class constraint : std::uint8_t {
   none,
-  others_ahead,     // it would fit, but is not next
-  in_flight,        // queue.max_in_flight requests are at the provider, or as many as may try a suspected one
+  others_ahead,     // quota is available, but others are ahead
+  in_flight,        // queue.max_in_flight requests are at the provider, or all trial requests of the half-open breaker
   paused,           // somebody paused its scope
-  provider_pause,   // the provider asked for a pause, or was out of a quota that it does not report
-  recovery,         // after a refusal: one at a time until one is admitted
-  capacity,         // the provider was busy: a refused request waits, or all do when nothing gets through
-  concurrency,      // as many are at the provider as it takes at once
-  spacing,          // the provider has refused bursts: releases are spaced out
-  first_answers,    // until an answer has shown the limits, few are risked
-  circuit_breaker,  // the provider fails
+  provider_pause,   // the provider asked for a pause, or refused because of a limit that it does not report
+  recovery,         // after a refusal: one request at a time until one is admitted
+  capacity,         // the provider was busy: the refused request waits; all do if no request succeeds
+  concurrency,      // the provider's concurrency limit is reached
+  spacing,          // the provider has refused bursts: requests are spaced out
+  first_answers,    // until an answer has shown the limits, few requests are sent
+  circuit_breaker,  // the provider keeps failing, or the request is retried after a pause
   first_limit,      // slot 0; the other slots follow
 };
 

@@ -1,4 +1,4 @@
-// Who has how many tickets waiting, so that nobody fills the queue alone.
+// Counts waiting tickets by client, so that no client fills the queue alone.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace cooldown {
 
-/// Tickets that wait, by the client that they belong to. When the queue is full, the client with the most gives way (as
-/// the longest queue does in McKenney's stochastic fairness queueing). O(log n) per operation.
+/// Waiting tickets by client. When the queue is full, the client with the most loses one (as the longest queue does in
+/// McKenney's stochastic fairness queueing). O(log n) per operation.
 class crowd {
  public:
   using ticket_id = std::uint64_t;
@@ -23,7 +23,8 @@ class crowd {
     change(client, [&](auto& its) { its.erase(id); });
   }
 
-  /// The youngest ticket of the client that has the most, if a newcomer of `client` still has fewer than that one then.
+  /// The newest ticket of the client with the most tickets, provided that `client` would still have fewer with one
+  /// more. nullopt: no ticket gives way.
   std::optional<ticket_id> gives_way_to(std::uint64_t client) const {
     if (by_number_.empty()) return std::nullopt;
     auto const [most, whose] = *by_number_.rbegin();

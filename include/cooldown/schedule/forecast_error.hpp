@@ -1,4 +1,4 @@
-// How far waits have been off their forecasts: what tells how much of a forecast is certain.
+// How far waits have differed from their forecasts, which tells how much of a forecast is certain.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 
 namespace cooldown {
 
-/// Of actual / forecast, what nine of ten waits have exceeded lately: a quantile, moved a little by every wait that
-/// ends.
+/// The ratio actual / forecast that nine of ten recent waits have exceeded: a quantile that every finished wait moves a
+/// little.
 class forecast_error {
  public:
   void observe(duration forecast, duration actual) {
@@ -19,14 +19,14 @@ class forecast_error {
     log_ = std::clamp(log_, -most, 0.0);
   }
 
-  /// Nine of ten that were to wait so long waited at least this.
+  /// Nine of ten waits with this forecast lasted at least this long.
   duration at_least(duration forecast) const { return duration_of_seconds(seconds_of(forecast) * std::exp(log_)); }
 
  private:
   static constexpr double exceeded_by_all_but = 0.1;
-  static constexpr double step = 0.1;    // some dozens of waits make it up
-  static constexpr double most = 5;      // beyond, nothing is certain anyway
-  static constexpr double least = 0.05;  // seconds: beside travel times, less is nothing
+  static constexpr double step = 0.1;    // adapts within some dozens of waits
+  static constexpr double most = 5;      // bound of the logarithm
+  static constexpr double least = 0.05;  // seconds; shorter times are noise
   static constexpr duration least_telling = std::chrono::milliseconds{500};
 
   double log_ = 0;  // natural

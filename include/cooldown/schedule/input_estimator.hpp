@@ -1,4 +1,4 @@
-// Tokens of an input, guessed from its characters and images and corrected by the `usage` of answers.
+// Estimates the tokens of an input from its characters and images, and learns from the `usage` of answers.
 #pragma once
 
 #include <array>
@@ -10,21 +10,21 @@
 
 namespace cooldown {
 
-/// Every kind of characters has a ratio of its own, so that a text of one kind makes no other dearer. Ratios follow a
-/// high quantile by small steps: underestimates are rare, and no single text decides.
+/// Each kind of characters has its own ratio, so that texts of one kind do not change the estimates of others. Ratios
+/// follow a high quantile in small steps: underestimates are rare, and no single text decides.
 class input_estimator {
  public:
-  /// What an input will count as, in tokens: rather too much.
+  /// Estimated tokens, rather too many.
   double tokens(const request_size& size) const;
 
-  /// The least that it may count as: texts differ, and one that is dear makes no other so.
+  /// Lower bound of the tokens: texts of the same kind differ.
   double least(const request_size& size) const;
 
   /// usage.prompt_tokens of a request of this size. True: estimates have changed by a tenth or more since it last said
   /// so.
   bool observe(const request_size& size, std::uint64_t prompt_tokens);
 
-  /// Of ASCII prose.
+  /// Of ASCII prose, in tokens per character.
   double tokens_per_char() const { return parts_[0].ratio; }
 
   void save(learned_costs& into) const;
@@ -33,8 +33,8 @@ class input_estimator {
  private:
   struct part {
     double ratio;         // tokens per unit: a character, or an image
-    double least;         // the lowest that was seen lately, or below any that is believable
-    double seen = 0;      // observations, each by its share of the input
+    double least;         // the lowest ratio seen lately, or one below any plausible ratio
+    double seen = 0;      // observations, weighted by their share of the input
     double told = ratio;  // the ratio when observe() last said that estimates have changed
   };
   static constexpr std::size_t part_count = 5;  // prose, code, other, dense, images

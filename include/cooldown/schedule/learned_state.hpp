@@ -1,4 +1,4 @@
-// Everything that a limiter has learned, as plain values that a writer can go through: what a restart need not forget.
+// Everything that a limiter has learned, as plain values, to be kept over a restart.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ struct learned_pacing {
   duration spacing{};
 };
 
-/// How many requests the provider takes at once.
+/// The provider's concurrency limit.
 struct learned_concurrency {
   unsigned limit = 0;  // 0: none is known
   unsigned proven = 0;
@@ -35,14 +35,14 @@ struct learned_concurrency {
   duration answer_time{}, refusal_time{};
 };
 
-/// A kind of characters, or images.
+/// One kind of characters, or images.
 struct learned_input {
   double ratio = 0;  // tokens per unit
   double least = 0;
   double seen = 0;
 };
 
-/// What is charged for outputs.
+/// How outputs are charged.
 struct learned_output {
   std::optional<double> missing_maximum;
   double missing_maximum_seen = 0;
@@ -64,7 +64,7 @@ struct learned_costs {
   std::uint64_t uses = 0;
 };
 
-/// What requests use of what is reserved for them.
+/// How much of their reservations requests use.
 struct learned_use {
   double share = 1;
   double mean = 0;
@@ -74,7 +74,7 @@ struct learned_use {
   unsigned seen = 0;
 };
 
-/// A client of one class: how far it is ahead of its fair share, in tokens by its weight.
+/// A client of one class. `ahead`: how far it is ahead of its fair share, in tokens divided by its weight.
 struct learned_client {
   std::uint8_t urgency = 3;
   std::uint64_t client = 0;
@@ -95,10 +95,10 @@ struct learned_total {
   age proven_at;
 };
 
-/// All limits of a credential and model, and when it may be asked.
+/// All limits of a credential and model, and their pacing.
 struct learned_quota {
   std::vector<learned_limit> limits;
-  std::vector<spent_part> requests, tokens;  // within the last minute, whoever decides
+  std::vector<spent_part> requests, tokens;  // within the last minute, whether headers or static limits decide
   std::array<learned_total, 3> totals;       // of minute, hour and day
   double proven_requests = 0;                // the most that were admitted within a minute
   bool answered = false;
@@ -112,7 +112,7 @@ struct learned_scope {
   std::string model;
   std::uint64_t credential = 0;
   age last_used, last_refusal;
-  bool succeeded = false;  // the provider knows the model
+  bool succeeded = false;  // the provider has answered 2xx
   learned_clock clock;
   learned_costs costs;
   learned_shares shares;
@@ -121,7 +121,7 @@ struct learned_scope {
 
 struct learned_state {
   wall_time saved_at{};
-  std::vector<learned_scope> scopes;  // the last used first
+  std::vector<learned_scope> scopes;  // most recently used first
 };
 
 }  // namespace cooldown

@@ -1,5 +1,5 @@
-// The loop around the limiter, without its clock and its alarm: it asks what has been decided, hands each decision to
-// whoever waits for it, keeps those that came too early, and says when to ask again. Pure, like the limiter.
+// The loop around the limiter, without clock and timer: it polls the limiter, hands each decision to the waiter of its
+// ticket, keeps decisions that nobody waits for yet, and says when to poll again. Pure, like the limiter.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace cooldown {
 
-/// A `Waiter` is whatever stands for one that waits: copied, and moved to whoever is told of its decision. Not
+/// A `Waiter` represents a waiting request, for example a handler; it is moved to `tell` with the decision. Not
 /// thread-safe.
 template <class Waiter>
 class limiter_driver {
@@ -20,26 +20,25 @@ class limiter_driver {
 
   cerebras_limiter& limiter() { return limiter_; }
 
-  /// `who` waits for the decision about a queued ticket, and is told of it once by update(). If it has been made
-  /// already, it is returned instead.
+  /// `who` waits for the decision about a queued ticket; update() tells it once. If the decision has already been made,
+  /// it is returned instead.
   std::optional<ticket_event> wait(ticket_id id, Waiter who) {
     if (auto const early = early_.extract(id)) return early.mapped();
     waiters_.insert_or_assign(id, std::move(who));
     return std::nullopt;
   }
 
-  /// Nobody waits any longer; what is decided from now on is kept for the next wait().
+  /// Removes the waiter; a later decision is kept for the next wait().
   void stop_waiting(ticket_id id) { waiters_.erase(id); }
 
-  /// The ticket has ended: nobody will ask for a decision about it.
+  /// The ticket has ended: drops its waiter and decision.
   void forget(ticket_id id) {
     waiters_.erase(id);
     early_.erase(id);
   }
 
-  /// To be called after anything that may let a ticket go. Calls `tell(waiter, event)` for each decision that somebody
-  /// waits for. Returns when to set the alarm for, in place of the last one, if that has changed; time_point::max():
-  /// for never.
+  /// To be called after every event that may release a ticket. Calls `tell(waiter, event)` for each decision with a
+  /// waiter. Returns the new time for the alarm if that has changed; time_point::max(): never.
   template <class Tell>
   std::optional<time_point> update(time_point now, Tell&& tell) {
     if (limiter_.queue_length() == 0 && alarm_ == time_point::max()) return std::nullopt;
@@ -56,9 +55,9 @@ class limiter_driver {
     return next;
   }
 
-  /// What the alarm is set for; time_point::max(): nothing.
+  /// The time that the alarm is set for; time_point::max(): none.
   time_point alarm() const { return alarm_; }
-  /// It is set no more. To be followed by update().
+  /// The alarm is no longer set. To be followed by update().
   void alarm_rang() { alarm_ = time_point::max(); }
 
  private:

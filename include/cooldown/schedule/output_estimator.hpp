@@ -1,4 +1,4 @@
-// Tokens that a provider reserves for an output before there is any: its maximum, where it is given and charged whole.
+// Estimates the tokens that a provider reserves for an output: its maximum, if that is given and charged in full.
 #pragma once
 
 #include <optional>
@@ -10,31 +10,34 @@
 
 namespace cooldown {
 
-/// Starts from the documented rule, the maximum, and learns from what headers show what is charged for a missing one,
-/// and whether there is a cap. What was learned is forgotten when nothing has confirmed it for an hour.
+/// Starts from the documented rule, the maximum. Headers teach what is charged without a maximum, and whether there is
+/// a cap. What is not confirmed for an hour is forgotten.
 class output_estimator {
  public:
-  /// Tokens charged for the output. `careful`: a missing maximum counts as the most that accounts have been seen to be
-  /// charged for one, until headers have shown better.
+  /// Estimated tokens charged for the output. `careful`: until headers have shown better, a missing maximum counts as
+  /// the most that accounts have been seen to charge for one.
   double tokens(const request_size& size, bool careful, time_point now) const;
 
-  /// The least that may be charged for it: accounts have been seen to charge 16,384 for any larger maximum.
+  /// Lower bound of that charge: some accounts charge 16,384 for any larger maximum.
   double least(const request_size& size, time_point now) const;
 
-  /// The charge of one request, of which its input is taken for `input`. True: estimates have changed.
+  /// Learns from the charge of one request, whose input is estimated as `input` tokens. Returns true if estimates have
+  /// changed.
   bool observe(const request_size& size, const seen_charge& seen, double input, time_point now);
 
-  /// A request was admitted: a guess that refusals have raised comes down again, slowly, to what was seen.
+  /// A request was admitted: a guess that refusals have raised comes down again slowly, to what was seen.
   void admitted(const request_size& size);
 
-  /// A request was refused though its estimate fitted. Others may have been there; twice in a row speaks against it.
+  /// A request was refused although its estimate fitted. Others may have used the quota; two refusals in a row count as
+  /// evidence.
   void refused(const request_size& size);
 
-  /// A request that fits only if less than its maximum is charged was refused: until `now` plus a while, no other asks.
+  /// A request that fits only if less than its maximum is charged was refused: for a while after `now`, no such request
+  /// is sent.
   void maximum_charged(time_point now);
 
-  static constexpr double default_output = 512;      // while nothing is known of requests without a maximum
-  static constexpr double highest_default = 16'384;  // the most seen charged for them
+  static constexpr double default_output = 512;      // until something is known about requests without a maximum
+  static constexpr double highest_default = 16'384;  // the most seen charged for one
 
   learned_output save(time_point now) const;
   void restore(const learned_output& s, time_point saved);
@@ -52,7 +55,7 @@ class output_estimator {
 
   std::optional<double> cap_;  // no more is charged for any maximum
   time_point cap_until_{};
-  double cap_from_ = 0, cap_to_ = 0;  // where it lies by the charges that support one
+  double cap_from_ = 0, cap_to_ = 0;  // range of the cap by the charges that support one
   bool supported_ = false;
 
   unsigned refusals_ = 0;  // in a row

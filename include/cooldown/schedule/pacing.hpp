@@ -1,5 +1,5 @@
-// When a scope may send at all, whatever its limits say: pauses that the provider asked for, our own backoff, one at a
-// time after refusals, bursts spaced out, and the probe that asks whether all that still holds. Pure.
+// When a scope may send at all, whatever its limits: pauses that the provider asked for, our own backoff, one request
+// at a time after refusals, spacing after bursts, and probes after a silence. Pure.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,16 @@
 
 namespace cooldown {
 
-/// Snapshots older than this decide nothing any more, and after so long a silence a probe is due.
+/// Headers older than this are ignored, and after a silence this long a probe is due.
 constexpr duration snapshot_lifetime = std::chrono::minutes{5};
 
-/// Refusals in a row that the learned model may explain; beyond, the provider's retry-after is obeyed.
+/// So many refusals in a row may be explained by the learned model; after more, the provider's retry-after is obeyed.
 constexpr unsigned trusted_rounds = 4;
 
-/// When something may go, and what holds it back until then.
+/// When a request may be sent, and what it waits for until then.
 struct readiness {
   time_point at;
-  constraint by = constraint::none;  // none: it may go now
+  constraint by = constraint::none;  // none: now
   void wait_for(time_point until, constraint what) {
     if (until <= at) return;
     at = until;
@@ -29,63 +29,64 @@ struct readiness {
   }
 };
 
-/// Refusals come in rounds: what was sent before a refusal was heard of, and is refused as well, adds nothing to it. A
-/// success of something that was sent after a refusal ends what the refusal has brought.
+/// Refusals come in rounds: a refusal of an attempt that was sent before the last refusal arrived belongs to the same
+/// round. A success of an attempt that was sent after a refusal ends the refusal's effects.
 class pacing {
  public:
-  /// An attempt, as its refusal needs it.
+  /// The facts about an attempt that its refusal needs.
   struct attempt {
     time_point sent;
-    bool probe = false;      // it was sent to ask, against what was believed
-    std::uint64_t salt = 0;  // for jitter: differs between attempts, and can be repeated
+    bool probe = false;      // sent as a probe, although the model says that it does not fit
+    std::uint64_t salt = 0;  // seed of the jitter: differs between attempts, but is reproducible
   };
 
   void on_release(time_point now);
 
   time_point last_release() const { return last_release_; }
 
-  /// What was released at `at`, and before it something at `before`, was not sent after all.
+  /// Undoes the release at `at`, which was not sent after all; `before` is the release before it.
   void not_sent(time_point at, time_point before, time_point now);
 
-  /// A header or an answer told something: the silence is over.
+  /// A header or an answer was informative: the silence is over.
   void on_heard(time_point now) { last_heard_ = now; }
 
   void on_success(time_point sent);
 
-  /// An answer is over: what it took up at the provider is free.
+  /// An answer has ended: its capacity at the provider is free.
   void on_end(time_point now);
 
-  /// A quota refused it. Returns how many rounds in a row ended so; 0: a success has come since it was sent.
+  /// The attempt was refused for quota. Returns the number of refused rounds in a row; 0: an attempt sent later has
+  /// succeeded.
   unsigned on_refusal(const attempt& refused, time_point now);
 
-  /// A limit per second refused it.
+  /// The attempt was refused by a limit per second.
   void on_burst(const attempt& refused, std::optional<duration> told, time_point now);
 
-  /// The provider had no capacity for it, for the `times`th time. Returns when it may be tried again, as far as our own
-  /// backoff goes; refused_until() holds as well. Others may go meanwhile, unless nothing gets through.
+  /// The attempt was refused for lack of capacity, for the `times`th time. Returns when it may be sent again by our own
+  /// backoff; refused_until() applies as well. Others may be sent meanwhile, unless no request succeeds.
   time_point on_no_capacity(const attempt& refused, unsigned times, std::optional<duration> told, time_point now);
 
-  /// The provider asked for a pause of `told` (absent: our own backoff), which is about a window of `most`.
+  /// The provider asked for a pause of `told` (nullopt: our own backoff), about a window of length `most`.
   void hold(std::optional<duration> told, duration most, time_point now);
 
-  /// What a refusal asked for is superseded: something better is known.
+  /// Drops the pause that a refusal asked for: something better is known.
   void forget_hold() { hold_until_ = {}; }
 
-  /// `unanswered`: something is at the provider of which nobody knows whether it is admitted. `passed`: asked as if
-  /// something went now.
+  /// When the next request may be sent. `unanswered`: a request is at the provider, and it is unknown whether it is
+  /// admitted. `passed`: as if a request were sent now.
   readiness ready(bool unanswered, bool passed, time_point now) const;
 
-  /// When the next probe is due, if nothing is sent or heard before: whatever we believe, only a request can refute it.
-  /// The silence doubles with every probe that is refused, up to a day.
+  /// When the next probe is due, if nothing is sent or heard before: only a request can refute the model. The silence
+  /// doubles with every refused probe, up to a day.
   time_point probe_at() const;
 
-  /// When the scope is open again, one at a time or not.
+  /// When the scope may send again, one request at a time or more.
   time_point opens_at(time_point now) const;
 
-  /// How far releases are spaced out.
+  /// Minimum time between releases.
   duration spacing() const { return spacing_; }
 
-  /// Until when those wait that were refused for want of capacity, by the provider's word.
+  /// Until when requests that were refused for lack of capacity wait because the provider said so.
   time_point refused_until() const { return capacity_word_; }
 
   std::optional<time_point> hold_until(time_point now) const {
@@ -93,7 +94,7 @@ class pacing {
   }
 
   learned_pacing save(time_point now) const;
-  /// As it was at `saved`; what makes no sense is ignored.
+  /// Restores the state as of `saved`; invalid data is ignored.
   void restore(const learned_pacing& s, time_point saved);
 
  private:
@@ -107,24 +108,24 @@ class pacing {
   time_point last_heard_{};
   unsigned refused_probes_ = 0;  // in a row
 
-  unsigned rounds_ = 0;            // of quota refusals, since one was admitted
-  time_point last_refusal_{};      // the first of its round
-  time_point backed_off_until_{};  // our own, which no word of the provider's makes shorter
-  time_point hold_until_{};        // the provider's word
+  unsigned rounds_ = 0;            // of quota refusals since the last success
+  time_point last_refusal_{};      // the first one of its round
+  time_point backed_off_until_{};  // our own backoff; a shorter retry-after does not shorten it
+  time_point hold_until_{};        // the pause that the provider asked for
   time_point hold_set_{};
-  bool cautious_ = false;  // one at a time until one is admitted
+  bool cautious_ = false;  // one request at a time until one is admitted
 
   unsigned capacity_rounds_ = 0;  // without a success
   time_point round_until_{};      // the end of the round
   time_point capacity_until_{};   // the same, or earlier if an answer has ended since
-  time_point capacity_word_{};    // the provider's
+  time_point capacity_word_{};    // asked for by the provider
 
-  duration spacing_{};  // between releases, after refusals for bursts
+  duration spacing_{};  // between releases, after refused bursts
   time_point last_burst_{};
 };
 
-/// `step` · 2^(n − 1), n = 1, 2, …, up to 64 steps, and up to a quarter more by `salt`, so that several proxies do not
-/// come back together.
+/// `step` · 2^(n − 1), n = 1, 2, …, at most 64 steps, plus up to a quarter depending on `salt`, so that several proxies
+/// do not come back at the same time.
 duration backoff(duration step, unsigned n, std::uint64_t salt);
 
 }  // namespace cooldown

@@ -1,4 +1,4 @@
-// Those that wait in a queue, one at a time, in the order in which they would go if no others came.
+// The waiting tickets of a queue, one at a time, in the order of release if no others arrive.
 #pragma once
 
 #include <array>
@@ -11,21 +11,21 @@
 
 namespace cooldown {
 
-/// A copy of what decides whose turn it is, to run ahead on: valid while the queue does not change.
+/// A copy of what decides turns, to run ahead on. Valid while the queue does not change.
 class queue_preview {
  public:
-  /// Names `most` at the most, and copies no more of the queue than that takes.
+  /// Returns at most `most` tickets, and copies no more of the queue than that takes.
   queue_preview(const request_queue& of, std::size_t most, duration ageing);
 
   struct entry {
     ticket_id id;
     double cost;
-    double charged;  // what its client's share would be charged
-    double kept;     // tokens that less urgent classes have saved
-    duration lasts;  // what answers to its client last; zero: not known
+    double charged;  // what its client would be charged
+    double kept;     // tokens that less urgent classes have saved, and that stay unspent
+    duration lasts;  // average duration of answers to its client; zero: unknown
   };
-  /// The next that would go at `now`, which must not run backwards. `wait(cost, kept)` is how long such a one would
-  /// have to wait from then on.
+  /// The next ticket that would be released at `now`, which must not run backwards. `wait(cost, kept)` returns how long
+  /// a ticket would have to wait from then on.
   template <class Wait>
   std::optional<entry> next(time_point now, Wait wait) {
     auto* const first = in_turn();
@@ -41,8 +41,7 @@ class queue_preview {
     return next(now, [](double, double) { return duration::zero(); });
   }
 
-  /// A ticket that goes out of turn, but has still to wait, holds up what is more urgent for this part of `ageing` at
-  /// most.
+  /// A ticket out of turn that still has to wait holds up more urgent ones for at most this part of `ageing`.
   static constexpr int longest_hold_up = 20;
 
  private:

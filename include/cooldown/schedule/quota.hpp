@@ -1,5 +1,5 @@
-// All that is known about the quota of one scope (credential and model): budgets where headers tell, static sliding
-// windows where they don't, its pacing, and how many requests the provider takes at once.
+// The quota of one scope (credential and model): a budget for each limit that headers show, static sliding windows for
+// the others, pacing, and the provider's concurrency limit.
 #pragma once
 
 #include <array>
@@ -19,40 +19,40 @@
 
 namespace cooldown {
 
-/// Limits that the configuration knows of, per slot; absent: none, or not known.
+/// Configured limits by slot; nullopt: none, or unknown.
 struct configured_limits {
   std::array<std::optional<double>, slot_count> limit;
 };
 
 struct quota_settings {
   bool use_headers = true;
-  bool header_fallback = true;  // without headers: true: static windows; false: nothing
+  bool header_fallback = true;  // without headers, true: static windows decide; false: nothing holds requests back
   duration header_timeout = std::chrono::seconds{5};
   duration reset_buffer = std::chrono::milliseconds{100};
-  double rpm_limit = 30;                // requests a minute: static, and what no header reports
-  double tpm_limit = 60'000;            // tokens a minute: static
-  configured_limits limits;             // beyond these two
+  double rpm_limit = 30;                // requests a minute, static or if no header reports that limit
+  double tpm_limit = 60'000;            // tokens a minute, static
+  configured_limits limits;             // further limits
   std::optional<refill> replenishment;  // how limits refill; nullopt: learned
 };
 
-/// What a request has used, in tokens, as far as its answer told.
+/// What a request used, in tokens, if its answer said so.
 struct usage {
   std::optional<double> total;
   std::optional<double> input;
-  double cached = 0;  // of the input: no uncached tokens
+  double cached = 0;  // part of the input
 };
 
-/// As if something else went first, or had to be left.
+/// Hypothetical use, for forecasts and savings.
 struct set_aside {
-  double requests = 0;  // taken now
+  double requests = 0;  // taken before
   double tokens = 0;    // the same
-  double kept = 0;      // tokens that less urgent requests have saved
+  double kept = 0;      // tokens that less urgent classes have saved, and that stay unspent
 };
 
 /// What decided a release: the provider's headers, or the configured limits.
 enum class basis : std::uint8_t { headers, fallback };
 
-/// The limit that a person should look at, with what is left of it.
+/// The limit that binds, and what is left of it.
 struct binding_limit {
   std::size_t slot;
   double limit;
@@ -63,95 +63,95 @@ class cost_estimator;
 
 class quota {
  public:
-  /// Identifies a reservation; increasing in the order of release.
+  /// Identifies a reservation; increases in the order of release.
   using reservation_id = std::uint64_t;
 
   quota(const quota_settings& settings, time_point now);
 
   void configure(const quota_settings& settings, time_point now);
 
-  /// The wall clock minus the steady one: windows that nobody announces end at its minutes, hours and days.
+  /// The wall clock minus the steady clock: windows without announced resets end at the wall clock's minutes, hours and
+  /// days.
   void align(duration wall_offset);
 
-  /// Earliest time at which a request of `cost` tokens may go, given `waited`, the time since it was submitted. Rounded
-  /// up: at that time it will fit, if nothing else happens.
+  /// Earliest time at which a request of `cost` tokens may be sent, `waited` after its submission. Rounded up: at that
+  /// time it will fit, if nothing else happens.
   readiness ready(double cost, duration waited, time_point now, const set_aside& aside = {});
   time_point ready_at(double cost, duration waited, time_point now, const set_aside& aside = {}) {
     return ready(cost, waited, now, aside).at;
   }
 
-  /// The limit that holds a request of `cost` back longest; where none does, the one of which the lowest share is left.
-  /// nullopt: none is known.
+  /// The limit that holds back a request of `cost` longest, or else the one with the lowest share left. nullopt: no
+  /// limit is known.
   std::optional<binding_limit> binding(double cost, time_point now);
 
-  /// As it is expected to go on from now, with the answers that are under way.
+  /// A copy for forecasts, including the answers in flight.
   run_ahead ahead(const cost_estimator& costs, time_point now);
 
-  /// The real token limit if a header told it lately: a cost above it can never be admitted.
+  /// The token limit, if a header has shown it lately: a cost above it can never be admitted.
   std::optional<double> known_token_limit(time_point now) const;
 
-  /// What usage reports of a request of `cost` tokens, as far as it can be: what no window could have admitted is an
-  /// error of whoever counted.
+  /// The usage reported for a request of `cost` tokens, capped: more than any window could have admitted is an error of
+  /// whoever counted.
   double believable(double tokens, double cost, time_point now) const;
 
-  /// When all of its limits will be full again if nothing else goes: from then on it is as one that was just made.
+  /// When all limits will be full again if no request is sent; from then on the object is like a new one.
   time_point full_at(time_point now);
 
-  /// Takes one request of `cost` tokens, of which `input` are what the input is taken for, out of every budget, and out
-  /// of the sliding windows. `lasts`: how long its answer is expected to last; zero: nothing is known of that.
+  /// Deducts one request of `cost` tokens, `input` of them for its input, from every budget and the sliding windows.
+  /// `lasts`: expected duration of its answer; zero: unknown.
   reservation_id reserve(double cost, double input, time_point now, duration lasts = duration::zero());
 
-  /// The response head of a reservation: its snapshot, if it had one, whole or not. Returns the tokens that the
-  /// provider charged for it, where the remaining tells of this one.
+  /// Observes the response head of a reservation; `snapshot` are its rate-limit headers, nullptr if it had none.
+  /// Returns the tokens that the provider charged for it, if the remaining shows that.
   std::optional<seen_charge> observe(reservation_id id, const rate_limit_snapshot* snapshot, fate became,
                                      time_point now);
 
-  /// A snapshot without a reservation of ours.
+  /// Observes headers that belong to no reservation.
   void update(const rate_limit_snapshot& snapshot, time_point now);
 
-  /// The provider refused the reservation for a quota, and it ends here. `snapshot`: what the refusal carried, already
-  /// observed.
+  /// Ends a reservation that the provider refused for quota. `snapshot`: the refusal's headers, already observed.
   void refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now);
 
-  /// The provider refused the reservation, which may never fit, and it ends here: that says nothing of the limits, but
+  /// Ends a reservation that the provider refused and that may never fit. This teaches nothing about the limits, but
   /// what follows waits as after any other refusal.
   void refused_for_size(reservation_id id, time_point now);
 
-  /// The provider had no capacity for the reservation, which ends here, for the `times`th time. Returns when that
-  /// request may be tried again, as far as our own backoff goes; refused_until() holds as well.
+  /// Ends a reservation that the provider refused for lack of capacity, for the `times`th time. Returns when that
+  /// request may be sent again by our own backoff; refused_until() applies as well.
   time_point refused_for_capacity(reservation_id id, unsigned times, std::optional<duration> told, time_point now);
 
-  /// Until when those wait that were refused for want of capacity, by the provider's word.
+  /// Until when requests that were refused for lack of capacity wait because the provider said so.
   time_point refused_until() const { return pacing_.refused_until(); }
 
   /// How many requests the provider takes at once; nullopt: no limit is known.
   std::optional<std::size_t> concurrency_limit(time_point now) const { return concurrency_.limit(now); }
 
-  /// What a reservation takes is known better: `cost` tokens, of which `input` for the input.
+  /// The reservation's cost is known better now: `cost` tokens, `input` of them for its input.
   void revise(reservation_id id, double cost, double input, time_point now);
 
-  /// The reservation ends with what was really used; what is not known of it stands until headers correct it.
+  /// Ends the reservation with its actual use; unknown parts stay charged until headers correct them.
   void settle(reservation_id id, const usage& used, time_point now);
 
-  /// The reservation ends; the request never reached the provider, as if it had not been released.
+  /// Ends the reservation as if it had not been released: the request never reached the provider.
   void cancel(reservation_id id, time_point now);
 
-  /// The reservation ends; the provider has refused the request for good, and charged nothing.
+  /// Ends the reservation of a request that the provider rejected for good, and did not charge.
   void uncharged(reservation_id id, time_point now);
 
   learned_quota save(time_point now);
-  /// As it was at `saved`, before anything is reserved; what makes no sense is ignored.
+  /// Restores the state as of `saved`; to be called before anything is reserved. Invalid parts are ignored.
   void restore(const learned_quota& s, time_point saved);
 
   /// The provider has answered a request of this scope.
   bool answered() const { return answered_; }
-  /// Headers have shown that others take some of it.
+  /// True if headers have shown that others use the same quota.
   bool is_shared() const;
   basis decides(time_point now) const;
   std::optional<time_point> last_update() const { return last_update_; }
   std::size_t in_flight() const { return reservations_.size(); }
   const budget* find(resource r, window w) const;
-  /// How many requests and refunds it keeps: those in flight, and a bounded number.
+  /// Number of entries kept: the requests in flight, and a bounded number.
   std::size_t entries() const;
   double level(resource r, window w, time_point now);
 

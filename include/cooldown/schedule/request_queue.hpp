@@ -1,4 +1,4 @@
-// The tickets of one scope that wait for quota: who goes next.
+// The tickets of one scope that wait for quota, and their order.
 #pragma once
 
 #include <algorithm>
@@ -21,35 +21,35 @@ namespace cooldown {
 
 using ticket_id = std::uint64_t;
 
-/// Urgencies of RFC 9218 §4.1: 0 goes first, 7 last.
+/// Urgencies of RFC 9218 §4.1: 0 is the most urgent, 7 the least.
 constexpr std::size_t urgency_count = 8;
 
-/// What decides a ticket's turn; it keeps it when the provider refuses it and it waits again, and so is next.
+/// What decides a ticket's turn. A ticket that the provider refuses keeps it, and so is next.
 struct queue_place {
   std::uint64_t arrival = 0;  // unique
   std::uint64_t client = 0;
-  std::uint64_t group = 0;  // of clients that have one share between them; 0: the client alone
+  std::uint64_t group = 0;  // clients of a group have one share between them; 0: the client alone
   double weight = 1;
   std::uint8_t urgency = 3;
   time_point submitted;
 
-  /// Whose share it is.
+  /// The client or group whose share it is.
   std::uint64_t sharer() const { return group != 0 ? group : client; }
 };
 
-/// Classes by urgency, strictly, but bounded both ways. A class that waits saves tokens of what more urgent ones use:
-/// the least urgent a twentieth of all, one that has waited for `ageing` without a release a tenth. A class that is
-/// aged, or has saved what its next ticket costs, gets a release out of turn. Never two of those in a row: what is
-/// urgent waits for one at the most. Savings are in tokens used, and last while the class waits or was served within a
-/// minute.
+/// Classes by urgency are strict, but bounded both ways. A waiting class saves tokens of what more urgent classes use:
+/// the least urgent class a twentieth of all tokens, a class that has waited for `ageing` without a release a tenth. A
+/// class that has waited that long, or has saved the cost of its next ticket, gets a release out of turn; two of those
+/// never follow each other, so that urgent tickets wait for at most one. Savings count tokens used, and are kept while
+/// the class waits or was served within a minute.
 ///
-/// Within a class, start-time fair queueing between clients (Goyal, Vin, Cheng 1996) by tokens used; within a client,
-/// order of arrival. Tags belong to clients, not to tickets. A release charges its client what such a ticket is
-/// expected to use, and its end corrects that by what it did use, up or down. A client that waits is never put further
-/// behind the class's virtual time than by the most that one of its requests has used lately, and a client that comes
-/// back starts at that time. Clients of a group, as the users of one credential, have one share between them: while
-/// several of them wait each is charged as many times as much, and one that joins starts behind the one that joined
-/// last, so that a new name for each request gains nothing. O(log n) per operation.
+/// Within a class: start-time fair queueing between clients (Goyal, Vin, Cheng 1996) by tokens used; within a client:
+/// order of arrival. Tags belong to clients, not to tickets. A release charges its client the expected use of such a
+/// ticket, and the end corrects that by the actual use. A waiting client is never put further behind the class's
+/// virtual time than the most that one of its requests has used lately; a client that comes back starts at that time.
+/// Clients of a group (for example the users of one credential) have one share: while several of them wait, each is
+/// charged that many times as much, and one that joins starts behind the one that joined last, so that a new name for
+/// each request gains nothing. O(log n) per operation.
 class request_queue {
  public:
   struct waiting {
@@ -62,11 +62,11 @@ class request_queue {
     double cost = 0;
     std::size_t rank = 0;  // its class
     std::uint64_t arrival = 0;
-    time_point waits_since;  // its class: without a release
+    time_point waits_since;  // since when its class has had no release
     double kept = 0;         // tokens that less urgent classes have saved
     bool paid = false;       // its class has saved what it costs
   };
-  /// What goes before a ticket.
+  /// What is released before a ticket.
   struct backlog {
     double requests = 0;
     double tokens = 0;
@@ -74,41 +74,42 @@ class request_queue {
 
   void push(const queue_place& place, ticket_id id, double cost);
 
-  /// It leaves without having gone.
+  /// Removes a ticket that was not released.
   void erase(const queue_place& place);
 
-  /// It goes. Returns what its client is charged for it: what its like use, as far as that is known.
+  /// Releases a ticket. Returns the tokens that its client is charged: the expected use of such a ticket, as far as it
+  /// is known.
   double release(const queue_place& place, time_point now, duration ageing = duration::zero());
 
-  /// A ticket that went has used this much less than its client was charged (negative: more).
+  /// A released ticket used this much less than its client was charged (negative: more).
   void credit(const queue_place& place, double tokens);
 
-  /// An answer to this client is over, `took` after its request went.
+  /// An answer to this client has ended, `took` after its request was sent.
   void observe_answer(const queue_place& place, duration took);
 
-  /// How long answers to this client last, on the average; zero: none is known to have ended.
+  /// The average duration of answers to this client; zero: unknown.
   duration answer_time(const queue_place& place) const;
 
-  /// Of what was reserved for a ticket of this client, so much was used. Charges nobody.
+  /// A ticket of this client used `used` of its `reserved` tokens. Changes only expectations, no charges.
   void observe_use(const queue_place& place, double reserved, double used);
 
-  /// The next ticket of every client, in the order in which they would go now, at most `most`. `ageing` zero: never.
+  /// The next ticket of every client, in the order of release now, at most `most`. `ageing` zero: never.
   void heads(time_point now, duration ageing, std::size_t most, std::vector<head>& into) const;
 
-  /// What will go before the ticket at `place`, which waits.
+  /// What will be released before the waiting ticket at `place`.
   backlog ahead_of(const queue_place& place, time_point now, duration ageing) const;
 
-  /// When the ticket at `place` is due out of turn, however many come that are more urgent. nullopt: never, or there
-  /// are none.
+  /// When the ticket at `place` is due out of turn, however many more urgent ones arrive. nullopt: never, or there are
+  /// no more urgent ones.
   std::optional<time_point> due_at(const queue_place& place, duration ageing) const;
 
   /// When a class is due out of turn next, after `now`.
   std::optional<time_point> next_due(time_point now, duration ageing) const;
 
-  /// The first `most` tickets in the order in which they would go if no others came.
+  /// The first `most` tickets in the order of release if no others arrive.
   std::vector<ticket_id> order(std::size_t most, time_point now, duration ageing) const;
 
-  /// Calls `visit(id)`, which returns its cost, for all; costs are changed to that.
+  /// Sets the cost of every ticket to `visit(id)`.
   template <class Visitor>
   void reprice(Visitor visit) {
     for (auto& c : classes_) {
@@ -122,12 +123,12 @@ class request_queue {
   }
 
   learned_shares save() const;
-  /// What makes no sense is ignored. To be called before anybody asks.
+  /// Invalid parts are ignored. To be called before any other function.
   void restore(const learned_shares& s);
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
-  /// Clients that it knows of: those that wait, and a bounded number.
+  /// Number of known clients: those that wait, and a bounded number of others.
   std::size_t clients() const;
   double cost() const;
 
@@ -154,12 +155,12 @@ class request_queue {
     auto operator<=>(const turn&) const = default;
   };
   struct urgency_class {
-    double virtual_time = 0;  // the start tag that was next when one went last
-    time_point since{};       // when the last went, or it began to wait
-    double saved = 0;         // tokens of what more urgent ones have used
+    double virtual_time = 0;  // start tag of the last release
+    time_point since{};       // when it was last released from, or began to wait
+    double saved = 0;         // tokens saved of what more urgent classes have used
     double cost = 0;
     std::size_t size = 0;
-    std::set<turn> turns;  // of the clients that wait
+    std::set<turn> turns;  // of waiting clients
     std::unordered_map<std::uint64_t, std::unique_ptr<flow>> flows;
     std::unordered_map<std::uint64_t, std::unique_ptr<group>> groups;
     double first_cost() const { return turns.begin()->whose->tickets.begin()->second.cost; }
@@ -171,7 +172,7 @@ class request_queue {
   const urgency_class& class_of(const queue_place& p) const {
     return classes_[p.urgency < urgency_count ? p.urgency : 7];
   }
-  /// nullptr: nothing is known of the client.
+  /// nullptr: the client is unknown.
   flow* known(const queue_place& place) const {
     auto const& flows = class_of(place).flows;
     auto const found = flows.find(place.client);
@@ -192,7 +193,7 @@ class request_queue {
   std::array<urgency_class, urgency_count> classes_;
   use_average use_;  // of all clients
   std::size_t size_ = 0;
-  bool out_of_turn_ = false;  // the last that went passed more urgent ones
+  bool out_of_turn_ = false;  // the last release passed more urgent tickets
 };
 
 }  // namespace cooldown

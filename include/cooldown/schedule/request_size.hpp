@@ -1,4 +1,4 @@
-// The facts of a request that its cost depends on.
+// The facts about a request that determine its cost.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace cooldown {
 
 struct request_size {
   std::uint64_t input_chars = 0;
-  character_kinds input_kinds{};  // of input_chars
+  character_kinds input_kinds{};  // kinds of the input_chars
   std::uint64_t images = 0;
   std::uint64_t choices = 1;
   std::optional<std::uint64_t> max_output_tokens{};

@@ -1,4 +1,4 @@
-// What will become of those that wait: a scope's limits, its pace and its answers, run ahead on a small copy. Pure.
+// Forecasts: a small copy of a scope's limits, pacing and answers, run ahead. Pure.
 #pragma once
 
 #include <algorithm>
@@ -12,49 +12,50 @@
 
 namespace cooldown {
 
-/// Requests go one by one, each as soon as every limit admits it, and their answers last as long as answers have
-/// lasted. Each reserves its cost, and gives back what it has not used when its answer ends. Work is proportional to
-/// the requests that go and the answers that end.
+/// Requests are sent one by one, each as soon as every limit admits it; their answers last as long as past answers.
+/// Each request reserves its cost, and gives back what it has not used when its answer ends. Work is proportional to
+/// the requests sent and the answers ended.
 class run_ahead {
  public:
-  /// What a request costs. `used` is what it is expected to use of its `reserved` tokens.
+  /// The cost of a request, in tokens; `used` is the expected use of `reserved`.
   struct cost {
     double reserved = 0;
     double used = 0;
     double kept = 0;   // tokens that less urgent classes have saved
-    duration lasts{};  // its answer; zero: as long as others
+    duration lasts{};  // duration of its answer; zero: as long as others
   };
 
   explicit run_ahead(time_point now) : at_(now) {}
 
-  /// Nothing goes before `when`.
+  /// No request is sent before `when`.
   void opens_at(time_point when) { at_ = std::max(at_, when); }
-  /// From one to the next it takes so long at least.
+  /// Minimum time between two requests.
   void space_out(duration between) { spacing_ = between; }
-  /// At most so many are under way at a time; several such bounds: the lowest.
+  /// At most so many requests are in flight; the lowest of several bounds applies.
   void bound(std::size_t most) { most_under_way_ = std::min(most_under_way_, static_cast<double>(most)); }
   void answers_last(duration d) { answer_time_ = d; }
   duration answer_time() const { return answer_time_; }
-  /// Those of requests that have yet to go, by this factor.
+  /// Multiplies the answer times of requests that have not been sent yet.
   void answers_seem_longer(double factor) { longer_ = factor; }
 
   void counts_requests(outlook o) { requests_.push_back(std::move(o)); }
-  /// `saved_in`: what is kept for others is kept in this one.
+  /// `saved_in`: this limit holds what is saved for other classes.
   void counts_tokens(outlook o, bool saved_in = false) {
     if (saved_in) savings_ = tokens_.size();
     tokens_.push_back(std::move(o));
   }
 
-  /// `n` requests that are under way already, which cost `c` together; all went at `sent`, about.
+  /// `n` requests are in flight already, which cost `c` together; all were sent at about `sent`.
   void under_way(double n, const cost& c, time_point sent);
 
-  /// When such a one may go, if no answer ends before.
+  /// When a request of cost `c` may be sent, if no answer ends before.
   time_point ready_at(const cost& c) const;
 
-  /// The next one goes. Returns when.
+  /// Sends the next request. Returns when.
   time_point release(const cost& c);
 
-  /// When the last of `n` more has gone, which cost `all` together: not one by one, but at the pace that all allow.
+  /// When the last of `n` more requests, which cost `all` together, has been sent: not simulated one by one, but by the
+  /// rate that all limits allow.
   time_point after(double n, const cost& all) const;
 
  private:
@@ -82,7 +83,7 @@ class run_ahead {
   double under_way_ = 0;
   std::vector<outlook> requests_;
   std::vector<outlook> tokens_;
-  std::size_t savings_ = SIZE_MAX;  // of these, the one that is saved in
+  std::size_t savings_ = SIZE_MAX;  // index of the limit that holds savings
   std::vector<answer> answers_;     // a heap
 };
 

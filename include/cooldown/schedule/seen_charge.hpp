@@ -1,11 +1,11 @@
-// What headers have shown of the tokens that a request was charged.
+// What headers show about the tokens that a request was charged.
 #pragma once
 
 namespace cooldown {
 
 struct seen_charge {
-  double tokens = 0;  // or less, if not `alone`
-  /// Nothing else can explain it: no other request, no refill.
+  double tokens = 0;  // an upper bound if not `alone`
+  /// No other request and no refill can explain it.
   bool alone = true;
 };
 

@@ -1,25 +1,26 @@
-// What a client's requests use of the tokens that are reserved for them.
+// How many of their reserved tokens a client's requests use.
 #pragma once
 
 #include "cooldown/schedule/learned_state.hpp"
 
 namespace cooldown {
 
-/// Slow averages, and what they lead one to expect of the next request.
+/// Slow averages, and the expectation for the next request.
 class use_average {
  public:
-  /// No request uses more tokens than this: beyond, a maximum is a word, and would drown what all others are charged.
+  /// No request uses more tokens than this; a larger maximum is not meant seriously, and would dwarf what others are
+  /// charged.
   static constexpr double most_tokens = 1e7;
 
   void observe(double reserved, double used);
 
-  /// What a request uses for which so much is reserved: the same share of it as the others, or as much as the others,
-  /// whichever has come nearer lately.
+  /// Expected use of a request with this reservation: by the average share of reservations or by the average use,
+  /// whichever has been more accurate lately.
   double expected(double reserved) const;
 
   bool known() const { return seen_ > 0; }
   double share() const { return share_; }
-  /// The most that one has used lately; 0: nothing is known.
+  /// The most that one request has used lately; 0: unknown.
   double largest() const { return largest_; }
 
   learned_use save() const;
