@@ -1,4 +1,4 @@
-// What is believed of how a limit refills, and what changes it: one pure function.
+// Beliefs about how a limit refills, and what changes them: one pure function.
 #pragma once
 
 #include <cstddef>
@@ -8,64 +8,64 @@
 
 namespace cooldown {
 
-/// What is believed of a refill, and what stands behind it. docs/model.md draws how one follows from another.
+/// A belief about refill, and the evidence for it. docs/model.md draws how beliefs follow from each other.
 enum class belief : std::uint8_t {
-  assumed_bucket,      // nothing has spoken for or against it
-  reassumed_bucket,    // a suspicion came to nothing; the next one is a window, and its end decides
-  announced_bucket,    // resets are sent, and each may be the time until it is full
+  assumed_bucket,      // the default, without evidence
+  reassumed_bucket,    // after a suspicion that was not confirmed; the next one is a window, and its end decides
+  announced_bucket,    // resets are sent that may be the time until full
   proven_bucket,       //
-  announced_window,    // resets are sent, and they are not the time until it is full
-  suspected_window,    // nothing seems to come back before the end
+  announced_window,    // resets are sent that are not the time until full
+  suspected_window,    // nothing seems to come back before the window's end
   resuspected_window,  // the same, once more
-  doubted_window,      // twice its end did not differ from a bucket's: tested now and then
+  doubted_window,      // its end did not differ from a bucket's twice: tested now and then
   proven_window,       //
-  suspected_sliding,   // on the word of one refusal
+  suspected_sliding,   // after one refusal
   proven_sliding,      //
-  pinned_bucket,       // configured; nothing moves these three
+  pinned_bucket,       // configured; evidence does not change these three
   pinned_window,       //
   pinned_sliding,      //
 };
 constexpr std::size_t belief_count = 14;
 
-/// What is observed. Whoever sends one has weighed it: each is clear enough to act on.
+/// Evidence. The caller has weighed it: each item is clear enough to act on.
 enum class evidence : std::uint8_t {
-  reset_sent,           // a header tells when it resets
-  resets_fit_bucket,    // most resets equal the time until a bucket is full
-  resets_fit_window,    // none of the latest does
-  refill_seen,          // headers show that it comes back by and by
-  no_refill_seen,       // headers show that nothing does
-  refused_with_room,    // a bucket would have had room for what was refused
-  refused_beyond_log,   // the same, and a sliding log would not
-  refused_in_a_row,     // refusals in windows on end that a sliding log does not explain
-  refused_unshown,      // its model saw room, and no header shows the level
-  admitted_unshown,     // used up, and there is some again; no header shows the level
-  more_than_log,        // a header shows more than has left a sliding log
-  suspicion_expired,    // nothing has proven it for long
-  end_full,             // at a window's end everything is there
-  end_like_log,         // what has left the log is there
-  end_like_bucket,      // what a bucket would have is there
-  end_undecided,        // everything is there, as in a bucket
-  end_empty,            // nothing is there, a whole window after the suspicion
-  configured_bucket,    // the configuration says so
+  reset_sent,           // a header announces a reset
+  resets_fit_bucket,    // most of the latest resets equal the time until a bucket is full
+  resets_fit_window,    // none of the latest resets does
+  refill_seen,          // headers show a gradual refill
+  no_refill_seen,       // headers show no refill
+  refused_with_room,    // a request was refused for which a bucket would have had room
+  refused_beyond_log,   // the same, and a sliding log would have had no room
+  refused_in_a_row,     // refusals in consecutive windows that a sliding log does not explain
+  refused_unshown,      // refused although the model had room; no header shows the level
+  admitted_unshown,     // admitted after it was used up; no header shows the level
+  more_than_log,        // a header shows more than a sliding log would have
+  suspicion_expired,    // the suspicion was not confirmed for long
+  end_full,             // at a window's end it is full
+  end_like_log,         // at a window's end the level is that of a sliding log
+  end_like_bucket,      // at a window's end the level is that of a bucket
+  end_undecided,        // at a window's end it is full, but a bucket would be full, too
+  end_empty,            // it is empty a whole window after the suspicion
+  configured_bucket,    // by configuration
   configured_window,    //
   configured_sliding,   //
-  configured_to_learn,  // the configuration leaves it open again
+  configured_to_learn,  // the configuration no longer says how it refills
 };
 constexpr std::size_t evidence_count = 21;
 
-/// What is believed after `e` was observed. Most evidence says nothing about most beliefs: they stay.
+/// The belief after evidence `e`. Most evidence does not change most beliefs.
 belief on(belief b, evidence e);
 
-/// How the level moves with time, by this belief.
+/// How the level moves with time according to this belief.
 refill model_of(belief b);
 
-/// True once headers, refusals or the configuration stand behind it.
+/// True if headers, refusals or the configuration have settled it.
 bool is_proven(belief b);
 
-/// True when the configuration says it, so that nothing is to be learned.
+/// True if the configuration sets it, so that nothing is learned.
 bool is_pinned(belief b);
 
-/// True while the end of a window is still to say what it was.
+/// True until the end of a window decides about the suspicion.
 bool is_suspected_window(belief b);
 
 const char* name_of(belief b);

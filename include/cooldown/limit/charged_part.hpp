@@ -1,21 +1,21 @@
-// How much of the tokens that requests use is taken of one limit in the end.
+// The part of used tokens that one limit counts in the end.
 #pragma once
 
 #include <algorithm>
 
 namespace cooldown {
 
-/// A limit may count cached inputs or not, or outputs alone. What answers tell of that, and what headers show beyond,
-/// is summed up over some fifty answers.
+/// A limit may or may not count cached inputs, or only outputs. Sums up what answers say and what headers show about
+/// that over some fifty answers.
 class charged_part {
  public:
-  /// An answer is over that used `used` tokens; `charged` of them were taken, as far as it told.
+  /// An answer has ended that used `used` tokens; by its usage, `charged` of them count for the limit.
   void count(double used, double charged) {
     used_ += used - forgotten * used_;
     charged_ += charged - forgotten * charged_;
   }
 
-  /// A header has shown that so much less was taken (negative: more).
+  /// A header has shown that `less` fewer units were charged (negative: more).
   void count_surprise(double less) {
     if (used_ > 0) charged_ -= less;
   }
@@ -24,7 +24,7 @@ class charged_part {
 
  private:
   static constexpr double forgotten = 0.02;
-  static constexpr double most = 2;  // beyond, it was others
+  static constexpr double most = 2;  // a larger value is due to other users
 
   double used_ = 0;
   double charged_ = 0;

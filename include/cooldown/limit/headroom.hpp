@@ -1,4 +1,4 @@
-// What is left unspent of a limit when a request goes: rounding, clocks, and a margin after refusals.
+// What stays unspent of a limit when a request is sent: for rounding, for clocks, and as a margin after refusals.
 #pragma once
 
 #include <algorithm>
@@ -6,16 +6,16 @@
 namespace cooldown {
 
 struct headroom {
-  double rounding = 0;     // where tokens are counted: remainders are shown in whole units
-  double margin = 0;       // after refusals that nothing explains
-  double clocks_part = 0;  // of the cost, at least and at most so much of the limit
+  double rounding = 0;     // token limits only: headers round to whole units
+  double margin = 0;       // after unexplained refusals
+  double clocks_part = 0;  // part of the cost, kept for differences of clocks; bounded by the next two, in units
   double least_clocks = 0;
   double most_clocks = 0;
 
-  // What costs less is counted in requests, or as good as.
+  // Smaller costs are those of a limit that counts requests, or so few tokens that rounding does not matter.
   static constexpr double fewest_tokens = 100;
 
-  /// For a cost of `n`, of a limit that holds `capacity` at most.
+  /// Units to keep beside a cost of `n`, in a limit whose highest level is `capacity`.
   double of(double n, double capacity) const {
     double const kept = margin + (n < fewest_tokens ? 0 : rounding);
     return std::min(std::max(0.0, capacity - n), kept) + std::clamp(n * clocks_part, least_clocks, most_clocks);

@@ -1,4 +1,4 @@
-// One limit as plain values, to be kept over a restart, and how times are kept: as ages at the moment of saving.
+// One limit as plain values, to be kept over a restart. Times are stored as ages at the moment of saving.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,10 @@
 
 namespace cooldown {
 
-/// How long before the moment of saving something was; negative: after it. nullopt: it has not happened.
+/// Time from an event to the moment of saving; negative: the event is later. nullopt: it has not happened.
 using age = std::optional<duration>;
 
-/// The clock's first moment stands for what has not happened.
+/// The clock's epoch stands for an event that has not happened.
 inline age age_of(time_point t, time_point saved) {
   return t == time_point{} ? std::nullopt : age{saved - t};
 }
@@ -21,14 +21,14 @@ inline age age_of(std::optional<time_point> t, time_point saved) {
   return t ? age{saved - *t} : std::nullopt;
 }
 
-/// What is older is no use, or the file is broken.
+/// Older data is useless, or the file is broken.
 inline constexpr duration oldest_age = std::chrono::hours{24} * 400;
 
-/// Reads ages and numbers of a saved state. One that makes no sense spoils all that is read with it: the caller looks
-/// at `sane()` at the end, and leaves things as they were.
+/// Reads ages and numbers of a saved state. A single invalid value invalidates everything read with this object: the
+/// caller checks `sane()` at the end, and changes nothing if it is false.
 class learned_reader {
  public:
-  /// `saved`: the moment of saving on the clock of now.
+  /// `saved`: the moment of saving, by the current steady clock.
   explicit learned_reader(time_point saved) : saved_(saved) {}
 
   /// Not after the moment of saving.
@@ -46,7 +46,7 @@ class learned_reader {
     check(d >= duration::zero() && d <= most);
     return d;
   }
-  /// False for what is no number.
+  /// NaN is invalid.
   double number(double x, double low, double high) {
     check(x >= low && x <= high);
     return x;
@@ -66,13 +66,13 @@ class learned_reader {
   bool sane_ = true;
 };
 
-/// What was taken of a limit at about one time.
+/// An amount taken from a limit at about one time.
 struct spent_part {
   duration ago{};
   double amount = 0;
 };
 
-/// What refusals have taught of a limit that no header shows (`hidden_limit`).
+/// What refusals have taught about a limit that no header shows (`hidden_limit`).
 struct learned_hidden_limit {
   double configured = 0;
   double value = 0;
@@ -93,24 +93,24 @@ struct learned_hidden_limit {
   double seen_then = 0;
 };
 
-/// One limit: how large it is and who says so, what is left of it, and how it refills (`budget`).
+/// One limit: its value and the source of that, its level, and how it refills (`budget`).
 struct learned_limit {
-  std::uint8_t slot = 0;  // what it counts, and over what: slot_of()
+  std::uint8_t slot = 0;  // resource and window: slot_of()
   double limit = 0;
-  double highest = 0;     // a remaining that headers show above it
+  double highest = 0;     // a remaining above the limit that headers have shown
   bool reported = false;  // by headers; false: configured, or named by a refusal
   bool shown = false;
   age told_at, shown_at, taken_at;
 
-  double level = 0;               // what is in flight is deducted
-  std::vector<spent_part> spent;  // within the window, the oldest first
+  double level = 0;               // after deducting requests in flight
+  std::vector<spent_part> spent;  // within the window, oldest first
   double margin = 0;
   double gone = 0;
   age gone_at;
   unsigned rounds = 0;
 
-  std::uint8_t belief = 0;  // of its refill: belief
-  double drift = 0;         // units per second that others take
+  std::uint8_t belief = 0;  // about its refill: belief
+  double drift = 0;         // units per second that others use
   bool announced = false;
   unsigned reset_votes = 0;
   age reset_at, window_start;

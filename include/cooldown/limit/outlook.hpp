@@ -1,4 +1,4 @@
-// One limit as it is expected to go on: a small copy of it to run ahead on.
+// The expected course of one limit: a small copy of it for forecasts.
 #pragma once
 
 #include <algorithm>
@@ -18,44 +18,44 @@ inline double most_saved(refill model, double capacity, double cost, double save
   return model == refill::continuous ? std::clamp(savable * capacity - cost, 0.0, std::max(0.0, saved)) : 0;
 }
 
-/// Moves as the limit would, in its own time, which only goes forward. Of what is reserved, all is taken at first; what
-/// was not used of it is given back when the answer ends.
+/// Simulates the limit in its own time, which only moves forward. A request first takes its whole reservation; what it
+/// has not used is given back when its answer ends.
 class outlook {
  public:
   struct present {
     refill model = refill::continuous;
     double level = 0;
     double capacity = 0;
-    double rate = 0;  // units per second: of a bucket, or what leaves a log on the average
+    double rate = 0;  // units per second: of a bucket, or the average for a sliding log
     headroom kept{};
     duration window{};
-    time_point window_end{};  // of a window: when everything is there again
+    time_point window_end{};  // of a window: when it is full again
     time_point window_start{};
-    double used_part = 1;  // of the tokens that a request uses, so much is taken of this limit
+    double used_part = 1;  // the part of a request's used tokens that this limit counts
   };
 
   outlook(const present& p, time_point now) : is_(p), at_(now) {}
 
-  /// Of a sliding log: `n` comes back at `when`. Negative: what would come back will be so much less.
+  /// Of a sliding log: `n` units come back at `when`; negative: that many fewer.
   void comes_back(double n, time_point when);
 
-  /// The earliest time at which `n` fit if nothing else happens. Not before now.
+  /// The earliest time, not before now, at which `n` fit if nothing else happens.
   time_point ready_at(double n) const;
 
   void advance(time_point t);
   void take(double n);
 
-  /// Of what was taken at `taken`, `n` was not used. Nothing where the window is over that it was taken from.
+  /// Gives back `n` units taken at `taken`; without effect if that was in an earlier window.
   void give_back(double n, time_point taken);
 
-  /// How long the limit needs to bring `n`, of which it has `there` already.
+  /// Time until the limit has refilled `n`, of which it already has `there`.
   duration time_for(double n, double there) const;
 
   double level() const { return is_.level; }
   double capacity() const { return is_.capacity; }
   double rate() const { return is_.rate; }
 
-  /// Of the tokens that are saved for others, so many can be left when `cost` goes.
+  /// See the function of the same name above.
   double most_saved(double cost, double saved) const {
     return cooldown::most_saved(is_.model, is_.capacity, cost, saved);
   }
@@ -71,8 +71,8 @@ class outlook {
 
   present is_;
   time_point at_;
-  std::vector<coming> coming_;  // of a sliding log, by time
-  std::size_t next_ = 0;        // the first that has not come yet
+  std::vector<coming> coming_;  // of a sliding log, ordered by time
+  std::size_t next_ = 0;        // the first that has not come back yet
 };
 
 }  // namespace cooldown

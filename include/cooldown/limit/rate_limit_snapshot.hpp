@@ -1,4 +1,4 @@
-// What limits are counted in and over, and what one response says of all of them.
+// Resources and windows of limits, and what the headers of one response say about them.
 #pragma once
 
 #include <array>
@@ -9,11 +9,11 @@
 
 namespace cooldown {
 
-/// What a limit counts. Where a provider keeps two buckets of tokens, `tokens` are the uncached ones, the main limit,
-/// and `total_tokens` counts cached input as well.
+/// What a limit counts. If a provider keeps two buckets of tokens, `tokens` are the uncached ones, the main limit, and
+/// `total_tokens` includes cached input.
 enum class resource : std::uint8_t { requests, tokens, total_tokens };
 
-/// What a limit is counted over.
+/// The period of a limit.
 enum class window : std::uint8_t { minute, hour, day };
 
 constexpr duration length_of(window w) {
@@ -43,12 +43,11 @@ constexpr window window_of(std::size_t slot) {
   return static_cast<window>(slot % 3);
 }
 
-/// One limit as a response states it. The provider takes the values after this request's reservation and before its
-/// refund.
+/// One limit as the headers of a response show it: after this request's reservation and before its refund.
 struct limit_snapshot {
   std::optional<std::uint64_t> limit;
-  std::optional<std::uint64_t> remaining;  // may exceed the limit where the provider mixes two buckets
-  std::optional<duration> reset;           // from the moment the fields were made
+  std::optional<std::uint64_t> remaining;  // may exceed the limit if the provider mixes two buckets
+  std::optional<duration> reset;           // counted from when the provider wrote the headers
   bool any() const { return limit || remaining || reset; }
 };
 

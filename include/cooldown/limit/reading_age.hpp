@@ -1,4 +1,4 @@
-// Tells headers that were made for their answer from copies of older ones.
+// Recognizes headers that are copies of older ones.
 #pragma once
 
 #include <array>
@@ -11,14 +11,14 @@
 
 namespace cooldown {
 
-/// Some providers read their counters only so often, each replica for itself, and show what they have read with every
-/// answer until they read again. Such a copy says nothing new: it is to be dated by the answer that showed it first.
-/// What gives it away is that it repeats a whole snapshot although the remaining should have changed. Where it should
-/// not have, as with requests that are free or out of a full bucket, a repetition is news like any other.
+/// Some providers, and each of their replicas, read their counters only every few seconds and show the same values in
+/// every answer until then. Such a copy carries no new information: it is dated by the answer that showed it first. A
+/// copy repeats a whole snapshot although the remaining should have changed. If it should not have changed, as with
+/// free requests or a full bucket, a repetition counts as new.
 class reading_age {
  public:
-  /// The answer to a request sent at `sent` shows `s`, and `surprising` says whether that differs clearly from what
-  /// was to be expected. True: it is a copy.
+  /// The answer to a request sent at `sent` shows `s`; `surprising`: that differs clearly from the model. Returns true
+  /// if it is a copy.
   bool repeats(const rate_limit_snapshot& s, bool surprising, time_point sent);
 
  private:
@@ -27,7 +27,7 @@ class reading_age {
     values remaining;
     time_point sent;  // the request whose answer showed it first
   };
-  std::deque<seen> seen_;  // the latest last
+  std::deque<seen> seen_;  // latest last
 };
 
 }  // namespace cooldown

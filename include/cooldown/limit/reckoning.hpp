@@ -1,4 +1,4 @@
-// Where a level stands between headers that are all about the past and arrive in any order.
+// The level between headers, which all describe the past and arrive in any order.
 #pragma once
 
 #include <array>
@@ -9,67 +9,68 @@
 
 namespace cooldown {
 
-/// Requests sent this close together may reach the provider in another order: one may still be in its TLS handshake.
+/// Requests sent this close together may reach the provider in another order, for example because one still has to
+/// finish its TLS handshake.
 constexpr duration reordering = std::chrono::milliseconds{250};
 
-/// Dead reckoning of one level. Apart from what came in (refill, refunds), the remaining that a provider shows only
-/// falls, with every request that it meets: so the lowest one seen is the latest, whatever order answers arrive in. It
-/// includes every request that was answered by then, and every one sent long before; the others are taken off it. Of a
-/// refund nobody knows whether the provider gave it before or after it met a request that was under way when we heard
-/// of it: taken for before, it is not counted twice.
+/// Dead reckoning of one level. Apart from income (refill, refunds), the provider's remaining only falls, with every
+/// request that it receives: so the lowest value seen is the latest, in whatever order answers arrive. It includes
+/// every request that was answered by then, and every one sent long before; all others are deducted from it. When we
+/// learn of a refund while a request is in flight, nobody knows whether the provider gave it before or after it
+/// received that request: before is assumed, so that no refund counts twice.
 class reckoning {
  public:
-  /// What a request keeps, to read the header that will answer it.
+  /// What a request stores, to interpret the header that will answer it.
   struct mark {
-    std::uint64_t sequence = 0;  // 0: was sent before anything was known
-    double income = 0;           // what had come in when it was sent
+    std::uint64_t sequence = 0;  // 0: sent before the limit was known
+    double income = 0;           // total income when it was sent
     double refunds = 0;          // of that, refunds
-    double level = 0;            // right after taking, as it was believed then, free of corrections
+    double level = 0;            // right after taking, without corrections
   };
 
   explicit reckoning(double level) : level_(level) {}
 
   double level() const { return level_; }
-  /// How many requests it keeps; bounded.
+  /// Number of requests kept; bounded.
   std::size_t pending_requests() const { return pending_.size() + copied_.size(); }
-  /// The same, and refunds; bounded.
+  /// Number of requests and refunds kept; bounded.
   std::size_t entries() const { return pending_requests() + history_.size(); }
-  /// The mark of a request sent before anything was known.
+  /// The mark of a request sent before the limit was known.
   mark unknown() const {
     return {.sequence = 0, .income = income_, .refunds = refunds_, .level = level_ - corrections_};
   }
 
   mark take(double n, time_point now);
 
-  /// Refill; negative: somebody else took it.
+  /// Adds refill; negative: used by somebody else.
   void refill(double n);
 
-  /// A request used less than it took; negative: more.
+  /// A request used `n` less than it took; negative: more.
   void refund(double n, time_point now);
 
-  /// The provider never charged what `m` took; ends it.
+  /// The provider did not charge the `n` that `m` took; ends the request.
   void untake(const mark& m, double n);
 
-  /// What `m` took turns out to be `by` less; where it counts as included in what was seen, that has told already.
+  /// What `m` took is `by` less than assumed. No effect if a header has already included it.
   void correct(const mark& m, double by);
 
-  /// A bucket that is full takes no more.
+  /// Caps the level: a full bucket does not refill.
   void cap(double capacity);
 
-  /// A header, seen at `now`, of a request that was sent at `sent` shows `remaining`. Returns by how much the level
-  /// changes.
+  /// A header, seen at `now`, of a request sent at `sent` shows `remaining`. Returns how much the level changes.
   double observe(const mark& m, double remaining, time_point sent, time_point now);
 
-  /// The header of `m`, sent at `sent`, is a copy of one made before the provider met it: a later one will include it.
+  /// The header that answers `m`, sent at `sent`, is a copy from before the provider received the request: a later
+  /// header will include it.
   void not_shown(const mark& m, time_point sent);
 
-  /// There must be `by` less than headers make us think.
+  /// Lowers the level by `by` below what headers suggest.
   void lower(double by);
 
-  /// Everything is new: a window has ended. What is in flight was charged to the old one.
+  /// A window has ended: starts again at `level`. Requests in flight were charged to the old window.
   void restart(double level);
 
-  /// The level right after `m` was taken, in the light of all that headers have shown since.
+  /// The level right after `m` was taken, according to all headers seen since.
   double level_after(const mark& m) const { return m.level + corrections_; }
 
  private:
@@ -90,14 +91,14 @@ class reckoning {
   double corrections_ = 0;  // sum of all changes by observations
   std::uint64_t next_ = 1;
 
-  // Not known to be included in the lowest remaining, in the order of sending. Of more than this many, the oldest are
-  // taken for included: where no header ever comes, nothing else would end them.
+  // Requests that may not be included in the lowest remaining, in the order of sending. If there are more than this
+  // many, the oldest count as included: if no header ever comes, nothing else would remove them.
   static constexpr std::size_t most_pending = 1024;
   std::deque<pending> pending_;
   double pending_sum_ = 0;
-  std::uint64_t forgotten_ = 0;  // the latest that had to go
+  std::uint64_t forgotten_ = 0;  // sequence of the latest one dropped for lack of room
 
-  // Answered by copies of older headers; those sent within `reordering` together.
+  // Requests answered by copies of older headers; those sent within `reordering` are combined.
   struct copied {
     time_point sent;  // the latest
     double n;
@@ -112,8 +113,8 @@ class reckoning {
   static constexpr std::size_t most_refunds = 256;
   std::deque<refunded> history_;
 
-  // The lowest remaining less income, of the latest groups of requests sent about together. The lowest of several
-  // counts: travel times differ, and it refills meanwhile.
+  // The lowest remaining minus income, for the latest groups of requests sent at about the same time. The lowest of
+  // several counts: travel times differ, and the limit refills meanwhile.
   static constexpr std::size_t groups = 4;
   std::array<double, groups> lows_{};
   std::size_t count_ = 0;

@@ -7,8 +7,8 @@ namespace cooldown {
 
 /// How a limit refills.
 enum class refill : std::uint8_t {
-  continuous,  // limit / window, all the time, up to the limit
-  window,      // everything at once, at the end of each window
+  continuous,  // at the rate limit / window, up to the limit
+  window,      // all at once, at the end of each window
   sliding,     // what was taken comes back one window later
 };
 

@@ -1,4 +1,4 @@
-// What headers tell of a limit's refill, apart from what we took: told by least squares.
+// Estimates a limit's refill rate from headers, by least squares.
 #pragma once
 
 #include <optional>
@@ -7,25 +7,25 @@
 
 namespace cooldown {
 
-/// Fits remaining + spent = a + e * spent + r * time over the recent past: r is the refill per second that goes on
-/// while the limit is below its capacity, and e by how much costs are misjudged, which would else look like it.
+/// Fits remaining + spent = a + e * spent + r * time over the recent past. r is the refill rate per second while the
+/// limit is below its capacity; e is the error of the costs, which would otherwise look like refill.
 class refill_evidence {
  public:
   /// Samples lose weight with this time constant.
   explicit refill_evidence(duration memory) : memory_(memory) {}
 
-  /// Forgets all: at a jump of the level, or when it was full, the past says nothing about what comes.
+  /// Forgets all samples. To be called when the level jumps or was full: the past then says nothing about the future.
   void clear() { *this = refill_evidence(memory_); }
 
-  /// A header of a request sent at `at` showed `remaining`, when we had spent `spent` net since any fixed moment. Both
-  /// may be off by about `doubt` (> 0; one standard deviation).
+  /// A header of a request sent at `at` showed `remaining`, when `spent` units had been spent since any fixed moment.
+  /// Both may be off by about `doubt` (> 0; one standard deviation).
   void add(double spent, double remaining, time_point at, double doubt);
 
   struct estimate {
     double rate;   // units per second
     double error;  // its standard deviation
   };
-  /// nullopt: too little to tell anything.
+  /// nullopt: not enough samples.
   std::optional<estimate> rate() const;
 
  private:

@@ -1,4 +1,4 @@
-// Asks whether a limit that is taken for a window is a bucket after all.
+// Tests whether a limit that is modelled as a window is a bucket.
 #pragma once
 
 #include <cstdint>
@@ -8,29 +8,30 @@
 
 namespace cooldown {
 
-/// Where nobody announces how a limit refills, a window is a guess, and one that silences its own refutation: while it
-/// lets nothing go, no header shows that something has come back. Now and then one request goes when a bucket would
-/// have had room for several like it. Refused, the next test waits twice as long.
+/// Without announced resets, a window is a guess that suppresses its own refutation: nothing is sent before its end, so
+/// no header shows what has come back. Now and then one request is sent when a bucket would have room for several like
+/// it. If it is refused, the next test waits twice as long.
 class refill_test {
  public:
-  /// What a bucket would have.
+  /// The hypothetical bucket.
   struct bucket {
-    double level;         // when a header showed it last
-    time_point shown_at;  // then
+    double level;         // as last shown by a header
+    time_point shown_at;  // when that was
     double limit;
     double rate;  // units a second
   };
 
-  /// When a request of `n` may go as a test. nullopt: never, since the limit holds too few of them to tell.
+  /// When a request of `n` units may be sent as a test. nullopt: never, because the limit is too small for a clear
+  /// result.
   std::optional<time_point> due(double n, const bucket& b) const;
 
-  /// The request with this sequence (1, 2, …) goes as a test. However it ends, the next one has to wait.
+  /// The request with this sequence (1, 2, …) is sent as a test. However it ends, the next test has to wait.
   void sent(std::uint64_t sequence, duration window, time_point now);
   bool is_under_way(std::uint64_t sequence) const { return under_way_ != 0 && under_way_ == sequence; }
 
-  /// It has shown nothing against the guess: the next one waits twice as long.
+  /// The test did not refute the window: the next one waits twice as long.
   void refused(duration window, time_point now);
-  /// What is kept over a restart: how many have been refused, and when the next one may go.
+  /// For saving: how many tests were refused, and when the next one may be sent.
   unsigned refusals() const { return refusals_; }
   time_point not_before() const { return not_before_; }
   void restore(unsigned refusals, time_point not_before) {
@@ -39,7 +40,7 @@ class refill_test {
     not_before_ = not_before;
   }
 
-  /// The guess has changed.
+  /// The model has changed.
   void forget() { *this = {}; }
 
  private:

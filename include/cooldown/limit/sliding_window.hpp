@@ -1,4 +1,4 @@
-// The static fallback: how much went out within the last window, in O(1) memory.
+// The static fallback: how much was sent within the last window, in O(1) memory.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace cooldown {
 
-/// Counts amounts over a sliding window in 60 slots. Never counts too little: an amount leaves with the end of its
+/// Counts amounts over a sliding window in 60 slots. It never counts too little: an amount expires with the end of its
 /// slot, at most a sixtieth of the window late. Time must not run backwards between calls.
 class sliding_window {
  public:
@@ -26,17 +26,17 @@ class sliding_window {
   /// Earliest time at which `n` more fit; an `n` above the whole limit fits when nothing else is counted.
   time_point ready_at(double n, time_point now);
 
-  /// As it is expected to go on from now.
+  /// A copy for forecasts.
   outlook ahead(time_point now);
 
   void record(double n, time_point now);
 
-  /// Corrects what was recorded at `then` by `n` (positive: give back). What has left the window stays as it is.
+  /// Gives back `n` of what was recorded at `then` (negative: adds). No effect if that has expired.
   void give_back(double n, time_point then, time_point now);
 
-  /// What is counted, the oldest first.
+  /// The amounts counted, oldest first.
   std::vector<spent_part> parts(time_point now);
-  /// In place of what was counted, as it was at `saved`; what makes no sense is ignored.
+  /// Replaces the amounts by those as of `saved`; invalid data is ignored.
   void restore(const std::vector<spent_part>& parts, time_point saved);
 
  private:
