@@ -236,7 +236,7 @@ bool read_limits(settings& s, const yaml_node& node, value_reader& values) {
 
 bool read_fair_share(settings& s, const yaml_node& node, value_reader& values) {
   std::string const path = "cerebras.queue.fair_share_by";
-  static const std::vector<std::string> names{"credential", "user", "address"};
+  static const std::vector<std::string> names{"credential", "user", "address", "session"};
   client_attributes chosen{false, false, false};
   auto const take = [&](std::string_view text) -> std::optional<rejection> {
     if (text == "credential") {
@@ -245,6 +245,8 @@ bool read_fair_share(settings& s, const yaml_node& node, value_reader& values) {
       chosen.user = true;
     } else if (text == "address") {
       chosen.address = true;
+    } else if (text == "session") {
+      chosen.session = true;
     } else {
       auto const meant = nearest(text, names);
       return rejection{"must be one of " + joined(names, ", "), false,

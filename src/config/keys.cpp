@@ -270,7 +270,7 @@ std::vector<config_key> make_keys() {
               [](settings& s) -> auto& { return s.cerebras.queue.default_priority; }),
       integer("cerebras.queue.highest_priority", 0, 7,
               [](settings& s) -> auto& { return s.cerebras.queue.highest_priority; }),
-      collection("cerebras.queue.fair_share_by", "list", "credential, user, address", "[credential, user, address]",
+      collection("cerebras.queue.fair_share_by", "list", "credential, user, address, session", "[credential, user, address]",
                  read_fair_share, print_fair_share),
 
       collection("cerebras.clients", "list", "rules", "[]", read_clients, print_clients),

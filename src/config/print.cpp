@@ -75,6 +75,7 @@ void print_fair_share(YAML::Emitter& out, const settings& s) {
   if (by.credential) names.emplace_back("credential");
   if (by.user) names.emplace_back("user");
   if (by.address) names.emplace_back("address");
+  if (by.session) names.emplace_back("session");
   if (names.empty()) names.emplace_back("none");
   print_list(out, names);
 }

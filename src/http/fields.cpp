@@ -29,6 +29,39 @@ constexpr std::string_view credential_ends[] = {"token",      "secret",         
                                                 "cookie",     "auth-key",        "functions-key", "jwt-assertion",
                                                 "access-key", "subscription-key"};
 
+constexpr std::string_view session_ends[] = {"session", "session-id", "session-affinity", "codex-window-id"};
+
+/// A header's name in lower case, with hyphens for underscores.
+class name_words {
+ public:
+  explicit name_words(std::string_view name) {
+    // Longer names end like shorter ones.
+    name.remove_prefix(name.size() - std::min(name.size(), buffer_.size()));
+    std::transform(name.begin(), name.end(), buffer_.begin(), [](char c) { return c == '_' ? '-' : ascii_lower(c); });
+    text_ = {buffer_.data(), name.size()};
+  }
+  name_words(const name_words&) = delete;
+  name_words& operator=(const name_words&) = delete;
+
+  template <std::size_t n>
+  bool have_one_of(const std::string_view (&parts)[n]) const {
+    return std::any_of(std::begin(parts), std::end(parts),
+                       [&](std::string_view part) { return text_.find(part) != std::string_view::npos; });
+  }
+
+  /// Whole words.
+  template <std::size_t n>
+  bool end_in_one_of(const std::string_view (&ends)[n]) const {
+    return std::any_of(std::begin(ends), std::end(ends), [&](std::string_view end) {
+      return text_.ends_with(end) && (text_.size() == end.size() || text_[text_.size() - end.size() - 1] == '-');
+    });
+  }
+
+ private:
+  std::array<char, 128> buffer_;
+  std::string_view text_;
+};
+
 bool less(std::string_view a, std::string_view b) {
   return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
                                       [](char x, char y) { return ascii_lower(x) < ascii_lower(y); });
@@ -52,17 +85,8 @@ bool is_protected(std::string_view name) {
 }
 
 bool carries_credential(std::string_view name) {
-  // Longer names end like shorter ones.
-  std::array<char, 128> buffer;
-  name.remove_prefix(name.size() - std::min(name.size(), buffer.size()));
-  std::transform(name.begin(), name.end(), buffer.begin(), [](char c) { return c == '_' ? '-' : ascii_lower(c); });
-  std::string_view const words(buffer.data(), name.size());
-  auto const has = [&](std::string_view part) { return words.find(part) != std::string_view::npos; };
-  auto const ends_with = [&](std::string_view end) {
-    return words.ends_with(end) && (words.size() == end.size() || words[words.size() - end.size() - 1] == '-');
-  };
-  return std::any_of(std::begin(credential_ends), std::end(credential_ends), ends_with) ||
-         std::any_of(std::begin(credential_parts), std::end(credential_parts), has);
+  name_words const words(name);
+  return words.end_in_one_of(credential_ends) || words.have_one_of(credential_parts);
 }
 
 std::string_view credential_in(header_view fields) {
@@ -71,6 +95,12 @@ std::string_view credential_in(header_view fields) {
   for (auto const& f : fields)
     if (!f.value.empty() && !iequals(f.name, "cookie") && !is_hop_by_hop(f.name) && carries_credential(f.name))
       return f.value;
+  return {};
+}
+
+std::string_view session_in(header_view fields) {
+  for (auto const& f : fields)
+    if (!f.value.empty() && name_words(f.name).end_in_one_of(session_ends)) return f.value;
   return {};
 }
 

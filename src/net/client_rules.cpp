@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "cooldown/observe/names.hpp"
 #include "cooldown/text/ascii.hpp"
 #include "cooldown/text/utf8.hpp"
 
@@ -45,13 +46,15 @@ const client_rules::rule* client_rules::find(const sender& who) const {
 
 client_standing client_rules::standing_of(const sender& who, std::optional<std::uint8_t> asked) const {
   client_standing standing;
-  // A zero byte stands in neither an address nor a number: no two senders share a text.
+  // A zero byte stands in neither an address, a number nor a header: no two senders share a text.
   std::string identity;
   if (told_apart_by_.credential) identity += std::to_string(who.credential);
   identity += '\0';
   if (told_apart_by_.address) identity += who.address;
   identity += '\0';
   if (told_apart_by_.credential || told_apart_by_.address) standing.group = hash_(identity);
+  if (told_apart_by_.session) identity += who.session;
+  identity += '\0';
   if (told_apart_by_.user) identity += who.user;
   standing.client = hash_(identity);
   standing.urgency = default_urgency_;
@@ -68,12 +71,14 @@ client_standing client_rules::standing_of(const sender& who, std::optional<std::
 std::string client_rules::name_of(const sender& who, std::string_view key) const {
   auto const* const r = find(who);
   std::string name = r ? r->match.name : std::string();
+  auto const add = [&](const std::string& part) { name += (name.empty() ? "" : ", ") + part; };
   bool const one_user = !name.empty() && r->match.user;
-  if (told_apart_by_.user && !who.user.empty() && !one_user)
-    name += (name.empty() ? "user " : ", user ") + shortened(who.user);
-  if (!name.empty()) return name;
-  if (told_apart_by_.address) name = who.address;
-  if (told_apart_by_.credential && who.credential != hash_({})) name += (name.empty() ? "" : ", ") + std::string(key);
+  if (told_apart_by_.user && !who.user.empty() && !one_user) add("user " + shortened(who.user));
+  bool const named = !name.empty();
+  if (!named && told_apart_by_.address) name = who.address;
+  if (!named && told_apart_by_.credential && who.credential != hash_({})) add(std::string(key));
+  if (told_apart_by_.session && !who.session.empty())
+    add("session " + std::to_string(observe::shown(hash_(who.session))));
   return name.empty() ? "all clients" : name;
 }
 

@@ -9,6 +9,7 @@
 #include "cooldown/exchange/exchange_plan.hpp"
 #include "cooldown/http/body_facts.hpp"
 #include "cooldown/http/error_fields.hpp"
+#include "cooldown/http/fields.hpp"
 #include "cooldown/net/attempt.hpp"
 #include "cooldown/net/client_writer.hpp"
 #include "cooldown/net/waiting.hpp"
@@ -144,7 +145,8 @@ ticket_facts exchange::facts_of_ticket() {
             .generates = r_.asks != http::endpoint::embedding};
   t.body_bytes = r_.body.size();
   t.max_wait = max_wait_;
-  sender const who{.credential = r_.key, .user = facts_.user, .address = c_.peer};
+  sender const who{
+      .credential = r_.key, .user = facts_.user, .address = c_.peer, .session = http::session_in(r_.head.fields)};
   auto const standing = a_.rules().standing_of(who, r_.urgency);
   record_.belongs_to(standing, [&] { return a_.rules().name_of(who, a_.names.of(r_.key)); });
   t.client = standing.client;

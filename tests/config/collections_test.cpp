@@ -91,18 +91,21 @@ TEST(ConfigFairShare, IsAListOrOneWord) {
   auto const of = [](const std::string& value) {
     return settings_of("cerebras: {queue: {fair_share_by: " + value + "}}").cerebras.queue.fair_share_by;
   };
-  EXPECT_EQ(of("[credential, address]"), (client_attributes{true, false, true}));
+  EXPECT_EQ(of("[credential, address]"), (client_attributes{true, false, true, false}));
+  EXPECT_EQ(of("[credential, session]"), (client_attributes{true, false, false, true}));
   EXPECT_EQ(of("user"), (client_attributes{false, true, false}));
   EXPECT_EQ(of("[]"), (client_attributes{false, false, false}));
   EXPECT_EQ(settings{}.cerebras.queue.fair_share_by, (client_attributes{true, true, true}));
 }
 
 TEST(ConfigFairShare, MistakesAreTold) {
-  EXPECT_THAT(problems_of("cerebras:\n  queue:\n    fair_share_by: [adress, [user], key]\n"),
-              ElementsAre("f:3:21: cerebras.queue.fair_share_by: must be one of credential, user, address (did you "
-                          "mean 'address'?); got 'adress'",
-                          "f:3:29: cerebras.queue.fair_share_by: expected a word, found a list",
-                          "f:3:37: cerebras.queue.fair_share_by: must be one of credential, user, address; got 'key'"));
+  EXPECT_THAT(
+      problems_of("cerebras:\n  queue:\n    fair_share_by: [adress, [user], key]\n"),
+      ElementsAre(
+          "f:3:21: cerebras.queue.fair_share_by: must be one of credential, user, address, session (did you "
+          "mean 'address'?); got 'adress'",
+          "f:3:29: cerebras.queue.fair_share_by: expected a word, found a list",
+          "f:3:37: cerebras.queue.fair_share_by: must be one of credential, user, address, session; got 'key'"));
   EXPECT_THAT(
       problems_of("cerebras: {queue: {fair_share_by: }}"),
       ElementsAre(HasSubstr("has no value; remove the line to take the default ([credential, user, address])")));

@@ -109,6 +109,16 @@ TEST_F(QueueOrder, OneUserCannotFillTheQueueForAnother) {
   EXPECT_LT(place(seen, "many-1"), place(seen, "many-2")) << "each user's own stay in order";
 }
 
+TEST_F(QueueOrder, OneSessionOfAnAgentCannotFillTheQueueForAnother) {
+  start({{"cerebras.queue.fair_share_by", "[credential, session]"}});
+  for (int i = 1; i <= 6; ++i) add("many-" + std::to_string(i), "x-claude-code-session-id: greedy\r\n");
+  add("few-1", "x-session-id: modest\r\n");
+  auto const seen = order();
+  ASSERT_EQ(seen.size(), 7U);
+  EXPECT_LE(place(seen, "few-1"), 1U) << ::testing::PrintToString(seen);
+  EXPECT_NE(upstream_.seen().back().head.find("x-claude-code-session-id: greedy"), std::string::npos) << "passed on";
+}
+
 TEST_F(QueueOrder, WhoDisconnectsAndComesBackWithTheSameRequestGoesWhereItStood) {
   start();
   auto const waiting = [&](std::size_t n) { return eventually([&] { return proxy_->queue_length() == n; }); };

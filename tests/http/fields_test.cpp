@@ -72,6 +72,15 @@ TEST(fields, the_credential_that_tells_clients_apart) {
   for (auto const& c : cases) EXPECT_EQ(credential_in(c.fields), c.credential) << c.credential;
 }
 
+TEST(fields, the_session_that_an_agent_names) {
+  for (auto const* name : {"X-Session-Id", "x-session-affinity", "x-opencode-session", "x-claude-code-session-id",
+                           "session_id", "Session-Id", "Helicone-Session-Id", "X-Codex-Window-Id"})
+    EXPECT_EQ(session_in(std::vector<header_field>{{"Accept", "a"}, {name, "s"}}), "s") << name;
+  for (auto const* name : {"X-Request-Id", "Obsession", "Session-Name", "x-session-token", "Cookie", "X-Window-Id"})
+    EXPECT_EQ(session_in(std::vector<header_field>{{name, "s"}}), "") << name;
+  EXPECT_EQ(session_in(std::vector<header_field>{{"session-id", ""}, {"x-session-id", "b"}, {"session", "c"}}), "b");
+}
+
 TEST(fields, nomination) {
   struct {
     std::vector<header_field> fields;

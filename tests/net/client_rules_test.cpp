@@ -109,6 +109,34 @@ TEST(ClientRules, UsersOfOneCredentialAreOneGroup) {
   EXPECT_EQ(rules(s).standing_of(from("a", "u"), {}).group, 0U) << "where nothing else tells clients apart";
 }
 
+TEST(ClientRules, SessionsOfOneCredentialAreClientsOfOneGroupWhereTheyTellApart) {
+  auto const in = [](std::string_view session) {
+    auto who = from("a", "u");
+    who.session = session;
+    return who;
+  };
+  EXPECT_EQ(rules().standing_of(in("1"), {}).client, rules().standing_of(in("2"), {}).client) << "not by default";
+  config::cerebras_settings s;
+  s.queue.fair_share_by.session = true;
+  auto const r = rules(s);
+  EXPECT_NE(r.standing_of(in("1"), {}).client, r.standing_of(in("2"), {}).client);
+  EXPECT_EQ(r.standing_of(in("1"), {}).group, r.standing_of(in("2"), {}).group);
+  EXPECT_NE(r.standing_of(in("1"), {}).client, r.standing_of(in(""), {}).client);
+}
+
+TEST(ClientRules, ASessionIsNamedByANumberSinceItMayBeASecret) {
+  config::cerebras_settings s;
+  s.queue.fair_share_by = {true, true, true, true};
+  auto who = from("k", "joe");
+  who.session = "ses_1";
+  auto const number = std::to_string(hash("ses_1") % 1'000'000);
+  EXPECT_EQ(rules(s).name_of(who, "key 2"), "user joe, session " + number);
+  who.user = {};
+  EXPECT_EQ(rules(s).name_of(who, "key 2"), "192.0.2.1, key 2, session " + number);
+  s.queue.fair_share_by = {false, false, false, true};
+  EXPECT_EQ(rules(s).name_of(who, "key 2"), "session " + number);
+}
+
 TEST(ClientRules, KeysComeWithoutTheirScheme) {
   EXPECT_EQ(key_of("Bearer csk-1"), "csk-1");
   EXPECT_EQ(key_of("bearer   csk-1"), "csk-1");

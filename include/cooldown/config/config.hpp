@@ -62,6 +62,7 @@ struct client_attributes {
   bool credential = true;  // as the client sent it
   bool user = true;        // `user` of the body
   bool address = true;     // without the port
+  bool session = false;    // of an agent, by the header that names it
   bool operator==(const client_attributes&) const = default;
 };
 

@@ -25,6 +25,10 @@ bool carries_credential(std::string_view name);
 /// The credential that a request came with: Authorization, or else the first of those headers but Cookie. Empty: none.
 std::string_view credential_in(header_view fields);
 
+/// The session of an agent that a request is of: the first header whose name ends in the word Session, in Session-Id or
+/// Session-Affinity (X-Session-Id, X-Claude-Code-Session-Id and the like), or Codex's X-Codex-Window-Id. Empty: none.
+std::string_view session_in(header_view fields);
+
 /// What the Connection fields of a message nominate as hop-by-hop, protected fields excepted. Collected once per
 /// message: asking for each of n fields would be O(n²) of a client's choosing. Views into `fields`; allocates only if
 /// there is one.

@@ -17,12 +17,14 @@ struct sender {
   std::uint64_t credential = 0;  // salted hash of the key that it sent
   std::string_view user;         // of the body; empty: not given
   std::string_view address;
+  std::string_view session{};  // of an agent; empty: not given
 };
 
 /// How the queue treats a request.
 struct client_standing {
   std::uint64_t client = 0;  // a salted hash of what tells clients apart
-  std::uint64_t group = 0;   // the same but for `user`, where there is more than that: they have one share between them
+  std::uint64_t group =
+      0;  // the same but for `user` and session, where there is more: they have one share between them
   double weight = 1;
   std::uint8_t urgency = 3;
 };
@@ -38,7 +40,8 @@ class client_rules {
   client_standing standing_of(const sender& who, std::optional<std::uint8_t> asked) const;
 
   /// What a client is called: by the name of its rule, by its `user`, or by its address and what its key is called
-  /// (`key`), as far as these tell clients apart.
+  /// (`key`), and by its session, as far as these tell clients apart. Of a session a number is shown: it may be a
+  /// secret.
   std::string name_of(const sender& who, std::string_view key) const;
 
   /// The name of the first rule that matches everything with this key; empty: there is none.
