@@ -83,24 +83,35 @@ config_key duration(std::string path, milliseconds low, milliseconds high, At at
           [=](settings s) { return show_duration(at(s)); }};
 }
 
+/// Words that stand for a duration that is none, or for one out of range.
+using duration_words = std::vector<std::pair<std::string, std::optional<milliseconds>>>;
+
 template <class At>
-config_key optional_duration(std::string path, milliseconds low, milliseconds high, At at) {
-  auto const fallback = default_of(at);
+config_key duration_or(const duration_words& words, std::string path, milliseconds low, milliseconds high, At at) {
+  std::string or_word;
+  std::string listed;
+  for (auto const& [word, value] : words) {
+    or_word += ", or " + word;
+    listed += word + ", ";
+  }
   auto read = [=](settings& s, std::string_view text) -> std::optional<rejection> {
-    if (text != "off") {
-      auto bad = store(at(s), read_duration(text, low, high));
-      if (bad) bad->why += ", or off";
-      return bad;
+    for (auto const& [word, value] : words) {
+      if (text != word) continue;
+      at(s) = value;
+      return std::nullopt;
     }
-    at(s).reset();
-    return std::nullopt;
+    auto bad = store(at(s), read_duration(text, low, high));
+    if (bad) bad->why += or_word;
+    return bad;
   };
-  return {std::move(path),
-          "duration",
-          "off, or " + range_text(show_duration(low), show_duration(high)),
-          fallback ? show_duration(*fallback) : "off",
-          std::move(read),
-          [=](settings s) { return at(s) ? show_duration(*at(s)) : "off"; }};
+  auto show = [=](settings s) {
+    for (auto const& [word, value] : words)
+      if (value == at(s)) return word;
+    return show_duration(*at(s));
+  };
+  auto fallback = show(settings{});
+  return {std::move(path),     "duration",      listed + "or " + range_text(show_duration(low), show_duration(high)),
+          std::move(fallback), std::move(read), std::move(show)};
 }
 
 template <class At>
@@ -262,9 +273,9 @@ std::vector<config_key> make_keys() {
       duration("cerebras.queue.max_wait", 0ms, 24h, [](settings& s) -> auto& { return s.cerebras.queue.max_wait; }),
       integer("cerebras.queue.max_in_flight", 0, million,
               [](settings& s) -> auto& { return s.cerebras.queue.max_in_flight; }),
-      optional_duration("cerebras.queue.keepalive_after", 100ms, 1h,
+      duration_or({{"off", std::nullopt}, {"auto", by_the_client}}, "cerebras.queue.keepalive_after", 100ms, 1h,
                         [](settings& s) -> auto& { return s.cerebras.queue.keepalive_after; }),
-      optional_duration("cerebras.queue.ageing", 100ms, 24h,
+      duration_or({{"off", std::nullopt}}, "cerebras.queue.ageing", 100ms, 24h,
                         [](settings& s) -> auto& { return s.cerebras.queue.ageing; }),
       integer("cerebras.queue.default_priority", 0, 7,
               [](settings& s) -> auto& { return s.cerebras.queue.default_priority; }),

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cooldown/dialect/refusal.hpp"
+#include "cooldown/exchange/comments.hpp"
 #include "cooldown/exchange/exchange_plan.hpp"
 #include "cooldown/http/body_facts.hpp"
 #include "cooldown/http/error_fields.hpp"
@@ -27,17 +28,19 @@ struct room_for_others {
   }
 };
 
-/// Whether the client reads an event stream whose errors are `{"error": ...}`. Those of Messages are not.
-bool reads_comments(const request& r, const http::body_facts& facts, const config::settings& settings) {
-  return settings.cerebras.queue.keepalive_after && facts.stream && r.http11 && r.asks == http::endpoint::completion;
+/// When the first comment is due, where the client reads an event stream whose errors are `{"error": ...}`. Those of
+/// Messages are not.
+std::optional<duration> first_comment(const request& r, const http::body_facts& facts,
+                                      const config::settings& settings) {
+  auto const& after = settings.cerebras.queue.keepalive_after;
+  if (!after || !facts.stream || !r.http11 || r.asks != http::endpoint::completion) return std::nullopt;
+  return *after == config::by_the_client ? first_comment_by(r.timeout) : *after;
 }
 
 /// How long the client will be there: by its own word, or by its timeout unless comments keep it patient.
-std::optional<duration> client_limit(const request& r, const config::settings& settings, bool comments) {
+std::optional<duration> client_limit(const request& r, std::optional<duration> first_comment) {
   if (r.prefer_wait) return r.prefer_wait;
-  if (!r.timeout) return std::nullopt;
-  if (comments && std::max<duration>(*settings.cerebras.queue.keepalive_after, comment_interval) < *r.timeout)
-    return std::nullopt;
+  if (r.timeout && first_comment && keep_patient(*first_comment, *r.timeout)) return std::nullopt;
   return r.timeout;
 }
 
@@ -73,14 +76,14 @@ class exchange {
         r_(r),
         settings_(std::move(settings)),
         facts_(std::move(facts)),
-        comments_(reads_comments(r, facts_, *settings_)),
-        limit_(client_limit(r, *settings_, comments_)),
+        first_comment_(first_comment(r, facts_, *settings_)),
+        limit_(client_limit(r, first_comment_)),
         max_wait_(std::min<duration>(settings_->cerebras.queue.max_wait, limit_.value_or(duration::max()))),
         record_(c, r),
         room_{a_, r.metered},
         attempt_(c),
         writer_(c, r, record_, *settings_),
-        waiting_(c, record_, writer_, *settings_, comments_),
+        waiting_(c, record_, writer_, first_comment_),
         plan_({.metered = r.metered,
                .method = r.method,
                .retries = settings_->cerebras.retries,
@@ -117,8 +120,8 @@ class exchange {
   request& r_;
   std::shared_ptr<const config::settings> settings_;
   http::body_facts facts_;
-  bool comments_;
-  std::optional<duration> limit_;  // of the client's patience
+  std::optional<duration> first_comment_;  // after so long a wait
+  std::optional<duration> limit_;          // of the client's patience
   duration max_wait_;
   exchange_record record_;
   room_for_others room_;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "cooldown/exchange/comments.hpp"
+
 namespace cooldown::net {
 namespace {
 
@@ -19,8 +21,8 @@ void waiting::enter_queue() {
   if (c_.shared.draining) c_.ctl.fire(interruption::draining);
 }
 
-time_point waiting::first_comment(time_point since) const {
-  return comments_ ? since + *settings_.cerebras.queue.keepalive_after : time_point::max();
+time_point waiting::first_comment_of(time_point since) const {
+  return first_comment_ ? since + *first_comment_ : time_point::max();
 }
 
 std::string waiting::place_in_queue(ticket_id id) const {
@@ -44,7 +46,7 @@ task<time_point> waiting::comment(ticket_id id) {
 }
 
 task<admission::result> waiting::for_quota(ticket_id id, bool in_progress) {
-  auto next_comment = first_comment(steady_now());
+  auto next_comment = first_comment_of(steady_now());
   // What goes on at once is no wait.
   if (!in_progress || c_.shared.limiter.standing_of(id, steady_now())) enter_queue();
   for (;;) {
@@ -61,7 +63,7 @@ task<admission::result> waiting::for_quota(ticket_id id, bool in_progress) {
 
 task<breaker_answer> waiting::for_breaker(ticket_id id, time_point until) {
   auto const since = steady_now();
-  auto next_comment = id != 0 ? first_comment(since) : time_point::max();
+  auto next_comment = id != 0 ? first_comment_of(since) : time_point::max();
   std::optional<observe::held_mark> held;
   if (id != 0 && !c_.shared.provider().gate.admits(since)) {
     enter_queue();

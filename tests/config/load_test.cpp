@@ -132,12 +132,14 @@ TEST(Config, EveryLimitOfARangeIsWithinIt) {
               IsEmpty());
 }
 
-TEST(Config, KeepaliveIsOffOrADuration) {
+TEST(Config, KeepaliveIsOffAutoOrADuration) {
+  EXPECT_EQ(settings_of("cerebras: {queue: {keepalive_after: auto}}").cerebras.queue.keepalive_after, by_the_client);
   EXPECT_EQ(settings_of("cerebras: {queue: {keepalive_after: off}}").cerebras.queue.keepalive_after, std::nullopt);
   EXPECT_EQ(settings_of("cerebras: {queue: {keepalive_after: 15s}}").cerebras.queue.keepalive_after,
             milliseconds(15'000));
-  EXPECT_THAT(problems_of("cerebras: {queue: {keepalive_after: 0}}"),
-              ElementsAre("f:1:37: cerebras.queue.keepalive_after: must be between 100ms and 1h, or off; got '0'"));
+  EXPECT_THAT(
+      problems_of("cerebras: {queue: {keepalive_after: 0}}"),
+      ElementsAre("f:1:37: cerebras.queue.keepalive_after: must be between 100ms and 1h, or off, or auto; got '0'"));
 }
 
 struct bad_case {

@@ -89,6 +89,15 @@ TEST_F(Patience, CommentsKeepAClientPatient) {
   expect_refused(chat("X-Stainless-Timeout: 20\r\n"));        // not a stream
 }
 
+TEST_F(Patience, CommentsThatTheClientDecidesKeepItPatientIfTheyCan) {
+  start({{"cerebras.queue.keepalive_after", "auto"}});
+  expect_queued(chat("X-Stainless-Timeout: 20\r\n", true));
+  expect_queued(chat("X-Stainless-Timeout: 600\r\n", true));
+  expect_queued(chat("", true));
+  expect_refused(chat("X-Stainless-Timeout: 12\r\n", true));
+  expect_refused(chat("X-Stainless-Timeout: 20\r\n"));
+}
+
 TEST_F(Patience, TheTimeoutGoesOnToTheProvider) {
   fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(ok_response(completion())); });
   proxy const p(upstream);

@@ -66,12 +66,15 @@ struct client_attributes {
   bool operator==(const client_attributes&) const = default;
 };
 
+/// keepalive_after: in time before the client's timeout.
+constexpr milliseconds by_the_client{0};
+
 struct queue_settings {
   std::size_t max_depth = 1'000;                // requests waiting at once; beyond: 503 queue_full
   std::size_t max_bytes = 256 * 1024 * 1024;    // bytes of their bodies, all together
   milliseconds max_wait{600'000};               // longest wait of one request; Prefer: wait=N lowers it
   std::size_t max_in_flight = 0;                // metered requests at the upstream at once; 0: no bound
-  std::optional<milliseconds> keepalive_after;  // `off`, or: a streaming request that waits this long gets SSE comments
+  std::optional<milliseconds> keepalive_after;  // who waits so long for a stream gets SSE comments; `off`: nobody
   std::optional<milliseconds> ageing{30'000};   // after so long a class gets a release out of turn; `off`: never
   unsigned default_priority = 3;                // class of a request that names none: 0 goes first, 7 last
   unsigned highest_priority = 0;                // the most urgent class that a request itself can name

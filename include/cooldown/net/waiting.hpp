@@ -2,14 +2,12 @@
 // patient.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cooldown/net/client_writer.hpp"
 
 namespace cooldown::net {
-
-/// Between two comments to a client that waits.
-constexpr duration comment_interval = std::chrono::seconds{15};
 
 /// What came of waiting for the circuit breaker.
 struct breaker_answer {
@@ -20,10 +18,9 @@ struct breaker_answer {
 /// The waits of one exchange.
 class waiting {
  public:
-  /// `comments`: the client reads an event stream, and gets comments while it waits.
-  waiting(client_connection& c, exchange_record& record, client_writer& writer, const config::settings& settings,
-          bool comments)
-      : c_(c), record_(record), writer_(writer), settings_(settings), comments_(comments) {}
+  /// `first_comment`: the client reads an event stream, and gets comments once it has waited so long.
+  waiting(client_connection& c, exchange_record& record, client_writer& writer, std::optional<duration> first_comment)
+      : c_(c), record_(record), writer_(writer), first_comment_(first_comment) {}
 
   /// Until the ticket is released or refused, or the interrupt fires. `in_progress`: it has been released before, and a
   /// shutdown lets it go on if it need not wait.
@@ -37,7 +34,7 @@ class waiting {
   task<bool> pause(ticket_id id, duration how_long);
 
  private:
-  time_point first_comment(time_point since) const;
+  time_point first_comment_of(time_point since) const;
   task<time_point> comment(ticket_id id);
   std::string place_in_queue(ticket_id id) const;
   void enter_queue();
@@ -45,8 +42,7 @@ class waiting {
   client_connection& c_;
   exchange_record& record_;
   client_writer& writer_;
-  const config::settings& settings_;
-  bool comments_;
+  std::optional<duration> first_comment_;
 };
 
 }  // namespace cooldown::net
