@@ -48,7 +48,7 @@ void warn_of_risks(const config::settings& s, observe::log& log) {
   if (!config::is_loopback(s.admin.host)) log.warn("admin.host " + s.admin.host + " is reachable from other machines");
   if (!c.api_key.empty() && !c.base_url.tls && !config::is_loopback(c.base_url.host))
     log.warn("cerebras.base_url is http://: the API key travels unencrypted");
-  if (!c.tls.verify) log.warn("cerebras.tls.verify is false: anybody on the way can read the API key");
+  if (!c.tls.verify) log.warn("cerebras.tls.verify is false: anyone on the network path can read the API key");
 }
 
 /// What points a command's SDKs to the proxy. They insist on a key: where the proxy has one, theirs does not matter,
@@ -210,7 +210,7 @@ int main(int argc, char** argv) {
   bool const needs_files =
       args.what == cli::command::check || args.what == cli::command::serve || args.what == cli::command::run;
   if (auto const wrong = needs_files ? unusable_file(settings) : std::nullopt) {
-    std::cerr << name_of(from) << ": " << http::visible(*wrong) << '\n';
+    std::cerr << http::visible(cli::located(from, *wrong)) << '\n';
     return args.check_flag ? cli::check_config_failed : cli::bad_configuration;
   }
   switch (args.what) {

@@ -58,6 +58,11 @@ void override_settings(config::settings& settings, const overrides& above, std::
   if (!above.log_level.empty()) set("--log-level", "logging.level", above.log_level);
 }
 
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 }  // namespace
 
 std::string source::text() const {
@@ -107,6 +112,11 @@ std::variant<config::settings, problems> load(const source& from, const argument
   return std::move(std::get<config::settings>(loaded));
 }
 
+std::string located(const source& from, const std::string& wrong) {
+  if (from.path.empty()) return "defaults: " + wrong;
+  return from.path + config::place_of(wrong.substr(0, wrong.find(": ")), text_of(from.path)) + ": " + wrong;
+}
+
 std::optional<std::string> unwritable(const std::string& log_file) {
   namespace fs = std::filesystem;
   if (log_file.empty()) return std::nullopt;
@@ -130,8 +140,7 @@ std::optional<std::string> exposed_secrets(const source& from, const config::set
   std::error_code ec;
   auto const mode = fs::status(from.path, ec).permissions();
   if (from.path.empty() || ec || (mode & fs::perms::others_read) == fs::perms::none) return std::nullopt;
-  std::ifstream file(from.path, std::ios::binary);
-  std::string const text{std::istreambuf_iterator<char>(file), {}};
+  auto const text = text_of(from.path);
   auto secrets = s.server.auth_tokens;
   secrets.push_back(s.cerebras.api_key);
   secrets.push_back(s.admin.token);

@@ -30,6 +30,9 @@ struct problems {
 std::variant<config::settings, problems> load(const source& from, const arguments& args,
                                               const config::environment& env);
 
+/// A line like those of `problems`, of what is wrong with something that the configuration names: "key: message".
+std::string located(const source& from, const std::string& wrong);
+
 /// Why the log cannot be written to this file; nullopt: it can, or the name is empty. Creates nothing.
 std::optional<std::string> unwritable(const std::string& log_file);
 

@@ -132,6 +132,16 @@ TEST(Config, EveryLimitOfARangeIsWithinIt) {
               IsEmpty());
 }
 
+TEST(Config, KeysHaveAPlace) {
+  auto const* const yaml = "server: {port: 1}\ncerebras:\n  tls:\n    ca_file: x\n";
+  EXPECT_EQ(place_of("cerebras.tls.ca_file", yaml), ":4:14");
+  EXPECT_EQ(place_of("server.port", yaml), ":1:16");
+  EXPECT_EQ(place_of("server.port.x", yaml), "");
+  EXPECT_EQ(place_of("logging.file", yaml), "");
+  EXPECT_EQ(place_of("logging.file", "[1, 2]"), "");
+  EXPECT_EQ(place_of("logging.file", "a: b: c"), "") << "not YAML";
+}
+
 TEST(Config, KeepaliveIsOffAutoOrADuration) {
   EXPECT_EQ(settings_of("cerebras: {queue: {keepalive_after: auto}}").cerebras.queue.keepalive_after, by_the_client);
   EXPECT_EQ(settings_of("cerebras: {queue: {keepalive_after: off}}").cerebras.queue.keepalive_after, std::nullopt);

@@ -242,6 +242,20 @@ TEST_F(CommandLine, CompletionsAndManualAreMadeFromTheOptions) {
   EXPECT_THAT(manual.output, HasSubstr("print\\-config"));
 }
 
+TEST_F(CommandLine, FilesThatAConfigurationNamesAreToldWithTheirPlaceInIt) {
+  auto const of = [&](const std::string& yaml) {
+    auto const file = directory_.file("named.yaml", yaml);
+    auto const r = run({"check", "-c", file});
+    EXPECT_EQ(r.status, 78);
+    return r.output.substr(std::min(r.output.size(), file.size()));
+  };
+  EXPECT_THAT(of("cerebras:\n  tls: {ca_file: /nowhere/ca.pem}\n"),
+              HasSubstr(":2:18: cerebras.tls.ca_file: /nowhere/ca.pem: No such file"));
+  EXPECT_THAT(of("logging:\n  file: /nowhere/p.log\n"), HasSubstr(":2:9: logging.file: /nowhere/p.log: there is no"));
+  EXPECT_THAT(of("server:\n  tls:\n    certificate_file: /nowhere/c.pem\n    key_file: /nowhere/k.pem\n"),
+              HasSubstr(":3:23: server.tls.certificate_file: /nowhere/c.pem: No such file"));
+}
+
 TEST_F(CommandLine, TheLogFileIsOpenedAgainAtSigusr1) {
   auto const file = directory_.path("proxy.log");
   auto v = usual_values("http://127.0.0.1:" + std::to_string(upstream_.port()));

@@ -44,6 +44,9 @@ std::variant<settings, problems> parse(std::string_view yaml, std::string_view f
 std::variant<settings, problems> load_file(const std::string& path, const environment& env,
                                            const adjustment& adjust = {});
 
+/// Where YAML text gives this key: ":line:column", as in a problem's text; empty: nowhere, as by default.
+std::string place_of(std::string_view key, std::string_view yaml);
+
 /// All settings as YAML that load_file() takes, defaults included; secrets are replaced by "***".
 std::string print(const settings& s);
 

@@ -1,0 +1,29 @@
+#include <algorithm>
+
+#include "cooldown/config/load.hpp"
+
+#include "yaml_tree.hpp"
+
+namespace cooldown::config {
+namespace {
+
+const yaml_node* value_of(const yaml_node& map, std::string_view name) {
+  auto const found =
+      std::find_if(map.entries.begin(), map.entries.end(), [&](const yaml_entry& e) { return e.key.text == name; });
+  return found == map.entries.end() ? nullptr : &found->value;
+}
+
+}  // namespace
+
+std::string place_of(std::string_view key, std::string_view yaml) {
+  auto const tree = read_yaml(yaml);
+  auto const* node = std::get_if<yaml_node>(&tree);
+  while (node && !key.empty()) {
+    auto const dot = std::min(key.find('.'), key.size());
+    node = value_of(*node, key.substr(0, dot));
+    key.remove_prefix(std::min(dot + 1, key.size()));
+  }
+  return node ? ':' + std::to_string(node->at.line) + ':' + std::to_string(node->at.column) : "";
+}
+
+}  // namespace cooldown::config
