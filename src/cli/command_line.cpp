@@ -65,9 +65,10 @@ void describe(CLI::App& cli, arguments& into) {
   sub("print-config", "print the configuration in force, defaults included, secrets hidden", command::print_config);
   auto* const status =
       sub("status", "show the quota, the queue and the last requests of a running proxy", command::status);
-  status->add_flag("-w,--watch", into.watch, "every second, until interrupted");
-  status->add_flag("--json", into.json, "as the admin port tells it, for programs");
-  status->add_option("--admin", into.admin, "its admin port, instead of admin.host and admin.port")->type_name("URL");
+  status->add_flag("-w,--watch", into.watch, "refresh every second until interrupted");
+  status->add_flag("--json", into.json, "as JSON, for programs: what GET /status answers");
+  status->add_option("--admin", into.admin, "the proxy's admin port, instead of admin.host and admin.port")
+      ->type_name("URL");
   auto* const run = sub("run",
                         "start a proxy on a free port, run COMMAND with OPENAI_BASE_URL and CEREBRAS_BASE_URL "
                         "pointing to it, and end with its exit code",

@@ -47,7 +47,7 @@ range_reading read_address_range(std::string_view text) {
   if (!bits || *bits > (v4 ? 32U : 128U))
     return {std::nullopt, std::string("must have between 0 and ") + (v4 ? "32" : "128") + " bits after the '/'"};
   range.bits = static_cast<unsigned>(*bits) + (v4 ? mapped_bits : 0);
-  if (!range.contains(range.first)) return {std::nullopt, "has bits set beyond those that '/' counts"};
+  if (!range.contains(range.first)) return {std::nullopt, "has bits set beyond its prefix length"};
   return {range, ""};
 }
 

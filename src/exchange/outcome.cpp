@@ -7,14 +7,14 @@ namespace cooldown {
 namespace {
 
 constexpr outcome_text table[] = {
-    {reason::bad_request, side::client, 400, "invalid_request_error", "bad_request",
-     "The request is not acceptable HTTP.", false},
+    {reason::bad_request, side::client, 400, "invalid_request_error", "bad_request", "The request is not valid HTTP.",
+     false},
     {reason::request_timeout, side::client, 408, "invalid_request_error", "request_timeout",
      "The request did not arrive in time.", true},
     {reason::body_too_large, side::client, 413, "invalid_request_error", "body_too_large",
      "The request body is larger than server.max_body_size.", false},
-    {reason::unauthorized, side::client, 401, "invalid_request_error", "unauthorized",
-     "This needs a token that the proxy knows.", false},
+    {reason::unauthorized, side::client, 401, "invalid_request_error", "unauthorized", "A valid token is required.",
+     false},
     {reason::wrong_host, side::client, 421, "invalid_request_error", "wrong_host",
      "The proxy does not answer to the name in the Host header.", false},
     {reason::cross_site, side::client, 403, "invalid_request_error", "cross_site",
@@ -22,7 +22,7 @@ constexpr outcome_text table[] = {
     {reason::not_found, side::client, 404, "invalid_request_error", "not_found", "There is nothing at this path.",
      false},
     {reason::method_not_allowed, side::client, 405, "invalid_request_error", "method_not_allowed",
-     "This path does not take that method.", false},
+     "This path does not allow that method.", false},
     {reason::loop_detected, side::upstream, 508, "invalid_request_error", "loop_detected",
      "This request has already passed through this proxy: cerebras.base_url leads back to it. It must be the "
      "provider's address.",
@@ -36,9 +36,9 @@ constexpr outcome_text table[] = {
     {reason::queue_timeout, side::internal, 429, "too_many_requests_error", "queue_timeout",
      "The quota does not admit this request within the time it may wait.", true},
     {reason::circuit_open, side::upstream, 503, "server_error", "circuit_open",
-     "The provider failed several times in a row, so it is left alone for a while.", true},
+     "The provider failed several times in a row, so no requests are sent to it for a while.", true},
     {reason::provider_changed, side::internal, 503, "server_error", "provider_changed",
-     "The proxy was given another provider while this request waited, and the request's key or path is for the one "
+     "The provider was changed by a reload while this request waited, and the request's key or path is for the one "
      "before. Send the request again.",
      true},
     {reason::local_failure, side::internal, 503, "server_error", "local_failure",
@@ -48,7 +48,7 @@ constexpr outcome_text table[] = {
     {reason::upstream_tls_error, side::upstream, 502, "server_error", "upstream_tls_error",
      "The provider's certificate could not be verified.", false},
     {reason::upstream_protocol_error, side::upstream, 502, "server_error", "upstream_protocol_error",
-     "The provider's answer is not acceptable HTTP.", true},
+     "The provider's answer is not valid HTTP.", true},
     {reason::upstream_timeout, side::upstream, 504, "server_error", "upstream_timeout",
      "The provider did not answer in time.", true},
     {reason::draining, side::internal, 503, "server_error", "draining", "The proxy is shutting down.", true},

@@ -370,8 +370,7 @@ std::vector<std::string> server::take_configuration() {
   shared_.log.info("configuration reloaded");
   if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
   if (had_tls != (shared_.tls != nullptr))
-    shared_.log.warn(had_tls ? "new clients are met in plain text from now on"
-                             : "new clients are met with TLS from now on");
+    shared_.log.warn(had_tls ? "new connections use plain text from now on" : "new connections use TLS from now on");
   if (now.server.host != before->server.host || now.server.port != before->server.port || now.admin != before->admin)
     shared_.log.warn("server.host, server.port, admin.host and admin.port change only with a restart");
   return {};

@@ -155,7 +155,8 @@ void limiter_families(exposition& out, const sources& from, time_point now) {
   out.counter("fallback_timings_used_total", "Releases decided by the configured limits.", c.fallback_timings_used);
   out.counter("released_requests_total", "Metered requests let through.", c.released);
   out.counter("delayed_requests_total", "Metered requests let through after waiting.", c.waited);
-  out.counter("upstream_refusals_total", "429s of the provider that were kept from clients.", c.upstream_refusals);
+  out.counter("upstream_refusals_total", "429s of the provider that were absorbed: clients waited instead.",
+              c.upstream_refusals);
   out.gauge("queued_requests", "Requests waiting, for quota or for the provider.", queue_length(from));
   out.gauge("queued_bytes", "Bytes of their bodies.", limiter.queued_bytes());
   out.gauge("in_flight_requests", "Metered requests at the provider.", at_provider(from));

@@ -105,7 +105,7 @@ void add_answers(CLI::App& app, sim_options& options, words& said) {
                  "reset-mid-stream[=CHUNKS], close-mid-body[=CHUNKS], bad-chunk, in-stream-error[=CHUNKS], "
                  "bad-headers, no-usage")
       ->allow_extra_args(false);
-  app.add_option("--seed", options.seed, "Of the random numbers behind probabilities")->capture_default_str();
+  app.add_option("--seed", options.seed, "Seeds the random numbers behind probabilities")->capture_default_str();
 }
 
 void add_server(CLI::App& app, sim_options& options, words& said) {

@@ -164,7 +164,7 @@ TEST(ConfigClients, AllMistakesAreToldAtOnce) {
           "f:7:24: cerebras.clients[2].match.adress: unknown key 'adress'; did you mean 'address'?",
           "f:8:7: cerebras.clients[2].wait: unknown key 'wait'; known here: match, priority, highest_priority, weight, "
           "name",
-          "f:9:24: cerebras.clients[3].match.address: has bits set beyond those that '/' counts; got '10.0.0.1/8'",
+          "f:9:24: cerebras.clients[3].match.address: has bits set beyond its prefix length; got '10.0.0.1/8'",
           "f:10:24: cerebras.clients[4].match.address: must have between 0 and 32 bits after the '/'; got "
           "'10.0.0.0/33'",
           "f:11:24: cerebras.clients[5].match.address: expected an IP address, or a block such as 10.0.0.0/8; got "

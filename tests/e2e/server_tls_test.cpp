@@ -485,14 +485,14 @@ TEST_F(ServerTls, CanBeSwitchedOnAndOff) {
   plain.send(chat());
   EXPECT_EQ(read_response(plain).status, 200);
   p.reload(with(shown_));
-  p.program().wait_for_line("new clients are met with TLS");
+  p.program().wait_for_line("new connections use TLS");
   auto c = connect(p);
   c.send(chat());
   EXPECT_EQ(read_response(c).status, 200);
   plain.send(chat());
   EXPECT_EQ(read_response(plain).status, 200) << "as it began";
   p.reload({});
-  p.program().wait_for_line("new clients are met in plain text");
+  p.program().wait_for_line("new connections use plain text");
   EXPECT_EQ(p.fetch(chat()).status, 200);
   c.send(chat());
   EXPECT_EQ(read_response(c).status, 200) << "as it began";
