@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "cooldown/dialect/refusal_text.hpp"
 #include "cooldown/text/ascii.hpp"
 #include "cooldown/text/delay_text.hpp"
 
@@ -24,7 +25,6 @@ constexpr std::string_view load_names[] = {"queue_exceeded", "overload", "capaci
 constexpr std::string_view quota_names[] = {"quota", "rate_limit", "token"};
 // In texts.
 constexpr std::string_view load_words[] = {"queue_exceeded", "high traffic", "overloaded", "at capacity"};
-constexpr std::string_view time_words[] = {"try again in", "retry in", "retry after"};
 
 bool contains_any(std::string_view text, std::span<const std::string_view> words) {
   return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return contains(text, w); });
@@ -52,17 +52,46 @@ bool says_no_retry(header_view headers) {
 }
 
 /// Which limit it is about, as far as the body tells.
-void read_limit(const error_fields& body, refusal& r) {
-  if (contains(body.code, "token") || contains(body.type, "token") || contains(body.message, "tokens per")) {
-    r.counts = contains(body.message, "total tokens") ? resource::total_tokens : resource::tokens;
-  } else if (contains(body.code, "request_quota") || iequals(body.type, "requests") ||
-             contains(body.message, "requests per")) {
+void read_limit(const error_fields& body, const refusal_text& text, refusal& r) {
+  r.counts = text.counts;
+  r.over = text.over;
+  r.burst = text.per_second;
+  r.limit = text.limit;
+  if (text.counts == resource::total_tokens) return;
+  if (contains(body.code, "token") || contains(body.type, "token")) {
+    r.counts = resource::tokens;
+  } else if (!r.counts && (contains(body.code, "request_quota") || iequals(body.type, "requests"))) {
     r.counts = resource::requests;
   }
-  r.burst = contains(body.message, "per second");
-  if (contains(body.message, "per min") || contains(body.message, "per-min")) r.over = window::minute;
-  if (contains(body.message, "per hour")) r.over = window::hour;
-  if (contains(body.message, "per day")) r.over = window::day;
+}
+
+/// Azure's and GitHub Models' x-ratelimit-type names the limit: Tokens, UserByMinute, UserConcurrentRequests.
+void read_type_header(header_view headers, refusal_text& text) {
+  for (auto const& f : headers) {
+    if (!iequals(f.name, "x-ratelimit-type")) continue;
+    if (contains(f.value, "concurrent")) text.at_once = true;
+    if (contains(f.value, "token")) text.counts = resource::tokens;
+    if (contains(f.value, "request") || contains(f.value, "user")) text.counts = resource::requests;
+    if (contains(f.value, "minute")) text.over = window::minute;
+    if (contains(f.value, "day")) text.over = window::day;
+  }
+}
+
+/// Without Retry-After: what the body says, else when the limit of a refusal's unnamed headers resets.
+std::optional<duration> wait_of(const error_fields& body, const refusal_text& text, header_view headers,
+                                wall_time now) {
+  if (auto const told = retry_after_of(headers, now)) return told;
+  if (auto const field = parse_delay(body.wait, now)) return field;
+  if (text.wait) return text.wait;
+  for (auto const& f : headers)
+    if (iequals(f.name, "x-ratelimit-reset") || iequals(f.name, "x-ratelimit-timeremaining"))
+      return parse_delay(f.value, now);
+  return std::nullopt;
+}
+
+/// The limit that it is about is named, in one way or another.
+bool names_limit(const error_fields& body, const refusal& r) {
+  return r.counts || r.over || r.burst || contains(body.message, "rate limit");
 }
 
 }  // namespace
@@ -82,21 +111,24 @@ std::optional<duration> retry_after_of(header_view headers, wall_time now) {
 
 refusal classify_refusal(const error_fields& body, header_view headers, wall_time now) {
   using kind = refusal::kind;
+  auto text = read_refusal_text(body.message);
+  read_type_header(headers, text);
   refusal r;
-  r.retry_after = retry_after_of(headers, now);
-  read_limit(body, r);
+  r.retry_after = wait_of(body, text, headers, now);
+  read_limit(body, text, r);
   auto said = kind_of(body.code);
   if (!said) said = kind_of(body.type);
-  if (!said && (r.counts || r.over || r.burst || contains(body.message, "rate limit"))) said = kind::quota;
+  if (said != kind::incurable && text.at_once) said = kind::load;
+  if (!said && names_limit(body, r)) said = kind::quota;
   if (!said && contains_any(body.message, load_words)) said = kind::load;
-  if (!said && (r.retry_after || shows_exhausted(headers) || contains_any(body.message, time_words)))
-    said = kind::quota;
+  if (!said && (r.retry_after || shows_exhausted(headers))) said = kind::quota;
   if (!said && contains_any(body.message, incurable_words)) said = kind::incurable;
   r.what = said.value_or(kind::load);
   // Providers send it with a refusal for load as well, which is over in a second: there it decides nothing.
-  if (says_no_retry(headers) && said != kind::load) r.what = kind::incurable;
-  if (r.what == kind::quota) return r;
-  return {.what = r.what, .counts = {}, .over = {}, .retry_after = r.retry_after};
+  if (says_no_retry(headers) && said != kind::load && !r.retry_after) r.what = kind::incurable;
+  if (r.what == kind::quota && text.limit && text.requested > text.limit) r.what = kind::too_large;
+  if (r.what == kind::quota || r.what == kind::too_large) return r;
+  return {.what = r.what, .counts = {}, .over = {}, .limit = {}, .retry_after = r.retry_after};
 }
 
 }  // namespace cooldown

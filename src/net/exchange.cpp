@@ -256,7 +256,7 @@ observation exchange::observe() {
   http::error_texts texts;
   if (whole_answer_) {
     texts = http::read_error(http::plain_body(*whole_answer_, http::coding_of(a.headers), largest_whole_body));
-    a.error = {.message = texts.message, .type = texts.type, .code = texts.code};
+    a.error = {.message = texts.message, .type = texts.type, .code = texts.code, .wait = texts.wait};
   }
   auto seen = a_.limiter.observe(ticket(), a, steady_now(), wall_now());
   a_.complain_once(seen.header_problem);

@@ -239,6 +239,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
                                               const rate_limit_snapshot* snapshot, time_point now, wall_time wall) {
   auto& s = *t.owner;
   auto const why = classify_refusal(a.error, a.headers, wall);
+  bool const too_large = why.what == refusal::kind::too_large;
   s.limits.observe(t.reservation, snapshot, why.what == refusal::kind::quota ? fate::refused : fate::unknown, now);
   if (why.what == refusal::kind::load) return defer(id, t, why.retry_after, now);
   if (why.what == refusal::kind::incurable) {
@@ -248,15 +249,16 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   }
   bool const of_tokens = why.counts.value_or(resource::tokens) == resource::tokens;
   bool const may_be_size = of_tokens && !why.burst && why.over.value_or(window::minute) == window::minute;
-  if (t.too_large != ticket::doubt::none && may_be_size) {
+  if (too_large || (t.too_large != ticket::doubt::none && may_be_size)) {
     if (t.too_large == ticket::doubt::maximum) s.costs.observe_whole_maximum(now);
-    refused const too_large{.why = reason::request_too_large_for_limit,
-                            .retry_after = std::nullopt,
-                            .cost = s.costs.estimate(t.size, true, now),
-                            .limit = s.limits.known_token_limit(now).value_or(0)};
+    auto const limit = why.limit ? static_cast<double>(*why.limit) : s.limits.known_token_limit(now).value_or(0);
+    refused const no{.why = reason::request_too_large_for_limit,
+                     .retry_after = std::nullopt,
+                     .cost = s.costs.estimate(t.size, true, now),
+                     .limit = limit};
     s.limits.refused_for_size(t.reservation, now);
     t.reservation = 0;
-    return {.what = verdict::refuse, .refusal = too_large, .header_problem = {}};
+    return {.what = verdict::refuse, .refusal = no, .header_problem = {}};
   }
   // Of those that were sent together one tells as much as all.
   if (of_tokens && !snapshot && t.released >= s.last_refusal) s.costs.observe_refusal(t.size);

@@ -204,9 +204,9 @@ std::optional<double> quota::likely_limit(std::size_t slot) const {
   return std::nullopt;
 }
 
-/// A refusal names a limit of which nobody has spoken. Those in flight are taken out of it, too.
-void quota::create_hidden(std::size_t slot, reservation& refused) {
-  auto const limit = likely_limit(slot);
+/// A refusal names a limit of which nobody has spoken, perhaps with its size. Those in flight are taken out of it, too.
+void quota::create_hidden(std::size_t slot, std::optional<std::uint64_t> told, reservation& refused) {
+  auto const limit = told && *told > 0 ? static_cast<double>(*told) : likely_limit(slot);
   if (!limit) return;
   auto& b = make_budget(slot, *limit, refill::continuous, refused.taken);
   b.guessed();
@@ -287,7 +287,7 @@ bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limi
                              time_point now) {
   auto const slot = culprit_of(r, why, snapshot != nullptr, now);
   bool const unheard_of = slot && !budgets_[*slot];
-  if (unheard_of) create_hidden(*slot, r);
+  if (unheard_of) create_hidden(*slot, why.limit, r);
   if (!slot || !budgets_[*slot] || (snapshot && shows(*snapshot, *slot))) {
     untake(r, now);
     return attempt <= trusted_rounds && snapshot && !fits_what_is_shown(r.cost, now);

@@ -65,6 +65,143 @@ TEST(Refusal, Classes) {
   }
 }
 
+/// What a 429 of each provider means: the sentence that it sends, the headers beside it, and how long to wait.
+TEST(Refusal, OfManyProviders) {
+  struct row {
+    const char* who;
+    error_fields body;
+    std::vector<header_field> headers;
+    kind what;
+    std::optional<resource> counts;
+    std::optional<window> over;
+    std::optional<duration> wait;
+  };
+  row const rows[] = {
+      {"OpenAI",
+       {"Rate limit reached for m in organization o on requests per min (RPM): Limit 3, Used 3, Requested 1. Please "
+        "try "
+        "again in 20s. Visit https://provider.example/account/rate-limits. You can increase your rate limit by adding "
+        "a "
+        "payment method to your account at https://provider.example/account/billing.",
+        "requests", "rate_limit_exceeded"},
+       {},
+       kind::quota,
+       resource::requests,
+       window::minute,
+       20s},
+      {"OpenAI, too large",
+       {"Request too large for m in organization o on tokens per min (TPM): Limit 30000, Requested 41000. The input or "
+        "output tokens must be reduced in order to run successfully.",
+        "tokens", "rate_limit_exceeded"},
+       {},
+       kind::too_large,
+       resource::tokens,
+       window::minute,
+       std::nullopt},
+      {"Groq, a day",
+       {"Rate limit reached for model `m` on tokens per day (TPD): Limit 100000, Used 99000, Requested 1500. Please "
+        "try "
+        "again in 7m12s. Need more tokens? Upgrade today at https://provider.example/settings/billing",
+        "tokens", "rate_limit_exceeded"},
+       {{"retry-after", "432"}},
+       kind::quota,
+       resource::tokens,
+       window::day,
+       432s},
+      {"Gemini",
+       {"You exceeded your current quota, please check your plan and billing details.", "", "429", "37s"},
+       {},
+       kind::quota,
+       std::nullopt,
+       std::nullopt,
+       37s},
+      {"OpenRouter",
+       {"Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day", "",
+        "429"},
+       {{"X-RateLimit-Limit", "50"}, {"X-RateLimit-Remaining", "0"}, {"X-RateLimit-Reset", "1764000060000"}},
+       kind::quota,
+       resource::requests,
+       window::day,
+       60s},
+      {"GitHub Models, in progress",
+       {"Rate limit of 5 per 0s exceeded for UserConcurrentRequests. Please wait 0 seconds before retrying.", "",
+        "RateLimitReached"},
+       {{"x-ratelimit-type", "UserConcurrentRequests"}},
+       kind::load,
+       std::nullopt,
+       std::nullopt,
+       0s},
+      {"GitHub Models, a day",
+       {"Rate limit of 50 per 86400s exceeded for UserByDay. Please wait 30000 seconds before retrying.", "",
+        "RateLimitReached"},
+       {{"x-ratelimit-type", "UserByDay"}},
+       kind::quota,
+       resource::requests,
+       window::day,
+       30'000s},
+      {"Azure",
+       {"", "", "429"},
+       {{"x-ratelimit-type", "Tokens"}, {"retry-after", "1"}},
+       kind::quota,
+       resource::tokens,
+       {},
+       1s},
+      {"Anthropic",
+       {"This request would exceed your organization's rate limit of 50 requests per minute.", "rate_limit_error", ""},
+       {{"retry-after", "11"}},
+       kind::quota,
+       resource::requests,
+       window::minute,
+       11s},
+      {"Mistral", {"Requests rate limit exceeded", "rate_limited", "1300"}, {}, kind::quota, {}, {}, {}},
+      {"Cohere",
+       {"You are using a Trial key, which is limited to 20 API calls / minute.", "", ""},
+       {},
+       kind::quota,
+       resource::requests,
+       window::minute,
+       std::nullopt},
+      {"Z.ai",
+       {"API concurrency limit reached, please reduce the number of requests", "", "1302"},
+       {},
+       kind::load,
+       {},
+       {},
+       {}},
+      {"NVIDIA", {"Too Many Requests", "", ""}, {}, kind::load, {}, {}, {}},
+      {"DeepSeek", {"You are sending requests too quickly.", "", ""}, {}, kind::load, {}, {}, {}},
+      {"a spent budget",
+       {"You have reached your monthly spending limit. Try again in 12 days.", "", "enforced_spend_limit_reached"},
+       {},
+       kind::incurable,
+       {},
+       {},
+       24h * 12},
+      {"told not to, with a time",
+       {"", "", "rate_limit_exceeded"},
+       {{"x-should-retry", "false"}, {"retry-after", "3"}},
+       kind::quota,
+       {},
+       {},
+       3s},
+      {"told not to, without one",
+       {"", "", "rate_limit_exceeded"},
+       {{"x-should-retry", "false"}},
+       kind::incurable,
+       {},
+       {},
+       {}},
+  };
+  for (auto const& r : rows) {
+    auto const seen = classify_refusal(r.body, r.headers, now);
+    EXPECT_EQ(seen.what, r.what) << r.who;
+    EXPECT_EQ(seen.counts, r.counts) << r.who;
+    EXPECT_EQ(seen.over, r.over) << r.who;
+    EXPECT_EQ(seen.retry_after, r.wait) << r.who;
+  }
+  EXPECT_EQ(classify_refusal(rows[1].body, {}, now).limit, 30'000U);
+}
+
 TEST(Refusal, ATimeToRetryInTheTextMakesItQuota) {
   error_fields const advice{
       "You exceeded your current quota, please check your plan and billing. Please retry in 36.9s.", "", ""};

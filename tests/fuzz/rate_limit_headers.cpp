@@ -80,7 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (auto const d = cooldown::parse_delay(f.value, now)) check_delay(*d);
   if (auto const d = cooldown::retry_after_of(fields, now)) check_delay(*d);
   auto const error = cooldown::http::read_error(body);
-  auto const refusal = cooldown::classify_refusal({error.message, error.type, error.code}, fields, now);
+  auto const refusal = cooldown::classify_refusal({error.message, error.type, error.code, error.wait}, fields, now);
   if (refusal.retry_after) check_delay(*refusal.retry_after);
   return 0;
 }

@@ -1,4 +1,6 @@
 // Limits that only a refusal has named, and costs that only a fool has asked for.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
@@ -36,6 +38,44 @@ TEST(LimiterNamedLimit, OutlivesAConfigurationThatSaysNothingOfIt) {
   settings.max_in_flight = 3;
   limiter.configure(settings, start + 1s);
   EXPECT_TRUE(knows_requests_a_day(limiter));
+}
+
+TEST(LimiterNamedLimit, IsAsLargeAsTheRefusalSays) {
+  cerebras_limiter limiter(limiter_settings{});
+  ticket_facts t;
+  t.scope = scope;
+  t.size.max_output_tokens = 10;
+  auto const id = std::get<go>(limiter.submit(t, start)).id;
+  error_fields const error{.message =
+                               "Rate limit reached for model `m` on tokens per day (TPD): Limit 100000, Used "
+                               "99990, Requested 20. Please try again in 9s. Upgrade at /settings/billing",
+                           .type = "tokens",
+                           .code = "rate_limit_exceeded"};
+  EXPECT_EQ(limiter.observe(id, {.status = 429, .headers = {}, .error = error}, start, wall).what,
+            verdict::queue_again);
+  auto const report = limiter.report(start);
+  auto const& budgets = report.front().budgets;
+  auto const day = std::ranges::find_if(
+      budgets, [](auto const& b) { return b.over == window::day && b.counts == resource::tokens; });
+  ASSERT_NE(day, budgets.end());
+  EXPECT_EQ(day->limit, 100'000);
+}
+
+TEST(LimiterNamedLimit, ARequestLargerThanItIsRefusedForGoodAtOnce) {
+  cerebras_limiter limiter(limiter_settings{});
+  ticket_facts t;
+  t.scope = scope;
+  t.size.input_chars = 150'000;
+  t.size.max_output_tokens = 10;
+  auto const id = std::get<go>(limiter.submit(t, start)).id;
+  error_fields const error{.message = "Request too large for m on tokens per min (TPM): Limit 30000, Requested 41000.",
+                           .type = "tokens",
+                           .code = "rate_limit_exceeded"};
+  auto const seen = limiter.observe(id, {.status = 429, .headers = {}, .error = error}, start, wall);
+  EXPECT_EQ(seen.what, verdict::refuse);
+  ASSERT_TRUE(seen.refusal);
+  EXPECT_EQ(seen.refusal->why, reason::request_too_large_for_limit);
+  EXPECT_EQ(seen.refusal->limit, 30'000);
 }
 
 TEST(LimiterNamedLimit, AnAbsurdMaximumLeavesTheDayAsItWas) {

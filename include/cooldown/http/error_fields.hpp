@@ -10,10 +10,11 @@ struct error_texts {
   std::string message;
   std::string type;
   std::string code;
+  std::string wait;  // of a field that holds nothing else: "37s", "12.5"
 };
 
-/// Reads message, type and code of a JSON error, flat or in OpenAI's wrapper. Empty where absent, or when it is not
-/// JSON.
+/// Reads the error in a JSON body: flat, in the wrapper of OpenAI and Anthropic, in Google's array, or as problem
+/// details (RFC 9457). Numbers are taken as they are written. Empty where absent, or when it is not JSON.
 error_texts read_error(std::string_view body);
 
 }  // namespace cooldown::http

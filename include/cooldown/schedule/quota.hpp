@@ -185,7 +185,7 @@ class quota {
   void restore_limit(const learned_limit& s, time_point saved);
   void create(std::size_t slot, entry answered, const limit_snapshot& s);
   void create_configured(time_point now);
-  void create_hidden(std::size_t slot, reservation& refused);
+  void create_hidden(std::size_t slot, std::optional<std::uint64_t> told, reservation& refused);
   std::optional<double> likely_limit(std::size_t slot) const;
   std::optional<std::size_t> culprit_of(const reservation& r, const refusal& why, bool informed, time_point now);
   bool fits_what_is_shown(double cost, time_point now);

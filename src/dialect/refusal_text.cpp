@@ -1,0 +1,207 @@
+#include "cooldown/dialect/refusal_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "cooldown/text/ascii.hpp"
+#include "cooldown/text/delay_text.hpp"
+
+namespace cooldown {
+namespace {
+
+constexpr std::size_t longest_read = 4'096;
+constexpr std::uint64_t largest_count = 1ULL << 53;  // beyond, doubles lose whole tokens
+
+constexpr bool is_letter(char c) {
+  return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+}
+constexpr bool is_word(char c) {
+  return is_letter(c) || is_digit(c) || c == '_';
+}
+
+/// Where `word` begins at or after `from`, in any case, and not within a longer word; npos: nowhere.
+std::size_t find_word(std::string_view text, std::string_view word, std::size_t from = 0) {
+  auto const same = [](char a, char b) { return ascii_lower(a) == ascii_lower(b); };
+  for (auto begin = text.begin() + static_cast<std::ptrdiff_t>(std::min(from, text.size()));;) {
+    auto const found = std::search(begin, text.end(), word.begin(), word.end(), same);
+    if (found == text.end()) return std::string_view::npos;
+    if (found == text.begin() || !is_word(found[-1])) return static_cast<std::size_t>(found - text.begin());
+    begin = found + 1;
+  }
+}
+
+bool has_word(std::string_view text, std::string_view word) {
+  return find_word(text, word) != std::string_view::npos;
+}
+
+std::string_view skip(std::string_view text, std::string_view characters) {
+  auto const at = text.find_first_not_of(characters);
+  return at == std::string_view::npos ? std::string_view{} : text.substr(at);
+}
+
+/// The letters at the front.
+std::string_view letters(std::string_view text) {
+  auto const end = std::find_if_not(text.begin(), text.end(), is_letter);
+  return text.substr(0, static_cast<std::size_t>(end - text.begin()));
+}
+
+/// The digits at the front, with the commas between them.
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t n = 0;
+  bool any = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    bool const comma = any && text[i] == ',' && i + 1 < text.size() && is_digit(text[i + 1]);
+    if (comma) continue;
+    if (!is_digit(text[i])) break;
+    any = true;
+    n = n * 10 + static_cast<std::uint64_t>(text[i] - '0');
+    if (n > largest_count) return std::nullopt;
+  }
+  return any ? std::optional{n} : std::nullopt;
+}
+
+/// "Limit 30000", "Limit: 30,000", "limit of 5", "limited to 20".
+std::optional<std::uint64_t> number_after(std::string_view text, std::string_view word) {
+  for (auto at = find_word(text, word); at != std::string_view::npos; at = find_word(text, word, at + 1)) {
+    auto rest = text.substr(at + word.size());
+    for (std::string_view const filler : {"ed to ", " of "})
+      if (istarts_with(rest, filler)) rest.remove_prefix(filler.size());
+    if (auto const n = number(skip(rest, " :="))) return n;
+  }
+  return std::nullopt;
+}
+
+struct unit {
+  std::string_view name;
+  std::uint64_t ns;
+};
+constexpr unit units[] = {
+    {"milliseconds", 1'000'000},  {"millisecond", 1'000'000},   {"ms", 1'000'000},           {"seconds", 1'000'000'000},
+    {"second", 1'000'000'000},    {"secs", 1'000'000'000},      {"sec", 1'000'000'000},      {"s", 1'000'000'000},
+    {"minutes", 60'000'000'000},  {"minute", 60'000'000'000},   {"mins", 60'000'000'000},    {"min", 60'000'000'000},
+    {"m", 60'000'000'000},        {"hours", 3'600'000'000'000}, {"hour", 3'600'000'000'000}, {"h", 3'600'000'000'000},
+    {"days", 86'400'000'000'000}, {"day", 86'400'000'000'000},  {"d", 86'400'000'000'000}};
+
+std::optional<duration> unit_of(std::string_view name) {
+  auto const found = std::ranges::find_if(units, [&](const unit& u) { return iequals(u.name, name); });
+  return found == std::end(units) ? std::nullopt : std::optional{duration{static_cast<duration::rep>(found->ns)}};
+}
+
+/// "1.02s", "6m0s", "20 seconds", "1 hour and 3 minutes". A number without a unit is one of seconds.
+std::optional<duration> delay(std::string_view text) {
+  std::optional<duration> total;
+  for (;;) {
+    auto const digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    auto figure = text.substr(0, digits);
+    auto const rest = skip(text.substr(digits), " ");
+    while (!figure.empty() && figure.back() == '.') figure.remove_suffix(1);
+    auto const value = figure.empty() ? std::nullopt : parse_delay(figure, {});
+    if (!value) return total;
+    auto const name = letters(rest);
+    auto const one = unit_of(name);
+    if (!one && !total && !name.empty() && rest.data() == text.data() + digits) return std::nullopt;  // "1e400"
+    if (!one) return total ? total : value;
+    double const seconds = seconds_of(*value) * seconds_of(*one) + (total ? seconds_of(*total) : 0);
+    if (seconds > seconds_of(std::chrono::hours{24 * 366})) return std::nullopt;
+    total = duration_of_seconds(seconds);
+    text = skip(rest.substr(name.size()), " ,");
+    if (istarts_with(text, "and ")) text.remove_prefix(4);
+  }
+}
+
+constexpr std::string_view before_a_delay[] = {"try again in", "try again after", "retry in",  "retry after",
+                                               "wait for",     "please wait",     "resets in", "reset in"};
+
+std::optional<duration> wait_in(std::string_view text) {
+  for (auto const words : before_a_delay) {
+    auto const at = find_word(text, words);
+    if (at == std::string_view::npos) continue;
+    if (auto const d = delay(skip(text.substr(at + words.size()), " :"))) return d;
+  }
+  return std::nullopt;
+}
+
+/// "https://provider.example/day", "/settings/limits"
+bool within_address(std::string_view text, std::size_t at) {
+  constexpr std::size_t looked_at = 64;
+  auto const before = text.substr(0, at).substr(at - std::min(at, looked_at));
+  auto const word = before.substr(before.find_last_of(" \"'(<") + 1);
+  auto const next = text.substr(at + 1, 1);
+  return word.find("://") != std::string_view::npos || word.find('/') != std::string_view::npos ||
+         word.ends_with(':') || (word.empty() && next != " ");
+}
+
+void counted_over(std::string_view name, refusal_text& r) {
+  auto const length = unit_of(name);
+  if (!length) return;
+  if (*length == length_of(window::minute)) r.over = window::minute;
+  if (*length == length_of(window::hour)) r.over = window::hour;
+  if (*length == length_of(window::day)) r.over = window::day;
+  r.per_second = r.per_second || *length == std::chrono::seconds{1};
+}
+
+/// "per min", "per-day", "/ minute", "per 60s", "per 0s".
+void read_window(std::string_view text, refusal_text& r) {
+  auto const read = [&](std::string_view rest) {
+    rest = skip(rest, " -");
+    auto const n = number(rest);
+    if (!n) return counted_over(letters(rest), r);
+    auto const length = delay(rest);
+    if (length == duration::zero()) r.at_once = true;
+    if (length == length_of(window::minute)) r.over = window::minute;
+    if (length == length_of(window::hour)) r.over = window::hour;
+    if (length == length_of(window::day)) r.over = window::day;
+    if (length == std::chrono::seconds{1}) r.per_second = true;
+  };
+  for (auto at = find_word(text, "per"); at != std::string_view::npos; at = find_word(text, "per", at + 1))
+    if (at + 3 < text.size() && !is_word(text[at + 3])) read(text.substr(at + 3));
+  for (auto at = text.find('/'); at != std::string_view::npos; at = text.find('/', at + 1))
+    if (!within_address(text, at)) read(text.substr(at + 1));
+}
+
+/// RPM, TPD, ITPM, …: what is counted, and over what.
+void read_abbreviation(std::string_view text, refusal_text& r) {
+  for (auto at = text.find('P', 1); at != std::string_view::npos; at = text.find('P', at + 1)) {
+    if (at + 1 >= text.size() || (at + 2 < text.size() && is_word(text[at + 2]))) continue;
+    auto const counted = text[at - 1];
+    if (counted != 'R' && counted != 'T') continue;
+    auto first = at - 1;
+    if (counted == 'T' && first > 0 && (text[first - 1] == 'I' || text[first - 1] == 'O')) --first;
+    if (first > 0 && is_word(text[first - 1])) continue;
+    constexpr std::string_view windows = "SMHD";
+    if (windows.find(text[at + 1]) == std::string_view::npos) continue;
+    r.counts = counted == 'R' ? resource::requests : resource::tokens;
+    auto const name = text.substr(at + 1, 1);
+    counted_over(name == "M" ? "min" : name, r);
+    return;
+  }
+}
+
+constexpr std::string_view of_requests[] = {"requests per", "request per", "requests /",
+                                            "calls per",    "calls /",     "requests/"};
+constexpr std::string_view of_tokens[] = {"tokens per", "token per", "tokens /", "tokens/"};
+constexpr std::string_view in_progress[] = {"concurrent", "concurrency", "in parallel", "simultaneous"};
+
+bool has_any(std::string_view text, std::span<const std::string_view> words) {
+  return std::ranges::any_of(words, [&](std::string_view w) { return has_word(text, w); });
+}
+
+}  // namespace
+
+refusal_text read_refusal_text(std::string_view text) {
+  text = text.substr(0, longest_read);
+  refusal_text r;
+  read_window(text, r);
+  read_abbreviation(text, r);
+  if (!r.counts && has_any(text, of_tokens)) r.counts = resource::tokens;
+  if (!r.counts && has_any(text, of_requests)) r.counts = resource::requests;
+  if (r.counts == resource::tokens && has_word(text, "total tokens")) r.counts = resource::total_tokens;
+  if (r.at_once || has_any(text, in_progress)) r.at_once = true;
+  r.limit = number_after(text, "limit");
+  r.requested = number_after(text, "requested");
+  r.wait = wait_in(text);
+  return r;
+}
+
+}  // namespace cooldown
