@@ -6,6 +6,8 @@
 #include "cooldown/text/ascii.hpp"
 #include "cooldown/text/delay_text.hpp"
 
+#include "ietf_headers.hpp"
+
 namespace cooldown {
 namespace {
 
@@ -16,13 +18,14 @@ struct dialect_field {
   item what;
   resource counts;
   window over;
+  bool unnamed = false;
 };
 
 using enum item;
 using enum resource;
 using enum window;
 
-/// The dialects as one table. Names without a window (OpenAI, Groq) are read as per minute.
+/// The dialects as one table. Names without a window (OpenAI, Groq) have `unnamed`, and any.
 constexpr dialect_field table[] = {
     {"x-ratelimit-limit-tokens-minute", limit, tokens, minute},
     {"x-ratelimit-remaining-tokens-minute", remaining, tokens, minute},
@@ -42,12 +45,15 @@ constexpr dialect_field table[] = {
     {"x-ratelimit-limit-requests-day", limit, requests, day},
     {"x-ratelimit-remaining-requests-day", remaining, requests, day},
     {"x-ratelimit-reset-requests-day", reset, requests, day},
-    {"x-ratelimit-limit-tokens", limit, tokens, minute},
-    {"x-ratelimit-remaining-tokens", remaining, tokens, minute},
-    {"x-ratelimit-reset-tokens", reset, tokens, minute},
-    {"x-ratelimit-limit-requests", limit, requests, minute},
-    {"x-ratelimit-remaining-requests", remaining, requests, minute},
-    {"x-ratelimit-reset-requests", reset, requests, minute},
+    {"x-ratelimit-limit-tokens", limit, tokens, minute, true},
+    {"x-ratelimit-remaining-tokens", remaining, tokens, minute, true},
+    {"x-ratelimit-reset-tokens", reset, tokens, minute, true},
+    {"x-ratelimit-limit-project-tokens", limit, tokens, minute},
+    {"x-ratelimit-remaining-project-tokens", remaining, tokens, minute},
+    {"x-ratelimit-reset-project-tokens", reset, tokens, minute},
+    {"x-ratelimit-limit-requests", limit, requests, minute, true},
+    {"x-ratelimit-remaining-requests", remaining, requests, minute, true},
+    {"x-ratelimit-reset-requests", reset, requests, minute, true},
     {"x-ratelimit-limit-req-minute", limit, requests, minute},
     {"x-ratelimit-remaining-req-minute", remaining, requests, minute},
     {"anthropic-ratelimit-tokens-limit", limit, tokens, minute},
@@ -80,60 +86,33 @@ bool is_negative(std::string_view text) {
   return text.size() > 1 && text.front() == '-' && count(text.substr(1));
 }
 
-/// The value of `key` among the ;-separated parameters of one list member of the IETF draft.
-std::optional<std::uint64_t> parameter(std::string_view member, std::string_view key) {
-  std::string_view token;
-  while (next_token(member, ';', token)) {
-    auto const eq = token.find('=');
-    if (eq == std::string_view::npos || token.substr(0, eq) != key) continue;
-    auto const value = token.substr(eq + 1);
-    if (key == "r" && is_negative(value)) return 0;
-    return parse_u64(value);
-  }
-  return std::nullopt;
-}
-
 template <class T, class Better>
 void keep(std::optional<T>& slot, std::optional<T> value, Better better) {
   if (value && (!slot || better(*value, *slot))) slot = value;
 }
 
-/// RateLimit: "default";r=50;t=30 with RateLimit-Policy: "default";q=100;w=60. Its quota units are taken as tokens when
-/// nothing else spoke of tokens.
-void ietf(header_view headers, rate_limit_snapshot& out) {
-  limit_snapshot found;
-  for (auto const& field : headers) {
-    if (iequals(field.name, "ratelimit")) {
-      keep(found.remaining, exact(parameter(field.value, "r")), std::less<>{});
-      if (auto const t = parameter(field.value, "t"); t && *t <= 366ULL * 86400)
-        keep(found.reset, std::optional<duration>{std::chrono::seconds{*t}}, std::greater<>{});
-    } else if (iequals(field.name, "ratelimit-policy")) {
-      if (auto const q = exact(parameter(field.value, "q")); q && *q > 0) keep(found.limit, q, std::less<>{});
-    }
-  }
-  if (auto& slot = out.at(tokens, minute); !slot.any() && found.limit) slot = found;
-}
-
 }  // namespace
 
-std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_headers(header_view headers,
-                                                                                    wall_time now) {
+std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_headers(header_view headers, wall_time now,
+                                                                                    const unnamed_windows& unnamed) {
   rate_limit_snapshot out;
   bool any = false;
   std::array<bool, slot_count> overdrawn{};
   std::array<bool, slot_count> unlimited{};
   for (auto const& field : headers) {
     if (!istarts_with(field.name, "x-ratelimit-") && !istarts_with(field.name, "anthropic-ratelimit-")) {
-      any = any || iequals(field.name, "ratelimit");
+      any = any || iequals(field.name, "ratelimit") || iequals(field.name, "ratelimit-remaining");
       continue;
     }
     auto const* const known = std::find_if(std::begin(table), std::end(table),
                                            [&](const dialect_field& f) { return iequals(f.name, field.name); });
     if (known == std::end(table)) continue;
     any = true;
-    auto& slot = out.at(known->counts, known->over);
-    if (known->what != reset && is_negative(field.value))
-      (known->what == limit ? unlimited : overdrawn)[slot_of(known->counts, known->over)] = true;
+    auto const of_unnamed = known->counts == requests ? unnamed.requests : unnamed.tokens;
+    auto const index = slot_of(known->counts, known->unnamed ? of_unnamed : known->over);
+    auto& slot = out.limits[index];
+    if (known->unnamed) out.unnamed.set(index);
+    if (known->what != reset && is_negative(field.value)) (known->what == limit ? unlimited : overdrawn)[index] = true;
     switch (known->what) {
       case limit:
         if (auto const n = count(field.value); n && *n > 0) keep(slot.limit, n, std::less<>{});
@@ -148,7 +127,7 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
   }
   for (std::size_t i = 0; i < slot_count; ++i)
     if (overdrawn[i] && !unlimited[i]) out.limits[i].remaining = 0;
-  if (any) ietf(headers, out);
+  if (any) read_ietf_headers(headers, out);
   auto const& main = out.at(tokens, minute);
   std::string missing;
   if (!main.limit) missing = "x-ratelimit-limit-tokens-minute";

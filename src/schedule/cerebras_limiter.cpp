@@ -168,13 +168,27 @@ void cerebras_limiter::observe_charge(ticket& t, const seen_charge& seen, time_p
   }
 }
 
-const rate_limit_snapshot* cerebras_limiter::parse(header_view headers, bool expected, wall_time wall,
-                                                   rate_limit_snapshot& into, std::string& problem) {
+/// Where a limit of which the headers give no window turns out to be another one's, its reading goes there.
+void cerebras_limiter::find_windows(scope& s, rate_limit_snapshot& seen, time_point now) {
+  auto const look = [&](resource counts, unnamed_window& w) {
+    auto const before = slot_of(counts, w.over());
+    if (!seen.unnamed[before] || !w.observe(seen.limits[before])) return;
+    s.limits.forget(before, now);
+    seen.limits[slot_of(counts, w.over())] = std::exchange(seen.limits[before], {});
+  };
+  look(resource::requests, s.requests_over);
+  look(resource::tokens, s.tokens_over);
+}
+
+const rate_limit_snapshot* cerebras_limiter::parse(scope& s, header_view headers, bool expected, time_point now,
+                                                   wall_time wall, rate_limit_snapshot& into, std::string& problem) {
   if (!settings_.quota.use_headers) return nullptr;
-  auto parsed = parse_rate_limit_headers(headers, wall);
+  auto parsed =
+      parse_rate_limit_headers(headers, wall, {.requests = s.requests_over.over(), .tokens = s.tokens_over.over()});
   if (auto* const snapshot = std::get_if<rate_limit_snapshot>(&parsed)) {
     ++counters_.header_parsing_success;
     into = *snapshot;
+    find_windows(s, into, now);
     auto const& main = into.at(resource::tokens, window::minute);
     if (main.remaining && *main.remaining > *main.limit)
       problem = "x-ratelimit-remaining-tokens-minute is above its limit: taken as it is";
@@ -187,6 +201,7 @@ const rate_limit_snapshot* cerebras_limiter::parse(header_view headers, bool exp
     problem = std::move(error.message);
   }
   into = error.rest;
+  find_windows(s, into, now);
   bool const any = std::any_of(into.limits.begin(), into.limits.end(), [](auto const& l) { return l.any(); });
   return any ? &into : nullptr;
 }
@@ -209,7 +224,8 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
   auto const theirs = s.clock.at(now);
   bool const success = a.status >= 200 && a.status < 300;
   // Of an unread one they may be another model's.
-  auto const* const parsed = t.unread ? nullptr : parse(a.headers, success, theirs, snapshot, result.header_problem);
+  auto const* const parsed =
+      t.unread ? nullptr : parse(s, a.headers, success, now, theirs, snapshot, result.header_problem);
   if (a.status == 429) {
     ++s.totals.refused;
     auto after = observe_refusal(id, t, a, parsed, now, theirs);
@@ -390,7 +406,7 @@ std::optional<std::string> cerebras_limiter::update_from_headers(const scope_nam
   std::string problem;
   auto& s = scope_of(name, now);
   latest_ = &s;
-  if (parse(headers, true, wall, snapshot, problem)) s.limits.update(snapshot, now);
+  if (parse(s, headers, true, now, wall, snapshot, problem)) s.limits.update(snapshot, now);
   change(s);
   if (problem.empty()) return std::nullopt;
   return problem;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cooldown/dialect/provider_clock.hpp"
+#include "cooldown/dialect/unnamed_window.hpp"
 #include "cooldown/schedule/cerebras_limiter.hpp"
 #include "cooldown/schedule/forecast_error.hpp"
 
@@ -25,6 +26,7 @@ struct cerebras_limiter::scope {
   quota limits;
   cost_estimator costs;
   provider_clock clock;
+  unnamed_window requests_over, tokens_over;
   request_queue queue;
   std::vector<request_queue::head> heads;               // reused
   std::set<std::pair<time_point, ticket_id>> deferred;  // by when they may be tried again

@@ -164,6 +164,12 @@ std::optional<seen_charge> quota::observe(reservation_id id, const rate_limit_sn
   return charge;
 }
 
+void quota::forget(std::size_t slot, time_point now) {
+  budgets_[slot].reset();
+  for (auto& [id, r] : reservations_) r.marks[slot] = {};
+  create_configured(now);
+}
+
 void quota::update(const rate_limit_snapshot& snapshot, time_point now) {
   if (!settings_.use_headers) return;
   told(snapshot, now);

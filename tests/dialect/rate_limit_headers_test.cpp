@@ -148,7 +148,6 @@ TEST(RateLimitHeaders, ARemainingBelowZeroIsNothingLeft) {
   for (auto const* const less : {"-1", "-20", "-0", "-20.0", " -15000 "}) {
     auto const s = parsed({{"x-ratelimit-limit-tokens-minute", "1000"}, {"x-ratelimit-remaining-tokens-minute", less}});
     EXPECT_EQ(tokens_minute(s).remaining, 0U) << less;
-    EXPECT_EQ(tokens_minute(parsed({{"RateLimit-Policy", "a;q=5"}, {"RateLimit", "a;r=-3;t=1"}})).remaining, 0U);
   }
   for (auto const* const rubbish : {"-", "--1", "-a", "-1e3"}) {
     auto const s = parsed({{"x-ratelimit-limit-tokens-minute", "1000"},
@@ -195,29 +194,18 @@ TEST(RateLimitHeaders, OtherDialects) {
                               {"x-ratelimit-reset-requests", "825ms"}});
   EXPECT_EQ(tokens_minute(openai).reset, 6min);
   EXPECT_EQ(openai.at(resource::requests, window::minute).reset, 825ms);
+  auto const project = parsed({{"x-ratelimit-limit-tokens", "150000"},
+                               {"x-ratelimit-remaining-tokens", "20000"},
+                               {"x-ratelimit-reset-tokens", "52s"},
+                               {"x-ratelimit-limit-project-tokens", "90000"},
+                               {"x-ratelimit-remaining-project-tokens", "0"},
+                               {"x-ratelimit-reset-project-tokens", "60s"}});
+  EXPECT_EQ(tokens_minute(project).remaining, 0U) << "the tighter of both";
+  EXPECT_EQ(tokens_minute(project).reset, 60s);
   auto const anthropic = parsed({{"anthropic-ratelimit-tokens-limit", "80000"},
                                  {"anthropic-ratelimit-tokens-remaining", "0"},
                                  {"anthropic-ratelimit-tokens-reset", "2025-11-24T16:00:30Z"}});
   EXPECT_EQ(tokens_minute(anthropic).reset, 30s);
-  auto const draft = parsed({{"RateLimit-Policy", "\"default\";q=100;w=60"}, {"RateLimit", "\"default\";r=50;t=30"}});
-  EXPECT_EQ(tokens_minute(draft).limit, 100U);
-  EXPECT_EQ(tokens_minute(draft).remaining, 50U);
-  EXPECT_EQ(tokens_minute(draft).reset, 30s);
-}
-
-TEST(RateLimitHeaders, TheDraftObeysTheSameRules) {
-  for (auto const* const policy : {"a;q=0;w=60", "a;q=18446744073709551615;w=60", "a;q=-1"})
-    EXPECT_FALSE(refused({{"RateLimit-Policy", policy}, {"RateLimit", "a;r=5;t=1"}}).absent) << policy;
-  auto const huge = parsed({{"RateLimit-Policy", "a;q=5"}, {"RateLimit", "a;r=9007199254740993;t=1"}});
-  EXPECT_EQ(tokens_minute(huge).remaining, std::nullopt);
-  auto const repeated = parsed({{"RateLimit-Policy", "a;q=5"},
-                                {"RateLimit-Policy", "a;q=50"},
-                                {"RateLimit", "a;r=1;t=30"},
-                                {"RateLimit", "a;r=4;t=3"},
-                                {"RateLimit", "rubbish"}});
-  EXPECT_EQ(tokens_minute(repeated).limit, 5U);
-  EXPECT_EQ(tokens_minute(repeated).remaining, 1U);
-  EXPECT_EQ(tokens_minute(repeated).reset, 30s);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <optional>
 
@@ -53,6 +54,7 @@ struct limit_snapshot {
 
 struct rate_limit_snapshot {
   std::array<limit_snapshot, slot_count> limits;
+  std::bitset<slot_count> unnamed{};  // those of which the headers do not say over what they count
   limit_snapshot& at(resource r, window w) { return limits[slot_of(r, w)]; }
   const limit_snapshot& at(resource r, window w) const { return limits[slot_of(r, w)]; }
 };

@@ -315,8 +315,9 @@ class cerebras_limiter {
   const request_queue::head* next_of_all(time_point now);
   void release_ready(time_point now, std::vector<ticket_event>& events);
   bool refuse_overdue(time_point now, std::vector<ticket_event>& events);
-  const rate_limit_snapshot* parse(header_view headers, bool expected, wall_time wall, rate_limit_snapshot& into,
-                                   std::string& problem);
+  static void find_windows(scope& s, rate_limit_snapshot& seen, time_point now);
+  const rate_limit_snapshot* parse(scope& s, header_view headers, bool expected, time_point now, wall_time wall,
+                                   rate_limit_snapshot& into, std::string& problem);
   observation observe_refusal(ticket_id id, ticket& t, const answer& a, const rate_limit_snapshot* snapshot,
                               time_point now, wall_time wall);
 

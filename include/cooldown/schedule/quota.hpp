@@ -110,6 +110,9 @@ class quota {
   /// Observes headers that belong to no reservation.
   void update(const rate_limit_snapshot& snapshot, time_point now);
 
+  /// Discards what headers said of this limit: they were about another one.
+  void forget(std::size_t slot, time_point now);
+
   /// Ends a reservation that the provider refused for quota. `snapshot`: the refusal's headers, already observed.
   void refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now);
 

@@ -1,0 +1,130 @@
+#include "ietf_headers.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "cooldown/text/ascii.hpp"
+
+namespace cooldown {
+namespace {
+
+constexpr std::uint64_t most = 1ULL << 53;                // beyond, doubles lose whole units
+constexpr std::uint64_t longest_reset = 366ULL * 86'400;  // seconds
+constexpr std::size_t most_policies = 16;
+
+/// The value of `key` among parameters that `separator` divides.
+std::optional<std::string_view> parameter(std::string_view of, char separator, std::string_view key) {
+  std::string_view token;
+  while (next_token(of, separator, token)) {
+    auto const eq = token.find('=');
+    if (eq != std::string_view::npos && iequals(trim(token.substr(0, eq)), key)) return trim(token.substr(eq + 1));
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> count(std::optional<std::string_view> text) {
+  auto const n = text ? parse_u64(*text) : std::nullopt;
+  return n && *n <= most ? n : std::nullopt;
+}
+
+/// A negative remaining is an overdrawn limit.
+std::optional<std::uint64_t> remaining(std::optional<std::string_view> text) {
+  bool const negative = text && text->size() > 1 && text->front() == '-' && parse_u64(text->substr(1));
+  return negative ? std::optional<std::uint64_t>{0} : count(text);
+}
+
+std::optional<duration> reset(std::optional<std::string_view> text) {
+  auto const n = count(text);
+  return n && *n <= longest_reset ? std::optional<duration>{std::chrono::seconds{*n}} : std::nullopt;
+}
+
+bool mentions(std::string_view text, std::string_view word) {
+  auto const same = [](char a, char b) { return ascii_lower(a) == ascii_lower(b); };
+  return std::search(text.begin(), text.end(), word.begin(), word.end(), same) != text.end();
+}
+
+std::string_view name_of_member(std::string_view member) {
+  return trim(member.substr(0, member.find(';')));
+}
+
+/// Which limit a policy is about; nullopt: none that we could keep to.
+std::optional<std::size_t> slot_of_policy(std::string_view member) {
+  auto const unit = parameter(member, ';', "qu").value_or("requests");
+  bool const of_tokens = mentions(unit, "token") || mentions(name_of_member(member), "token");
+  if (mentions(unit, "concurrent") || (!of_tokens && !mentions(unit, "requests"))) return std::nullopt;
+  auto const counts = of_tokens ? resource::tokens : resource::requests;
+  auto const length = parameter(member, ';', "w");
+  if (!length) return slot_of(counts, window::minute);
+  for (auto const over : {window::minute, window::hour, window::day})
+    if (reset(length) == length_of(over)) return slot_of(counts, over);
+  return std::nullopt;
+}
+
+/// Of two values the more careful.
+void keep(limit_snapshot& slot, const limit_snapshot& s) {
+  if (s.limit && *s.limit > 0) slot.limit = std::min(*s.limit, slot.limit.value_or(*s.limit));
+  if (s.remaining) slot.remaining = std::min(*s.remaining, slot.remaining.value_or(*s.remaining));
+  if (s.reset) slot.reset = std::max(*s.reset, slot.reset.value_or(*s.reset));
+}
+
+struct policy {
+  std::string_view name;
+  std::size_t slot;
+};
+
+template <class Visitor>
+void each_member(header_view headers, std::string_view name, Visitor visit) {
+  std::string_view member;
+  for (auto const& f : headers)
+    if (iequals(f.name, name))
+      for (auto rest = f.value; next_token(rest, ',', member);) visit(member);
+}
+
+/// RateLimit-Limit: 100, 100;w=60 with RateLimit-Remaining and -Reset, or all three in RateLimit: limit=100, …
+limit_snapshot read_old(header_view headers) {
+  limit_snapshot found;
+  for (auto const& f : headers) {
+    auto const value = trim(f.value);
+    auto const first = trim(value.substr(0, value.find_first_of(",;")));
+    if (iequals(f.name, "ratelimit-limit")) keep(found, {.limit = count(first), .remaining = {}, .reset = {}});
+    if (iequals(f.name, "ratelimit-remaining")) keep(found, {.limit = {}, .remaining = remaining(first), .reset = {}});
+    if (iequals(f.name, "ratelimit-reset")) keep(found, {.limit = {}, .remaining = {}, .reset = reset(first)});
+    if (iequals(f.name, "ratelimit"))
+      keep(found, {.limit = count(parameter(value, ',', "limit")),
+                   .remaining = remaining(parameter(value, ',', "remaining")),
+                   .reset = reset(parameter(value, ',', "reset"))});
+  }
+  return found;
+}
+
+}  // namespace
+
+void read_ietf_headers(header_view headers, rate_limit_snapshot& out) {
+  std::vector<policy> policies;
+  rate_limit_snapshot found;
+  std::optional<std::size_t> old_slot = slot_of(resource::requests, window::minute);
+  auto const read_policy = [&](std::string_view member) {
+    auto const slot = slot_of_policy(member);
+    if (slot && policies.size() < most_policies) {
+      policies.push_back({name_of_member(member), *slot});
+      keep(found.limits[*slot], {.limit = count(parameter(member, ';', "q")), .remaining = {}, .reset = {}});
+    }
+  };
+  each_member(headers, "ratelimit-policy", read_policy);
+  each_member(headers, "ratelimit", [&](std::string_view member) {
+    for (auto const& p : policies)
+      if (p.name == name_of_member(member))
+        keep(found.limits[p.slot], {.limit = {},
+                                    .remaining = remaining(parameter(member, ';', "r")),
+                                    .reset = reset(parameter(member, ';', "t"))});
+  });
+  each_member(headers, "ratelimit-limit", [&](std::string_view member) {
+    if (parameter(member, ';', "w")) old_slot = slot_of_policy(member);
+  });
+  if (auto const old = read_old(headers); old_slot && old.limit) keep(found.limits[*old_slot], old);
+  for (std::size_t slot = 0; slot < slot_count; ++slot)
+    if (!out.limits[slot].any() && found.limits[slot].limit) out.limits[slot] = found.limits[slot];
+}
+
+}  // namespace cooldown
