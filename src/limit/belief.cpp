@@ -53,7 +53,7 @@ constexpr edge edges[] = {
     {learned, refill_seen, proven_bucket},
     {{assumed_bucket}, no_refill_seen, suspected_window},
     {{reassumed_bucket}, no_refill_seen, resuspected_window},
-    {{suspected_sliding}, more_than_log, reassumed_bucket},
+    {learned_sliding, more_than_log, reassumed_bucket},
     // Refusals where the model saw room.
     {{assumed_bucket}, refused_with_room, suspected_window},
     {{reassumed_bucket}, refused_with_room, resuspected_window},

@@ -116,6 +116,8 @@ bool budget::learn(evidence e) {
   assumed_ = false;
   reset_at_.reset();
   hidden_.filled();
+  // A log holds no more than its limit: beyond, costs are misjudged, or it is new.
+  if (shown_ && model() == refill::sliding && log_.sum() > limit_) log_.scale(limit_ / log_.sum());
   window_start_ = at_;
   drift_ = 0;
   evidence_.clear();
@@ -384,11 +386,11 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
     residual = after - levels_.level_after(then);
     // Refused although it should have fitted: less is there than headers and clocks make us think.
     if (became == fate::refused && m.epoch != 0 && levels_.level_after(then) >= 0) widen_margin(n);
-    if (charged && m.epoch != 0) judge_suspected_sliding(m, after, sent);
     double const less = levels_.observe(then, after, sent, now);
     double const likely = n * (1 + overlap);  // beyond, it is about others
     if (m.epoch != 0 && !jumped) charged_.count_surprise(std::clamp(less, -likely, likely));
     levels_.cap(capacity());
+    if (charged && m.epoch != 0) judge_sliding(m, after, sent);
     // What is not there is on its way back. A header may count others or not, so it is believed in part.
     if (model() == refill::sliding && log_.sum() > 0 && m.epoch != 0) {
       double const off = after - (capacity() - log_.sum() + spent_ - m.spent);

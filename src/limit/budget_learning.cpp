@@ -101,10 +101,12 @@ void budget::judge_test(const mark& m, double after, time_point sent, time_point
   test_.refused(window_, now);
 }
 
-/// Taken for a sliding log on the word of one refusal, it shows much more than has left the log: it is none.
-void budget::judge_suspected_sliding(const mark& m, double after, time_point sent) {
-  if (belief_ != belief::suspected_sliding || sent < gone_at_ + window_) return;
-  if (after - (limit_ - log_.sum() + spent_ - m.spent) >= 2 * tolerated * limit_) learn(evidence::more_than_log);
+/// Others only take: where much more is there than has left the log, it is none. Against the word of one refusal one
+/// header is enough; against more, only what all of the latest show.
+void budget::judge_sliding(const mark& m, double after, time_point sent) {
+  if (model() != refill::sliding || sent < gone_at_ + window_) return;
+  double const shown = is_proven(belief_) ? std::min(after, levels_.level_after(m.level)) : after;
+  if (shown - (limit_ - log_.sum() + spent_ - m.spent) >= 2 * tolerated * limit_) learn(evidence::more_than_log);
 }
 
 /// What the headers since the last jump say about refill: how fast it is, and whether there is any at all.

@@ -169,7 +169,7 @@ class budget {
   void vote(const limit_snapshot& s);
   void judge_reset(const mark& m, double after, time_point sent);
   void judge_test(const mark& m, double after, time_point sent, time_point now);
-  void judge_suspected_sliding(const mark& m, double after, time_point sent);
+  void judge_sliding(const mark& m, double after, time_point sent);
   void widen_margin(double n);
   bool plausible_bucket() const;
   bool few_in_limit(double n) const;
