@@ -1,4 +1,4 @@
-// Asks a running proxy's admin port for its /status.
+// Fetches /status from a running proxy's admin port.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ struct admin_address {
 /// "http://HOST:PORT" or "HOST:PORT". Throws std::runtime_error.
 admin_address read_admin_address(const std::string& text);
 
-/// The answer to GET /status. Throws std::runtime_error that says in a sentence why there is none, and what to do.
+/// The answer to GET /status. Throws std::runtime_error with a sentence that says why there is none and what to do.
 boost::json::object fetch_status(const admin_address& at);
 
 }  // namespace cooldown::cli

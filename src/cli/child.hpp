@@ -12,10 +12,10 @@
 
 namespace cooldown::cli {
 
-/// A child process. Its end is told once, with what a shell would say: its exit code, or 128 and its signal.
+/// A child process. Its end is reported once, as a shell would: its exit code, or 128 plus its signal.
 class child {
  public:
-  /// Starts it with this process's environment and `more` ("NAME=value") in it. Throws std::system_error.
+  /// Starts the command with this process's environment plus `more` ("NAME=value"). Throws std::system_error.
   child(net::asio::io_context& io, const std::vector<std::string>& command, const std::vector<std::string>& more,
         std::function<void(int)> ended);
   void signal(int number) const;

@@ -1,4 +1,4 @@
-// Which configuration is in force: the file that was named or found, or the defaults, and the options above it.
+// The configuration in force: a file that was named or found, or the defaults, changed by command-line options.
 #pragma once
 
 #include <optional>
@@ -12,16 +12,17 @@
 
 namespace cooldown::cli {
 
-/// Where it comes from.
+/// Its source.
 struct source {
   std::string path;                 // empty: the defaults
-  std::vector<std::string> looked;  // where there was none
+  std::vector<std::string> looked;  // places searched without finding a file
   std::string text() const;         // for the log
 };
 
 source find_configuration(const arguments& args, const config::environment& env);
 
-/// Every problem as a line, and the exit code: of the command line if it has any, otherwise of the configuration.
+/// Every error as a line, and the exit code: that of the command line if it has an error, otherwise that of the
+/// configuration.
 struct problems {
   std::vector<std::string> lines;
   int code;
@@ -36,13 +37,13 @@ std::string located(const source& from, const std::string& wrong);
 /// Why the log cannot be written to this file; nullopt: it can, or the name is empty. Creates nothing.
 std::optional<std::string> unwritable(const std::string& log_file);
 
-/// A warning if every user of the machine can read the file, and there are secrets in it as they are.
+/// A warning if every user of the machine can read the file and it contains secrets; otherwise empty.
 std::optional<std::string> exposed_secrets(const source& from, const config::settings& s);
 
-/// Whether the provider's headers decide when requests go, or the configured limits alone.
+/// Whether the provider's headers decide when requests are sent, or only the configured limits.
 bool headers_decide(const config::settings& s);
 
-/// In a sentence: who decides, with which limits, whose key goes where, and what to write to let the headers decide.
+/// A sentence: headers or static limits, which limits, whose key is sent, and what to write to let the headers decide.
 std::string who_decides(const config::settings& s, const config::environment& env);
 
 }  // namespace cooldown::cli

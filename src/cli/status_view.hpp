@@ -1,4 +1,4 @@
-// `cooldown-proxy status`: what /status says, for a terminal.
+// `cooldown-proxy status`: shows /status on a terminal.
 #pragma once
 
 #include <iosfwd>
@@ -10,10 +10,11 @@
 
 namespace cooldown::cli {
 
-/// How /status is shown; `colours` are ANSI's.
+/// Formats /status; `colours` are ANSI's.
 std::string render_status(const boost::json::object& status, bool colours);
 
-/// Asks once, or each second until interrupted; `as_json`: prints what /status says. An exit code.
+/// Shows the status once, or every second until interrupted; `as_json`: prints the document itself. Returns an exit
+/// code.
 int show_status(const admin_address& at, bool watch, bool as_json);
 
 }  // namespace cooldown::cli

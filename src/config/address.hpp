@@ -12,8 +12,8 @@ namespace cooldown::config {
 
 enum class zone { allowed, refused };
 
-/// A host name, an IPv4 address or an IPv6 address (with or without brackets; the value has none), in lower case.
-/// A zone ("fe80::1%eth0") has a meaning on this machine only: allowed to listen on, never in a URL.
+/// A host name, an IPv4 address or an IPv6 address (with or without brackets; the value has none), in lower case. A
+/// zone ("fe80::1%eth0") is only meaningful on this machine: allowed in listening addresses, never in a URL.
 reading<std::string> read_host(std::string_view text, zone z);
 
 /// An http or https URL without user, query and fragment. A path that is /v1 alone counts as none: people know that
@@ -23,11 +23,11 @@ reading<origin> read_url(std::string_view text);
 
 std::string show_url(const origin& url);
 
-/// Whether a connection to `host` may arrive at a listener on `listener` with the same port, as far as their spellings
-/// tell: both may be of this machine. Other names of it only a resolver knows.
+/// Whether a connection to `host` may reach a listener on `listener` with the same port, judged by spelling only: both
+/// may be this machine. Other names of this machine are only known to a resolver.
 bool leads_to(std::string_view host, std::string_view listener);
 
-/// Whether one port cannot be listened on at both hosts.
+/// Whether the two hosts conflict when listening on the same port.
 bool hosts_overlap(std::string_view a, std::string_view b);
 
 }  // namespace cooldown::config

@@ -1,5 +1,5 @@
-// The keys that hold more than one value: limits by model, what tells clients apart, rules for clients,
-// tokens, origins, host names.
+// The keys that have more than one value: limits by model, attributes of clients, rules for clients, tokens, origins,
+// host names.
 #pragma once
 
 #include "value_reader.hpp"

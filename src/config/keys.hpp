@@ -1,4 +1,4 @@
-// Every key there is: its path, what it accepts, its default and the field it sets. One table; nothing else names keys.
+// All keys: path, accepted values, default, and the field that each sets. One table; keys are named nowhere else.
 #pragma once
 
 #include <functional>
@@ -22,25 +22,25 @@ struct config_key {
   std::string path;      // "cerebras.queue.max_depth"
   std::string kind;      // "integer", "size", ...
   std::string range;     // "0 to 65535"; the choices of a word; empty: anything of its kind
-  std::string fallback;  // the default, as one would write it
+  std::string fallback;  // the default, as written in a file
   std::function<std::optional<rejection>(settings&, std::string_view)> read;
-  /// The value as one would write it; empty for what is no single value.
+  /// The value as written in a file; empty for keys with more than one value.
   std::function<std::string(settings)> show = {};
   bool secret = false;
   bool may_be_empty = false;
-  /// Instead of `read`, for what is no single value; false when something in it was refused.
+  /// Instead of `read`, for keys with more than one value; returns false when part of the value was rejected.
   std::function<bool(settings&, const yaml_node&, value_reader&)> read_node = {};
-  /// Instead of `show`, for the same.
+  /// Instead of `show`, for keys with more than one value.
   std::function<void(YAML::Emitter&, const settings&)> print_node = {};
 };
 
 /// In the order of config.yaml.example.
 const std::vector<config_key>& keys();
 
-/// The key of that path, or nullptr.
+/// The key with that path, or nullptr.
 const config_key* find_key(std::string_view path);
 
-/// Whether keys stand below that path. "" is the document.
+/// Whether there are keys below that path. "" is the document.
 bool is_section(std::string_view path);
 
 /// Names of the keys and sections directly below a section.

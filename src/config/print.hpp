@@ -1,4 +1,4 @@
-// How the keys that hold more than one value are printed; what reads them is in collections.hpp.
+// Prints the keys that have more than one value; collections.hpp reads them.
 #pragma once
 
 #include "cooldown/config/config.hpp"

@@ -1,4 +1,4 @@
-// One scalar of the configuration, as text, to its value and back. Nothing here echoes a value: the caller decides
+// Converts one scalar of the configuration between text and value. Nothing here echoes a value: the caller decides
 // whether it may be shown.
 #pragma once
 
@@ -10,8 +10,8 @@
 
 namespace cooldown::config {
 
-/// Why a value was refused. `why` never tells of the value; `hint`, which goes after it, may, and is left out when the
-/// value must not be shown. `hide`: the value may hold a secret even under this key.
+/// Why a value was rejected. `why` never contains the value; `hint`, which follows it, may, and is left out if the
+/// value must not be shown. `hide`: the value may be a secret even under this key.
 struct rejection {
   std::string why;
   bool hide = false;
@@ -37,17 +37,17 @@ reading<std::uint64_t> read_size(std::string_view text, std::uint64_t low, std::
 /// A decimal number such as 2 or 0.25, within [low, high].
 reading<double> read_decimal(std::string_view text, double low, double high);
 
-/// A credential: visible ASCII, or empty. Anything else could smuggle a header, or is a slip of copy and paste.
+/// A credential: visible ASCII, or empty. Anything else could smuggle a header, or is a copying mistake.
 reading<std::string> read_secret(std::string_view text);
 
 /// A file name, or empty.
 reading<std::string> read_path(std::string_view text);
 
-/// As a person would write it, and as the readers above read it back.
+/// As a person would write it; the readers above read it back.
 std::string show_duration(std::chrono::milliseconds value);
 std::string show_size(std::uint64_t bytes);
 
-/// For a message: in visible ASCII, the rest as \xNN, and cut beyond `longest` bytes.
+/// For a message: in visible ASCII, other bytes as \xNN, cut to `longest` bytes.
 std::string printable(std::string_view text, std::size_t longest = 60);
 
 /// The same in single quotes.

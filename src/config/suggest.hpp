@@ -1,4 +1,4 @@
-// The known name that somebody meant.
+// Suggestions for misspelt names.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace cooldown::config {
 
-/// The one of `known` that `name` is a slip of, or "": few edits (a swap of neighbours is one), or the only one
-/// that begins like it; whatever the case.
+/// The name in `known` that `name` is probably a misspelling of, or "": it differs by few edits (a swap of neighbours
+/// counts as one), or is the only one with the same beginning; case-insensitive.
 std::string nearest(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace cooldown::config

@@ -1,4 +1,4 @@
-// Reads values out of the tree, whatever key they stand at, and keeps what is wrong with them.
+// Reads values from the tree, for any key, and collects errors.
 #pragma once
 
 #include <functional>
@@ -14,16 +14,16 @@
 
 namespace cooldown::config {
 
-/// What is known of a single value besides how to read it.
+/// Facts about a single value besides how to read it.
 struct scalar_rule {
   std::string path;
   std::string kind;
-  std::string fallback = {};  // said when there is no value
+  std::string fallback = {};  // mentioned when there is no value
   bool secret = false;
   bool may_be_empty = false;
 };
 
-/// Takes the text, after expansion, into its field; or says why not.
+/// Stores the expanded text in its field, or says why not.
 using scalar_reading = std::function<std::optional<rejection>(std::string_view text)>;
 
 class value_reader {
@@ -32,10 +32,10 @@ class value_reader {
 
   void complain(place at, std::string key, std::string message);
 
-  /// False when the value was refused; that is complained of then, without the value where it may be a secret.
+  /// False when the value was rejected; that adds an error, without the value if it may be a secret.
   bool read_scalar(const scalar_rule& rule, const yaml_node& node, const scalar_reading& read);
 
-  /// All complaints, in the order of the file.
+  /// All errors, in the order of the file.
   problems take();
 
  private:
@@ -49,7 +49,7 @@ std::string_view kind_name(yaml_node::kind kind);
 
 std::string joined(const std::vector<std::string>& names, std::string_view separator);
 
-/// Whether the name of a key may hold a secret: "api_key:csk-..." with the space forgotten does.
+/// Whether the name of a key may contain a secret, as in "api_key:csk-..." with the space missing.
 bool name_may_hold_secret(std::string_view name);
 
 }  // namespace cooldown::config

@@ -1,5 +1,5 @@
-// YAML text as a small tree with the place of everything. The only part that sees yaml-cpp, and by its events: its own
-// nodes drop duplicate keys, follow aliases in circles and forget where a value stood.
+// YAML text as a small tree with the position of every node. The only part that uses yaml-cpp, through its events: its
+// own nodes drop duplicate keys, follow aliases in circles and forget positions.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace cooldown::config {
 
 struct place {
-  int line = 0;  // 1-based; 0: nowhere in particular
+  int line = 0;  // 1-based; 0: unknown
   int column = 0;
 };
 
@@ -21,7 +21,7 @@ struct yaml_node {
   kind type = kind::null;
   place at;
   std::string text;                 // of a scalar
-  std::string refusal;              // why this value is not taken: it is an alias, or has an anchor or a foreign tag
+  std::string refusal;              // why this value is rejected: it is an alias, or has an anchor or a foreign tag
   std::vector<yaml_entry> entries;  // of a map, duplicates included
   std::vector<yaml_node> items;     // of a list
 };

@@ -1,4 +1,4 @@
-// A request's body as JSON in UTF-8, where it is not that already.
+// Converts a request's body to JSON in UTF-8.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace cooldown::http {
 
-/// What a server that is not strict would read in `body`: decoded, in UTF-8, without a byte order mark, with numbers in
-/// place of NaN and Infinity, with padding for simdjson behind it. Empty where it cannot be read.
+/// What a lenient server would read in `body`: decoded, in UTF-8, without a byte order mark, with numbers instead of
+/// NaN and Infinity, and with padding for simdjson at the end. Empty if it cannot be read.
 std::string json_in(std::string_view body, content_coding coding);
 
 }  // namespace cooldown::http

@@ -16,14 +16,14 @@ struct measured_text {
 /// Characters of valid UTF-8.
 std::uint64_t count_characters(std::string_view utf8);
 
-/// The same of a text that is JSON: what is ASCII counts as code.
+/// The same for a text that is JSON: ASCII counts as code.
 measured_text measure_json(std::string_view utf8);
 
-/// Characters that a JSON string stands for, given what is between its quotes. An escape is one character, the second
-/// half of a surrogate pair none.
+/// Number of characters of a JSON string, given what is between its quotes. An escape is one character, the second half
+/// of a surrogate pair none.
 std::uint64_t count_escaped_characters(std::string_view between_quotes);
 
-/// The same, and of what kinds they are. Which of the ASCII characters are prose is judged by samples.
+/// The same, by kinds. Samples decide which of the ASCII characters are prose.
 measured_text measure_escaped(std::string_view between_quotes);
 
 }  // namespace cooldown::http

@@ -1,4 +1,4 @@
-// How a message ends: the rules that requests and responses share (RFC 9112 §6).
+// Where a message ends: the rules that requests and responses share (RFC 9112 §6).
 #pragma once
 
 #include "cooldown/http/head.hpp"
@@ -7,13 +7,13 @@
 
 namespace cooldown::http {
 
-/// What Transfer-Encoding and Content-Length say together.
+/// The result of Transfer-Encoding and Content-Length together.
 struct declared_framing {
   enum class kind {
     nothing,
     length,
     chunked,
-    unknown_coding,  // a proper list that ends in chunked, with a coding before it that we don't have
+    unknown_coding,  // a valid list that ends in chunked, with an unsupported coding before it
     bad,
   };
   kind how = kind::nothing;

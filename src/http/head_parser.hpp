@@ -1,4 +1,4 @@
-// Beast's parser put to use as a tokenizer: it splits a head into views of the input and notes what the gates look at.
+// Uses Beast's parser as a tokenizer: it splits a head into views of the input and notes what our own checks need.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace cooldown::http {
 
-/// What framing and connection management depend on, gathered while the fields go by.
+/// The facts that framing and connection management depend on, collected while parsing.
 struct field_notes {
   std::string_view host;
   std::string_view content_length;
@@ -33,7 +33,7 @@ struct field_notes {
   bool is_persistent(bool http11) const { return !close && (http11 || keep_alive); }
 };
 
-/// A sentence for an error of Beast's.
+/// A sentence for an error of Beast.
 const char* reason_of(boost::beast::error_code ec);
 
 template <bool is_request>
@@ -45,7 +45,7 @@ class head_parser final : public boost::beast::http::basic_parser<is_request> {
  public:
   explicit head_parser(std::vector<header_field>& fields) : fields_(fields) { fields_.clear(); }
 
-  /// Parses exactly `bytes`; nullptr when they are a head, else the reason why not.
+  /// Parses exactly `bytes`. Returns nullptr if they are a head, else the reason why not.
   const char* parse(std::string_view bytes) {
     bytes_ = bytes;
     this->header_limit(UINT32_MAX);  // head_scanner has its own
@@ -90,8 +90,8 @@ class head_parser final : public boost::beast::http::basic_parser<is_request> {
     fields_.push_back({view(name), value});
   }
 
-  // Beast unfolds into a buffer of its own, or skips line ends before the value: either would leave a view that does
-  // not stand for the line.
+  // Beast unfolds into its own buffer, or skips line ends before the value: in both cases a view would not match the
+  // line.
   bool is_folded(std::string_view name, std::string_view value) const {
     std::less<> const before;
     auto const* const name_end = name.data() + name.size();
@@ -101,7 +101,7 @@ class head_parser final : public boost::beast::http::basic_parser<is_request> {
            std::string_view::npos;
   }
 
-  // Bodies are none of its business: put() is called once, and stops after the head.
+  // It parses no bodies: put() is called once, and stops after the head.
   void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(beast_text, error_code&) override { return 0; }

@@ -1,5 +1,4 @@
-// simdjson's on-demand parser with what every use of it needs: padding, reuse, and no memory kept after a huge
-// document.
+// simdjson's on-demand parser with padding and reuse; it keeps no memory after a huge document.
 #pragma once
 
 #include <cmath>
@@ -15,13 +14,13 @@ namespace cooldown::http {
 
 namespace ondemand = simdjson::ondemand;
 
-/// Where a document's strings go. Null when there was no memory for it: simdjson does not look.
+/// The buffer for a document's strings. Null when there was no memory for it, which simdjson does not check.
 class document_strings : public ondemand::document {
  public:
   static const std::uint8_t* of(ondemand::document& d) { return (d.*&document_strings::iter).string_buf_loc(); }
 };
 
-/// Parsing is synchronous and never nested, so one parser per thread will do.
+/// Parsing is synchronous and never nested, so one parser per thread suffices.
 class shared_parser {
  public:
   shared_parser() = default;
@@ -31,11 +30,11 @@ class shared_parser {
   shared_parser(const shared_parser&) = delete;
   shared_parser& operator=(const shared_parser&) = delete;
 
-  /// False when it is no JSON. Throws std::bad_alloc.
+  /// False when it is not JSON. Throws std::bad_alloc.
   static bool begin(std::string_view json, std::size_t capacity, ondemand::document& out) {
     auto const error = parser().iterate(json, capacity).get(out);
     if (error == simdjson::MEMALLOC || (error == simdjson::SUCCESS && !document_strings::of(out))) {
-      parser() = ondemand::parser();  // it takes itself for larger than it is
+      parser() = ondemand::parser();  // after a failed allocation it reports a larger capacity than it has
       throw std::bad_alloc();
     }
     return error == simdjson::SUCCESS;
@@ -51,8 +50,8 @@ class shared_parser {
   }
 };
 
-/// Calls `use(document)` for `json`; false when it is not JSON at all, else what `use` returns. `capacity` is the size
-/// of the allocation behind `json`; too small a one costs a copy.
+/// Calls `use(document)` for `json`; returns its result, or false if `json` is not JSON. `capacity` is the size of the
+/// allocation that holds `json`; if it is too small, `json` is copied.
 template <class F>
 bool with_json(std::string_view json, std::size_t capacity, F use) {
   std::string padded;
@@ -67,21 +66,21 @@ bool with_json(std::string_view json, std::size_t capacity, F use) {
   return shared_parser::begin(json, capacity, document) && use(document);
 }
 
-/// True when nothing follows the value that was read.
+/// True if nothing follows the value that was read.
 inline bool is_at_end(ondemand::document& document) {
   return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
 }
 
-/// The name of a field with its escapes undone, so that "\u006dodel" is no way around a look at the model. Empty when
-/// it cannot be decoded. Call it once per field.
+/// The name of a field with its escapes decoded, so that "\u006dodel" is recognized as the model. Empty if it cannot be
+/// decoded. Call it once per field.
 inline std::string_view key_of(ondemand::field& field) {
   std::string_view key;
   if (field.unescaped_key().get(key) != simdjson::SUCCESS) return {};
   return key;
 }
 
-/// A number that is not negative, a fraction rounded up: JSON does not tell 10.0 from 10 (RFC 8259 §6). nullopt for
-/// anything else, and for what is too large.
+/// A number that is not negative, fractions rounded up: JSON does not distinguish 10.0 from 10 (RFC 8259 §6). nullopt
+/// for anything else, and for numbers that are too large.
 inline std::optional<std::uint64_t> number_rounded_up(ondemand::value& value) {
   constexpr double too_large = 18446744073709551616.0;
   std::uint64_t n = 0;

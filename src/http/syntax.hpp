@@ -1,4 +1,4 @@
-// The small grammars of RFC 9110 §5.6 and RFC 3986 §3.2 that several gates use.
+// Small grammars of RFC 9110 §5.6 and RFC 3986 §3.2.
 #pragma once
 
 #include <string_view>
@@ -14,8 +14,8 @@ bool is_token(std::string_view text);
 /// uri-host [ ":" port ] (RFC 9110 §7.2): a name, an IPv4 address or an IPv6 address in brackets; no user, not empty.
 bool is_authority(std::string_view text);
 
-/// A request target's characters: visible ASCII without "#". Stricter than what Beast lets pass, more lenient than
-/// RFC 3986, since clients do send a raw "|" or "{" in a query, which no known parser mistakes for anything else.
+/// A request target's characters: visible ASCII without "#". Stricter than Beast, more lenient than RFC 3986, because
+/// clients send a raw "|" or "{" in queries, and no known parser mistakes those for anything else.
 bool is_target_text(std::string_view text);
 
 }  // namespace cooldown::http

@@ -1,4 +1,4 @@
-// Standard error, whoever reads it.
+// A log sink for standard error that cannot block for ever.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace cooldown::observe {
 
-/// A pipe that nobody empties, or a stopped terminal, would block a write for ever, and with it the end of the process.
-/// So a line waits for a second at most; from then on lines are dropped until there is room again.
+/// A pipe that nobody reads, or a stopped terminal, would block a write for ever, and with it the end of the process.
+/// So a line waits for at most a second; after that, lines are dropped until there is room again.
 class stderr_sink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   static constexpr int longest_wait = 1000;  // milliseconds
@@ -22,7 +22,7 @@ class stderr_sink final : public spdlog::sinks::base_sink<std::mutex> {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
     std::string_view left(line.data(), line.size());
-    // So much is taken at once by a pipe that is ready to be written to.
+    // A pipe that is ready for writing accepts this much at once.
     constexpr std::size_t atomic = 4096;
     while (!left.empty() && ready()) {
       auto const n = ::write(STDERR_FILENO, left.data(), std::min(left.size(), atomic));
@@ -40,7 +40,7 @@ class stderr_sink final : public spdlog::sinks::base_sink<std::mutex> {
     return now;
   }
 
-  bool stuck_ = false;  // the last line did not get through
+  bool stuck_ = false;  // the last line could not be written
 };
 
 }  // namespace cooldown::observe

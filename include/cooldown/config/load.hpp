@@ -1,4 +1,4 @@
-// Reads a configuration file: every error it holds is found in one pass and told with its place and its mend.
+// Reads a configuration file, and reports all its errors in one pass, each with its location and how to fix it.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace cooldown::config {
 
-/// One thing wrong with a configuration. `text()` is "file:line:column: key: message"; it never holds a secret's value.
+/// One error in a configuration. `text()` is "file:line:column: key: message"; it never contains a secret's value.
 struct problem {
   std::string file;
   int line = 0;     // 1-based; 0: the file as a whole
@@ -27,20 +27,19 @@ using problems = std::vector<problem>;
 /// Looks up an environment variable; nullopt when it is not set. A parameter so that tests need no environment.
 using environment = std::function<std::optional<std::string>(std::string_view name)>;
 
-/// The process's own environment, and where a variable is not set, the service's credential of that name.
+/// The process's environment; if a variable is not set, the service's credential of that name.
 environment process_environment();
 
-/// What the command line changes. It is applied before the rules between keys are checked, so that they hold for the
+/// Changes made by the command line. Applied before the rules between keys are checked, so that they hold for the
 /// settings in force.
 using adjustment = std::function<void(settings&)>;
 
-/// Parses YAML text. `file` is only used in messages. Either all settings, or every problem found (never an empty
-/// list). Text without a section `cerebras` schedules by the provider's headers; where it names no key,
-/// CEREBRAS_API_KEY is taken.
+/// Parses YAML text. `file` is only used in messages. Returns either all settings, or every error (never an empty
+/// list). Without a section `cerebras`, use_headers is true; without a key, CEREBRAS_API_KEY is used.
 std::variant<settings, problems> parse(std::string_view yaml, std::string_view file, const environment& env,
                                        const adjustment& adjust = {});
 
-/// Reads and parses a file; a file that cannot be read is one problem.
+/// Reads and parses a file; an unreadable file is one error.
 std::variant<settings, problems> load_file(const std::string& path, const environment& env,
                                            const adjustment& adjust = {});
 
@@ -50,10 +49,10 @@ std::string place_of(std::string_view key, std::string_view yaml);
 /// All settings as YAML that load_file() takes, defaults included; secrets are replaced by "***".
 std::string print(const settings& s);
 
-/// Sets one key that holds a single value; returns what is wrong with it, if anything.
+/// Sets one key that has a single value. Returns the error, if any.
 std::optional<std::string> assign(settings& s, std::string_view key, std::string_view value);
 
-/// What the loader knows about a key; docs/configuration.md is held to it by a test.
+/// The reference entry of a key; a test compares docs/configuration.md with these.
 struct key_facts {
   std::string path;      // "cerebras.queue.max_depth"
   std::string kind;      // "integer", "size", "duration", ...
@@ -64,7 +63,7 @@ struct key_facts {
 /// Every key, in the order of config.yaml.example.
 std::vector<key_facts> key_reference();
 
-/// The paths of them.
+/// The paths of all keys, in the same order.
 std::vector<std::string> known_keys();
 
 }  // namespace cooldown::config

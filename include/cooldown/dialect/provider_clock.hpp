@@ -1,4 +1,4 @@
-// The provider's wall clock, as far as its Date fields tell: windows end by it, not by ours.
+// The provider's wall clock, estimated from its Date headers: windows end by that clock, not by ours.
 #pragma once
 
 #include <algorithm>
@@ -8,17 +8,17 @@
 
 namespace cooldown {
 
-/// The same, to be kept over a restart.
+/// The estimate, to be kept over a restart.
 struct learned_clock {
-  duration ahead{};  // of ours
+  duration ahead{};  // of our own clock
   bool told = false;
 };
 
-/// A Date is cut to whole seconds and is on its way for a while, so the provider's clock is never behind what it says:
-/// the latest that any of them implies is nearest to it.
+/// A Date is truncated to whole seconds and takes time to arrive, so the provider's clock is never behind it: the
+/// latest time that any Date implies is the best estimate.
 class provider_clock {
  public:
-  /// A response seen at `now` has `date`, or none; then `wall`, our own clock, is all there is.
+  /// A response seen at `now` has `date`. Without one, our own clock `wall` is used until a Date has been seen.
   void observe(std::optional<wall_time> date, wall_time wall, time_point now) {
     auto const implied = date.value_or(wall).time_since_epoch() - now.time_since_epoch();
     if (!date) {
@@ -31,24 +31,25 @@ class provider_clock {
     told_ = true;
   }
 
-  /// The provider's wall clock minus the steady one.
+  /// The provider's wall clock minus our steady clock.
   duration offset() const { return offset_; }
 
   learned_clock save(wall_time wall, time_point now) const {
     return {.ahead = offset_ - (wall.time_since_epoch() - now.time_since_epoch()), .told = told_};
   }
-  /// What makes no sense is ignored: then `wall`, our own clock, is all there is.
+  /// Invalid data is ignored; our own clock `wall` is used instead.
   void restore(const learned_clock& s, wall_time wall, time_point now) {
     bool const sane = s.told && s.ahead >= -most_ahead && s.ahead <= most_ahead;
     offset_ = wall.time_since_epoch() - now.time_since_epoch() + (sane ? s.ahead : duration::zero());
     told_ = sane;
   }
 
-  /// What it shows at `now`.
+  /// The provider's time at `now`.
   wall_time at(time_point now) const { return wall_time{now.time_since_epoch() + offset_}; }
 
  private:
-  static constexpr duration most_ahead = std::chrono::hours{24} * 3'660;  // ours starts at 1970 on some machines
+  static constexpr duration most_ahead =
+      std::chrono::hours{24} * 3'660;  // our own clock starts at 1970 on some machines
 
   duration offset_{};
   bool told_ = false;

@@ -1,4 +1,4 @@
-// How long a body that is read whole may take to come.
+// How long a body that is read whole may take to arrive.
 #pragma once
 
 #include <algorithm>
@@ -8,16 +8,16 @@
 
 namespace cooldown {
 
-/// Bytes a second. Whoever sends slower uses up the silence that a body is allowed, so that a trickle ends as soon as
-/// silence does. Slower than any line that carries a prompt: a telephone modem of 56 kbit/s does 7 KiB/s.
+/// Bytes per second. A peer that sends more slowly uses up the pause that a body is allowed, so that a trickle ends as
+/// soon as silence would. Slower than any line that carries a prompt: a telephone modem of 56 kbit/s does 7 KiB/s.
 constexpr std::size_t slowest_body = 4 * 1024;
 
-/// What a body earns of time by these bytes of it.
+/// The time that these bytes of a body earn.
 constexpr duration time_for(std::size_t bytes) {
   return std::chrono::duration_cast<duration>(std::chrono::microseconds{bytes * 1'000'000 / slowest_body});
 }
 
-/// Of the silence that a body is allowed, what its peer has used up: by time, less what its bytes have earned.
+/// The part of the allowed pause that the peer has used up: the time waited, minus the time that its bytes have earned.
 class body_pace {
  public:
   duration left(duration most) const { return std::max(duration::zero(), most - used_); }

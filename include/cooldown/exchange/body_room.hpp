@@ -1,4 +1,4 @@
-// Who may hold how much of the memory for request bodies, cerebras.queue.max_bytes.
+// Shares the memory for request bodies, cerebras.queue.max_bytes, among clients.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 
 namespace cooldown {
 
-/// One client may hold three times what it leaves free, so that others find room however much it sends. Small bodies go
-/// further, also those of that client: it may hold seven times what it leaves free with them, and the last sixteenth is
-/// theirs alone. As far as there is room at all, each client may have as much as one body can be.
+/// One client may hold at most three times as much as is left free, so that others find room however much it sends;
+/// with small bodies, seven times. The last sixteenth is reserved for small bodies. As long as there is room, each
+/// client may hold one body of the largest size.
 class body_room {
  public:
   static constexpr std::size_t small_body = 64 * 1024;
@@ -21,16 +21,16 @@ class body_room {
 
   enum class answer : std::uint8_t {
     taken,
-    full,           // of the bodies of all clients
-    share_used_up,  // by the bodies of this client
+    full,           // the bodies of all clients use up the memory
+    share_used_up,  // this client's bodies use up its share
   };
 
-  /// `client` needs `n` bytes more for a body of which `size` bytes are here.
+  /// Takes `n` more bytes for a body of `client`, of which `size` bytes have been read.
   answer take(std::uint64_t client, std::size_t size, std::size_t n, const bounds& b);
   void give_back(std::uint64_t client, std::size_t n);
 
-  /// Most of what was held some time ago is held no more, and it is worth giving back to the system. Once for each
-  /// time.
+  /// True if most of the memory held earlier has been freed, and returning it to the system is worthwhile. True only
+  /// once each time.
   bool has_emptied();
 
   std::size_t total() const { return total_; }

@@ -1,4 +1,4 @@
-// Stops asking an upstream that fails, and finds out gently when it is back.
+// Stops calling a failing provider for a while, then lets a few trial requests through.
 #pragma once
 
 #include <cstdint>
@@ -20,28 +20,28 @@ class circuit_breaker {
 
   explicit circuit_breaker(const breaker_policy& policy) : policy_(policy) {}
 
-  /// Switched off (a threshold of 0), it closes.
+  /// A threshold of 0 switches the breaker off and closes it.
   void configure(const breaker_policy& policy) {
     policy_ = policy;
     if (policy.failure_threshold == 0 && state_ != state::closed) enter(state::closed);
   }
 
-  /// For one attempt. Its end counts only if the breaker has not changed its state since: how an attempt ends that
-  /// began before says nothing about the provider of now.
+  /// Permission for one attempt. The end of the attempt counts only if the breaker has not changed its state since: an
+  /// earlier attempt says nothing about the provider now.
   struct permit {
     std::uint64_t generation = 0;
-    bool trial = false;  // given in half_open: takes one of the places there
+    bool trial = false;  // given in half_open: one of its trials
   };
 
-  /// May an attempt be made now? Report its end with succeeded, failed or abandoned.
+  /// Permission for an attempt now; nullopt: none. Its end has to be reported with succeeded, failed or abandoned.
   std::optional<permit> allow(time_point now);
 
-  /// When allow may say yes again; `now` unless it is open.
+  /// When allow() may give permission again; `now` unless the breaker is open.
   time_point retry_at(time_point now) const;
 
   void succeeded(permit p);
   void failed(permit p, time_point now);
-  /// The attempt ended without a verdict on the upstream (the client left).
+  /// The attempt ended without saying anything about the provider (for example, the client disconnected).
   void abandoned(permit p);
 
   state current(time_point now) const;
@@ -59,12 +59,11 @@ class circuit_breaker {
   time_point opened_at_{};
 };
 
-/// Does an answer with this status mean that the provider fails? Some of 500 and above are about the request (RFC 9110
-/// §15.6.2, §15.6.6: not implemented, another version of HTTP), so whoever sends it could have them as often as he
-/// likes.
+/// Whether this status means that the provider fails. Some statuses from 500 on are about the request (RFC 9110
+/// §15.6.2, §15.6.6: not implemented, another version of HTTP), so that a client could cause them at will.
 bool is_provider_failure(unsigned status);
 
-/// CLOSED, OPEN, HALF_OPEN: as X-CircuitBreaker-State says it.
+/// CLOSED, OPEN or HALF_OPEN, for X-CircuitBreaker-State.
 const char* name_of(circuit_breaker::state s);
 
 }  // namespace cooldown

@@ -1,5 +1,5 @@
-// What an exchange does next: every rule about queueing, the breaker, repeats, 429s, shutdown and departed clients in
-// one place (docs/decisions/007). Pure: events come in, steps go out; net/exchange performs them.
+// What an exchange does next: every rule about queueing, the breaker, retries, 429s, shutdown and disconnects in one
+// place (docs/decisions/007). Pure: events come in, steps go out; net/exchange performs them.
 #pragma once
 
 #include <cstdint>
@@ -11,42 +11,42 @@
 
 namespace cooldown {
 
-/// What the rules need to know of a request and of the configuration. Fixed for the exchange.
+/// The facts about the request and the configuration that the rules need. Constant during the exchange.
 struct exchange_facts {
-  bool metered = false;          // a completion or an embedding: queues for quota, and may be repeated
-  std::string_view method;       // of the others, only idempotent ones may; must outlive the plan
-  unsigned retries = 0;          // repeats that the configuration allows
-  bool breaker_enabled = false;  // a failing provider is left alone after a while
-  time_point wait_until;         // the client and the configuration wait for quota and provider until then
+  bool metered = false;          // a completion or an embedding: waits for quota, and may be retried
+  std::string_view method;       // unmetered requests are retried only if idempotent; must outlive the plan
+  unsigned retries = 0;          // retries that the configuration allows
+  bool breaker_enabled = false;  // a failing provider is not called for a while
+  time_point wait_until;         // latest time to wait for quota and provider
 };
 
-/// How one attempt ended, before anything of its answer went to the client.
+/// How one attempt ended, before any part of its answer went to the client.
 struct attempt_end {
   enum class what : std::uint8_t {
-    answered,       // with a whole response head of `status`
-    not_for_it,     // the provider is another than the one that the client's own key is for
-    superseded,     // by a reload, before anything was sent: the provider, or its key, is another now
+    answered,       // with a complete response head of `status`
+    not_for_it,     // the client's own key is meant for another provider
+    superseded,     // by a reload that changed the provider or its key, before anything was sent
     no_connection,  // nothing was sent
-    broken,         // the connection ended before a whole head
-    unacceptable,   // not HTTP as we accept it
+    broken,         // the connection ended before a complete head
+    unacceptable,   // not valid HTTP
     timeout,        // no head within first_byte
-    interrupted,    // the client has left
+    interrupted,    // the client has disconnected
   } kind = what::broken;
-  unsigned status = 0;                    // of the answer; 0: there is none
+  unsigned status = 0;                    // of the answer; 0: no answer
   std::optional<duration> retry_after{};  // of the answer
-  bool certificate = false;               // a certificate that is not acceptable
+  bool certificate = false;               // the certificate was not accepted
   bool sent = false;                      // some of the request may have reached the provider
-  bool stale = false;                     // a kept connection ended before a byte of an answer: the request met nobody
-  duration rested{};                      // how long that connection had been kept unused
+  bool stale = false;                     // a kept connection ended before the first byte of an answer
+  duration rested{};                      // how long that connection had been idle
   bool local = false;                     // an error of this machine
 
-  /// Not so: it was answered, or nothing was tried.
+  /// False if it was answered, or nothing was tried.
   bool failed() const {
     return kind != what::answered && kind != what::interrupted && kind != what::not_for_it && kind != what::superseded;
   }
 };
 
-/// A word for metrics: "connect", "broken", "protocol", "timeout"; for an answer "status".
+/// The name in metrics: "connect", "broken", "protocol", "timeout"; for an answer "status".
 const char* name_of(attempt_end::what kind);
 
 /// What an attempt says about the provider's health.
@@ -55,35 +55,35 @@ enum class verdict_on_provider : std::uint8_t { none, well, failing };
 /// What to do next. After `reject`, `relay` and `hang_up` the exchange is over.
 struct exchange_step {
   enum class what : std::uint8_t {
-    submit,            // ask the limiter
-    renew,             // ask the limiter anew: its release is too old to be sent by
+    submit,            // submit the ticket to the limiter
+    renew,             // have the ticket released again: its release is too old
     wait_for_quota,    // until the ticket is released or rejected
     wait_for_breaker,  // until an attempt is allowed, at most until facts.wait_until
     attempt,           // connect, send, read the answer's head
     pause,             // for `pause`
-    ask_about_429,     // let the limiter judge the answer
+    ask_about_429,     // let the limiter classify the 429
     relay,             // pass the answer on
     reject,            // answer with `why`
-    hang_up,           // nobody is there to be answered
+    hang_up,           // close: the client has disconnected
   } next = what::hang_up;
   bool fresh = false;        // attempt: on a new connection
-  bool in_progress = false;  // wait_for_quota: it has been released before, so a shutdown does not end it
-  bool repeat = false;       // pause: what follows counts as a repeat
+  bool in_progress = false;  // wait_for_quota: it was released before, so a shutdown does not end the wait
+  bool repeat = false;       // pause: the next attempt counts as a retry
   duration pause{};
   reason why = reason::internal_error;
   std::optional<duration> retry_after{};  // of a rejection
-  bool unsent = false;  // renew, reject, hang_up: nothing has reached the provider (renew: since its release)
-  verdict_on_provider verdict = verdict_on_provider::none;  // to be told to the breaker, if it allowed an attempt
+  bool unsent = false;  // renew, reject, hang_up: nothing has reached the provider (renew: since the last release)
+  verdict_on_provider verdict = verdict_on_provider::none;  // for the breaker, if it allowed an attempt
 };
 
 class exchange_plan {
  public:
   explicit exchange_plan(const exchange_facts& facts) : facts_(facts) {}
 
-  /// `breaker_admits`: an attempt would be allowed now; otherwise it is in `breaker_opens_in`.
+  /// `breaker_admits`: an attempt would be allowed now; otherwise after `breaker_opens_in`.
   exchange_step begin(bool breaker_admits, duration breaker_opens_in, time_point now);
 
-  /// The ticket is released: at once, after waiting, or anew.
+  /// The ticket is released: at once, after waiting, or again.
   exchange_step released(time_point now);
   /// The ticket waits (again).
   exchange_step queued();
@@ -99,7 +99,7 @@ class exchange_plan {
   exchange_step ended(const attempt_end& end, time_point now);
   exchange_step paused(time_point now);
 
-  /// The limiter has judged a 429: it goes to the client as it is.
+  /// The limiter has classified a 429: it goes to the client unchanged.
   static exchange_step pass_429();
 
   unsigned repeats() const { return repeats_; }
@@ -115,12 +115,12 @@ class exchange_plan {
   unsigned repeats_ = 0;
   bool sent_ = false;                      // something may have reached the provider
   bool sent_by_release_ = false;           // since the last release
-  bool fresh_ = false;                     // the next attempt is to be made on a new connection
-  bool renewing_ = false;                  // it has been released before, and goes on as soon as it is again
-  bool trial_ = false;                     // the breaker let the attempt go to find out
+  bool fresh_ = false;                     // make the next attempt on a new connection
+  bool renewing_ = false;                  // it was released before, and continues as soon as it is released again
+  bool trial_ = false;                     // the attempt is a trial of the breaker
   bool has_waited_ = false;                // for quota or for the breaker
-  time_point asked_at_{};                  // the breaker
-  std::optional<time_point> released_at_;  // the last time
+  time_point asked_at_{};                  // when the breaker was asked for permission
+  std::optional<time_point> released_at_;  // the last release
 };
 
 }  // namespace cooldown

@@ -1,5 +1,4 @@
-// How an exchange can end other than by the upstream's answer: whose doing it was, and what the client is told. One
-// table.
+// How an exchange can end without an answer of the provider: whose fault it was, and what the client gets. One table.
 #pragma once
 
 #include <cstdint>
@@ -10,26 +9,26 @@ namespace cooldown {
 enum class side : std::uint8_t { client, upstream, internal };
 
 enum class reason : std::uint8_t {
-  bad_request,      // the head or the framing is not HTTP/1.1 as we accept it
+  bad_request,      // the head or the framing is not valid HTTP/1.1
   request_timeout,  // the client did not send its head or body in time
   body_too_large,
-  unauthorized,  // without a token that is asked for
-  wrong_host,    // asked by a name that may be somebody else's: DNS rebinding
+  unauthorized,  // no valid token
+  wrong_host,    // a Host that may be a rebound name (DNS rebinding)
   cross_site,    // a page of another site sent it
   not_found,
   method_not_allowed,
-  loop_detected,                // has passed through this very proxy before
+  loop_detected,                // the request has passed through this proxy before
   request_too_large_for_limit,  // costs more than the provider's whole limit
   queue_full,
-  queue_timeout,  // would have to wait, or has waited, longer than it may
+  queue_timeout,  // the wait is, or would be, longer than allowed
   circuit_open,
-  provider_changed,         // by a reload, and the client's own key is for the one before
-  local_failure,            // this machine lacks something: descriptors, memory, ports
+  provider_changed,         // by a reload; the client's own key is for the previous one
+  local_failure,            // this machine ran out of something: descriptors, memory, ports
   upstream_unavailable,     // no connection, or it broke before an answer
-  upstream_tls_error,       // the certificate is not acceptable
-  upstream_protocol_error,  // an answer that is not acceptable HTTP
+  upstream_tls_error,       // the certificate was not accepted
+  upstream_protocol_error,  // the answer is not valid HTTP
   upstream_timeout,         // no answer within first_byte
-  draining,                 // we are shutting down
+  draining,                 // the proxy is shutting down
   internal_error,
 };
 

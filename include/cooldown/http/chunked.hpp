@@ -1,5 +1,6 @@
-// The chunked transfer coding (RFC 9112 §7.1), decoded strictly. Our own, because Beast 1.81 runs trailers through the
-// header logic, bounds neither extensions nor trailers, and asserts on one legal segmentation (docs/decisions/002).
+// A strict decoder of the chunked transfer coding (RFC 9112 §7.1). Our own, because Beast 1.81 runs trailers through
+// the header logic, bounds neither extensions nor trailers, and fails an assertion on one valid segmentation
+// (docs/decisions/002).
 #pragma once
 
 #include <cstddef>
@@ -9,13 +10,13 @@
 
 namespace cooldown::http {
 
-/// Data, which must not be empty, as one chunk.
+/// `data`, which must not be empty, as one chunk.
 std::string encode_chunk(std::string_view data);
 
 /// The end of a body without trailers.
 constexpr std::string_view last_chunk = "0\r\n\r\n";
 
-/// Feed it bytes as they come; it hands out the data in them. Extensions and trailers are checked, bounded and dropped.
+/// Takes bytes as they arrive and returns the data in them. Extensions and trailers are checked, bounded and dropped.
 class chunk_decoder {
  public:
   enum class state { need_more, data, done, bad };

@@ -1,4 +1,4 @@
-// Content codings (RFC 9110 §8.4.1), undone for reading only: what is passed on stays as it came.
+// Decodes content codings (RFC 9110 §8.4.1), for reading only: what is passed on stays unchanged.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +14,20 @@ namespace cooldown::http {
 enum class content_coding : std::uint8_t {
   identity,
   zlib,   // gzip, x-gzip or deflate
-  other,  // br, zstd, several at once, or unknown: not read
+  other,  // br, zstd, several at once, or unknown: not decoded
 };
 
-/// What the Content-Encoding fields say, `identity` and empty members left out.
+/// The coding in the Content-Encoding headers; `identity` and empty members are ignored.
 content_coding coding_of(header_view fields);
 
-/// Undoes gzip and deflate (with or without zlib's wrapper) piece by piece, in 48 KiB. What grows beyond all measure is
-/// not undone to its end: a few bytes must not cost seconds.
+/// Decodes gzip and deflate (with or without zlib's wrapper) piece by piece, in 48 KiB. It stops if the data grows too
+/// much: a few bytes must not cost seconds.
 class inflater {
  public:
   inflater();
   ~inflater();
 
-  /// Calls `use` with what has become readable. False: what came is broken or grows too much, now or before.
+  /// Calls `use` with the decoded data. False: the data is invalid or has grown too much, now or before.
   bool feed(std::string_view coded, const std::function<void(std::string_view)>& use);
 
  private:
@@ -35,10 +35,10 @@ class inflater {
   std::unique_ptr<state> state_;
 };
 
-/// What `coded` holds, as far as it goes; empty when it is broken, or holds more than `most`.
+/// The decoded data; empty if it is invalid or longer than `most`.
 std::string inflated(std::string_view coded, std::size_t most);
 
-/// A body that was read whole, as text; as it came where the coding is not read.
+/// A complete body, decoded if its coding is known, otherwise unchanged.
 std::string plain_body(std::string_view body, content_coding coding, std::size_t most);
 
 }  // namespace cooldown::http

@@ -1,4 +1,4 @@
-// What a path asks for, in whatever spelling a server may take for it.
+// Recognizes endpoints in every spelling that a server may accept.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,14 @@ namespace cooldown::http {
 
 enum class endpoint : std::uint8_t {
   completion,  // …/completions, …/responses: generates text
-  message,     // …/v1/messages: does so too, with events of another form
+  message,     // …/v1/messages: generates text, with events of another form
   embedding,   // …/embeddings
   other,
 };
 
-/// Judges a path in origin form, without its query. Percent-encodings, dot segments (RFC 3986 §6.2.2), doubled and
-/// trailing slashes, parameters behind semicolons, backslashes and letters of the other case do not matter: servers
-/// differ in what they take for the same resource, and it is what costs tokens where any of them would find that.
+/// Classifies a path in origin form, without its query. Ignored are percent-encodings, dot segments (RFC 3986 §6.2.2),
+/// doubled and trailing slashes, parameters after semicolons, backslashes and case: servers differ in what they accept,
+/// and a path is metered if any of them would.
 endpoint endpoint_of(std::string_view path);
 
 }  // namespace cooldown::http

@@ -1,7 +1,7 @@
-// Message heads (RFC 9112 §2 to §6): found, parsed by Beast, and judged by the gate in one step. Pure; no sockets.
+// Message heads (RFC 9112 §2 to §6): found, parsed by Beast, and checked in one step. Pure; no sockets.
 //
-// Beast 1.81's parser accepts framings that lead to request smuggling (docs/decisions/002), so a head that this file
-// returns has passed our own, stricter rules. Everything in a head points into the bytes it was parsed from.
+// Beast 1.81's parser accepts framings that lead to request smuggling (docs/decisions/002), so every head that this
+// file returns has passed our own, stricter rules. Everything in a head points into the bytes it was parsed from.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +19,10 @@ struct head_limits {
   std::size_t max_fields = 1000;     // field lines
 };
 
-/// Why a message was refused. `status` is what a client is told (400, 414, 431, 501, 505 …; for a response always 502).
+/// Why a message was rejected. `status` is what the client gets (400, 414, 431, 501, 505 …; for a response always 502).
 struct protocol_error {
   unsigned status = 400;
-  const char* reason = "";  // a sentence without anything of the peer's in it
+  const char* reason = "";  // a sentence that contains no text of the peer
 };
 
 /// How the end of a body is found (RFC 9112 §6.3).
@@ -32,10 +32,10 @@ struct body_framing {
   std::uint64_t length = 0;  // for kind::length; may be 0
 };
 
-/// Looks for the end of a head at the front of `bytes`, as they arrive; keep one per message and give it all bytes so
-/// far. Finds what no later bytes can mend at once: bare LF, bare CR, NUL, folded lines, too many or too long lines.
-/// Each byte is looked at once, however they arrive. An empty first line is bad: whoever tolerates it skips it (RFC
-/// 9112 §2.2).
+/// Finds the end of a head at the front of `bytes` as they arrive. Use one scanner per message and give it all bytes so
+/// far. It rejects at once what later bytes cannot correct: bare LF, bare CR, NUL, folded lines, too many or too long
+/// lines. Each byte is examined once, however the bytes arrive. An empty first line is an error; callers that tolerate
+/// it skip it (RFC 9112 §2.2).
 class head_scanner {
  public:
   enum class state { need_more, complete, bad };
@@ -55,7 +55,7 @@ class head_scanner {
 
   head_limits limits_;
   state state_ = state::need_more;
-  std::size_t line_start_ = 0;  // start of the line being looked at
+  std::size_t line_start_ = 0;  // start of the current line
   std::size_t scanned_ = 0;     // neither a line end nor a control character from there to here
   std::size_t fields_ = 0;
   protocol_error error_;
@@ -71,10 +71,10 @@ struct request_head {
                                  // (to a static "/" or "*" where it has no path)
   std::string_view authority;    // from Host, or from an absolute-form target, which wins; empty in HTTP/1.0
   bool http11 = true;            // false: HTTP/1.0
-  bool keep_alive = true;        // what the client wants of the connection (RFC 9112 §9.3)
-  bool expect_continue = false;  // a 100 (Continue) is waited for (RFC 9110 §10.1.1); never without a body
+  bool keep_alive = true;        // the client wants to keep the connection (RFC 9112 §9.3)
+  bool expect_continue = false;  // the client waits for 100 (Continue) (RFC 9110 §10.1.1); never without a body
   body_framing body;
-  std::vector<header_field> fields;  // all of them, as they came
+  std::vector<header_field> fields;  // all of them, unchanged
 
   std::optional<std::string_view> find(std::string_view name) const;
 };
@@ -91,13 +91,13 @@ struct response_head {
   std::optional<std::string_view> find(std::string_view name) const;
 };
 
-/// Parses a complete head (head_scanner's size() bytes) and applies the gate: at most one Transfer-Encoding line,
-/// exactly "chunked", only in 1.1 and never with Content-Length; one Content-Length line of digits; exactly one valid
-/// Host in 1.1; origin or absolute form; no CONNECT, no TRACE; only "100-continue" in Expect. nullopt: `head` is good.
+/// Parses a complete head (head_scanner's size() bytes) and checks it: at most one Transfer-Encoding line, exactly
+/// "chunked", only in 1.1 and never with Content-Length; one Content-Length line of digits; exactly one valid Host in
+/// 1.1; origin or absolute form; no CONNECT, no TRACE; only "100-continue" in Expect. nullopt: `head` is valid.
 std::optional<protocol_error> parse_request_head(std::string_view bytes, request_head& head);
 
-/// The same for a response to `method` (HEAD has no body, RFC 9112 §6.3). 1xx, 204 and 304 have none either; both
-/// Transfer-Encoding and Content-Length, unknown codings, several or bad lengths are refused.
+/// The same for a response to `method` (HEAD has no body, RFC 9112 §6.3; nor have 1xx, 204 and 304). Rejected are both
+/// Transfer-Encoding and Content-Length, unknown codings, and several or invalid lengths.
 std::optional<protocol_error> parse_response_head(std::string_view bytes, std::string_view method, response_head& head);
 
 }  // namespace cooldown::http

@@ -1,4 +1,4 @@
-// Text of peers in JSON, in a log and on a terminal.
+// Makes text of peers safe in JSON, in logs and on terminals.
 #pragma once
 
 #include <string>
@@ -6,14 +6,13 @@
 
 namespace cooldown::http {
 
-/// `text` with every byte that is not part of UTF-8 (RFC 3629) replaced by U+FFFD: readers of JSON and of metrics
-/// refuse the whole of what has one such byte.
+/// `text` with every byte that is not valid UTF-8 (RFC 3629) replaced by U+FFFD: readers of JSON and of metrics reject
+/// the whole document because of one such byte.
 std::string utf8_text(std::string_view text);
 
-/// `text` with every character that is not shown as itself written as JSON writes it (\u009b): control characters (C0,
-/// DEL, C1), separators of lines and paragraphs, and what changes the direction of text or has no width. A terminal
-/// obeys none of it, and no line pretends to be two, or another. JSON stays the same JSON, and all of it is UTF-8, as
-/// utf8_text() makes it.
+/// `text` with every invisible character escaped as in JSON (\u009b): control characters (C0, DEL, C1), separators of
+/// lines and paragraphs, and characters that change the direction of text or have no width. So it can neither control a
+/// terminal nor forge another line. JSON keeps its meaning, and the result is valid UTF-8, as with utf8_text().
 std::string visible(std::string_view text);
 
 /// visible() as one word without quotes: white space, quotes and backslashes are escaped as well. Empty: "-".

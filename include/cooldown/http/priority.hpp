@@ -1,4 +1,4 @@
-// The Priority request field (RFC 9218).
+// The Priority request header (RFC 9218).
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace cooldown::http {
 
-/// The urgency `u` of the Priority fields: 0 goes first, 7 last. nullopt: not given, out of range, or the fields are no
-/// dictionary (RFC 8941 §4.2.2); they are ignored as a whole then. Other parameters mean nothing here.
+/// The urgency `u` of the Priority headers: 0 is the most urgent, 7 the least. nullopt: not given, out of range, or the
+/// headers are not a dictionary (RFC 8941 §4.2.2) and so are ignored. Other parameters are ignored.
 std::optional<std::uint8_t> urgency_of(header_view fields);
 
 }  // namespace cooldown::http

@@ -1,4 +1,4 @@
-// The usage that an answer reports, read while it goes by.
+// Reads the usage that an answer reports while the answer is relayed.
 #pragma once
 
 #include <cstdint>
@@ -24,15 +24,15 @@ struct usage {
   bool operator==(const usage&) const = default;
 };
 
-/// Finds the objects behind "usage" in JSON that goes by, by its strings and brackets. Keeps one such object at most.
+/// Finds the objects after "usage" in a stream of JSON, by its strings and brackets. Keeps at most one such object.
 class usage_finder {
  public:
-  static constexpr std::size_t largest = 16 * 1024;  // of an object that is looked into
+  static constexpr std::size_t largest = 16 * 1024;  // bytes of an object that is read
 
-  /// `use` gets each object as it ends.
+  /// Calls `use` with each complete object.
   void feed(std::string_view json, const std::function<void(std::string_view)>& use);
 
-  /// What comes is another document.
+  /// The next bytes belong to another document.
   void restart() { *this = {}; }
 
  private:
@@ -45,27 +45,27 @@ class usage_finder {
   enum class expects : std::uint8_t { nothing, colon, object } next_ = expects::nothing;
   bool in_string_ = false;
   bool escaped_ = false;
-  std::size_t matched_ = 0;  // characters of the name, while the string that goes by may be it
+  std::size_t matched_ = 0;  // characters of "usage" matched in the current string
   std::size_t depth_ = 0;
-  std::size_t began_at_ = 0;  // depth of the object that is kept; 0: none is
+  std::size_t began_at_ = 0;  // depth of the object being kept; 0: none
   std::string kept_;
 };
 
-/// Watches the body of an answer go by: JSON, or an event stream, whose data is JSON (HTML standard, 9.2.6).
+/// Reads the body of an answer in passing: JSON, or an event stream whose data is JSON (HTML standard, 9.2.6).
 class usage_reader {
  public:
   explicit usage_reader(content_coding coding = content_coding::identity);
 
-  /// Body bytes without any transfer coding, in order.
+  /// Body bytes in order, without transfer coding.
   void feed(std::string_view bytes);
 
-  /// What the usage objects that have gone by add up to: of each count the last that is not zero, since some report
-  /// parts, and some zeros at the end. nullopt: there was none, or nothing but zeros.
+  /// The combined usage: of each count the last value that is not zero, because some providers report parts, and some
+  /// zeros at the end. nullopt: none, or only zeros.
   std::optional<usage> finish() const;
 
-  /// Tokens in what has gone by, for a body that ends without usage: rather too many. An event has one at least, and
-  /// one for every three bytes that it has more than the shortest; other bodies have one for every four bytes, and for
-  /// every byte that could not be read.
+  /// Estimated tokens so far, rather too many, for a body that ends without usage. An event counts as at least one
+  /// token, plus one for every three bytes that it is longer than the shortest event. Other bodies count as one for
+  /// every four bytes, unreadable ones as one per byte.
   std::uint64_t tokens_so_far() const;
 
  private:
@@ -81,10 +81,10 @@ class usage_reader {
   std::uint64_t unread_ = 0;  // bytes
 
   usage_finder finder_;
-  bool events_ = false;     // a line of data has come
-  std::string line_start_;  // enough to tell what the line is that is going by
-  std::uint64_t line_ = 0;  // bytes of it so far
-  char line_end_ = '\n';    // of the line before
+  bool events_ = false;     // a data line has been seen
+  std::string line_start_;  // the start of the current line, enough to recognize its field
+  std::uint64_t line_ = 0;  // bytes of the current line so far
+  char line_end_ = '\n';    // of the previous line
 
   usage known_;
 

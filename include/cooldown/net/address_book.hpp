@@ -1,4 +1,4 @@
-// Where a host name leads.
+// Looks up and remembers the addresses of a host name.
 #pragma once
 
 #include <list>
@@ -13,10 +13,9 @@ namespace cooldown::net {
 
 using endpoints = std::vector<asio::ip::tcp::endpoint>;
 
-/// The addresses of one host. Whoever asks while a look-up is under way waits for that one, each for as long as it
-/// likes. Addresses that are known are used while they are asked for again, and while nobody answers that question.
-/// Look-ups run on threads of their own, since getaddrinfo() cannot be interrupted: nobody ever waits for such a thread
-/// (docs/decisions/013).
+/// The addresses of one host. There is at most one look-up in progress; every caller waits for that one, with its own
+/// time limit. Known addresses are used while they are looked up again, and if that fails. Look-ups run on threads of
+/// their own, because getaddrinfo() cannot be interrupted; nothing ever waits for such a thread (docs/decisions/013).
 class address_book {
  public:
   address_book(asio::io_context& io, std::string host, std::uint16_t port);
@@ -24,16 +23,16 @@ class address_book {
   address_book(const address_book&) = delete;
   address_book& operator=(const address_book&) = delete;
 
-  /// The addresses in the order in which to try them (RFC 8305 §4). An error, and none, when there are none, or when
-  /// the interrupt has fired before they were known.
+  /// Returns in `out` the addresses in the order in which to try them (RFC 8305 §4). An error if there are none, or if
+  /// the interrupt fires first.
   task<error_code> find(interrupt& ctl, endpoints& out);
 
-  /// This address is tried first from now on, as long as it is one of the host's.
+  /// This address worked: it is tried first from now on, as long as it is one of the host's.
   void worked(const asio::ip::tcp::endpoint& at);
-  /// None of the addresses answers: they may be others now, so whoever asks next waits for a look-up.
+  /// None of the addresses answers: they may have changed, so the next caller waits for a new look-up.
   void doubt() { doubted_ = true; }
 
-  /// Abandons the look-up under way, and begins none any more. Who waits is told that there are no addresses.
+  /// Abandons the current look-up and starts no more. Waiting callers get an error.
   void close();
 
   const std::string& host() const { return host_; }

@@ -1,4 +1,4 @@
-// Between the limiter, which decides, and the coroutines that wait for its decisions: one timer for all of them.
+// Connects the limiter with the coroutines that wait for its decisions: one timer for all of them.
 #pragma once
 
 #include "cooldown/net/interrupt.hpp"
@@ -13,11 +13,11 @@ class admission {
 
   cerebras_limiter& limiter() { return driver_.limiter(); }
 
-  /// Call after anything that may let a ticket go: an observation, a settlement, a departure, new settings.
+  /// To be called after everything that may release a ticket: an observation, a settlement, a disconnect, new settings.
   void update();
 
-  /// Waits for the ticket's release or refusal; returns neither when the interrupt fires or `until` passes first, and
-  /// may be called again then.
+  /// Waits for the ticket's release or rejection. If the interrupt fires or `until` passes first, it may be called
+  /// again.
   struct result {
     enum class what : std::uint8_t { released, refused, still_waiting, interrupted } kind;
     refused why{};
@@ -30,7 +30,7 @@ class admission {
     steady_timer timer;
     std::optional<ticket_event> event;
   };
-  /// However a wait ends, nobody is told any more.
+  /// Removes the waiter, however the wait ends.
   struct waiting_scope {
     limiter_driver<waiter*>& driver;
     ticket_id id;
@@ -43,7 +43,7 @@ class admission {
   steady_timer timer_;
 };
 
-/// A ticket that gives itself back by scope: leaving the scope is leaving the queue, or ending the reservation.
+/// Owns a ticket: the destructor takes it out of the queue or ends its reservation.
 class ticket_guard {
  public:
   ticket_guard(admission& gate, ticket_id id) : gate_(&gate), id_(id) {}
@@ -54,12 +54,13 @@ class ticket_guard {
 
   ticket_id id() const { return id_; }
 
-  /// The answer is over. `actual` tokens, if known.
+  /// The answer is complete and cost `actual` tokens, if known.
   void settle(std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
               std::uint64_t cached_tokens = 0);
-  /// An answer came, and `tokens` of it went on to the client: what to go by if it ends without settle().
+  /// An answer has arrived, and `tokens` of it have been relayed: the basis of the estimate if the ticket ends without
+  /// settle().
   void relayed(std::uint64_t tokens) { relayed_ = tokens; }
-  /// Nothing of the request reached the provider: it leaves the queue, or what was reserved is given back.
+  /// No part of the request reached the provider: the ticket leaves the queue, or its reservation is given back.
   void not_sent();
 
  private:

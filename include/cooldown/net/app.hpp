@@ -1,4 +1,4 @@
-// Everything the sessions share. main() makes one; one thread uses it.
+// Everything that sessions share. main() creates one; one thread uses it.
 #pragma once
 
 #include <functional>
@@ -31,80 +31,77 @@ class app {
   app(asio::io_context& context, const config::settings& settings, observe::log& log_to);
   ~app();
 
-  /// Takes over new settings. What has been sent ends under the old ones; each attempt goes to the provider of now with
-  /// its key. Throws and changes nothing when they cannot be used.
+  /// Applies new settings. Requests that have been sent finish under the old ones; each new attempt goes to the current
+  /// provider with its key. Throws and changes nothing if the settings cannot be used.
   void reconfigure(const config::settings& settings);
 
-  /// The settings of now. Sessions take a copy of the pointer for each exchange.
+  /// The current settings. Sessions copy the pointer for each exchange.
   std::shared_ptr<const config::settings> settings() const { return upstream_->settings; }
 
-  /// Where attempts go now. Each takes a copy of the pointer, and keeps to it.
+  /// The current upstream. Each attempt copies the pointer and keeps it.
   const upstream_ptr& upstream_of_now() const { return upstream_; }
   net::provider& provider() const { return *upstream_->provider; }
 
-  /// What they grant whom.
+  /// The rules of the current settings for clients.
   const client_rules& rules() const { return rules_; }
 
   observe::sources sources() const;
 
-  /// Requests that wait, for quota or for the provider.
+  /// Number of requests that wait, for quota or for the provider.
   std::size_t queue_length() const { return limiter.queue_length() + held.size(); }
 
-  /// Remembers what a key is called: `id` is its hash.
+  /// Remembers the name of a key; `id` is its hash.
   void name_key(std::uint64_t id, std::string_view key);
 
-  /// A salted hash of a credential, so that none is kept.
+  /// A salted hash of a credential; the credential itself is not kept.
   std::uint64_t credential_of(std::string_view authorization) const;
 
-  /// A salted hash by which the same request is known again; never 0.
+  /// A salted hash that identifies equal requests; never 0.
   std::uint64_t hash_of(std::string_view method, std::string_view target, std::string_view body) const;
 
-  /// While the upstream is suspected, only as many tickets are released as may try it; the others keep their places and
-  /// their reservations unmade. Call when a metered request ends; the breaker's gate calls it by itself.
+  /// While the breaker is not closed, releases only as many tickets as it has trials; the others stay in the queue
+  /// without a reservation. To be called when a metered request ends; the breaker's gate calls it by itself.
   void bound_in_flight();
 
-  /// Counts and remembers an exchange at its end, and writes its access line, together with others of about the same
-  /// time.
+  /// Counts and remembers a finished exchange, and writes its access line, together with others of about the same time.
   void finished(observe::access_record record);
 
-  /// No more samples for the history: nothing of it keeps the loop alive.
+  /// Stops sampling for the history, so that it no longer keeps the loop running.
   void stop_history();
 
-  /// A complaint about a provider's headers goes to the log once per text, in a bounded number of texts.
+  /// Logs a problem of the provider's headers once per text, for a bounded number of texts.
   void complain_once(const std::string& problem);
 
   asio::io_context& io;
   observe::log& log;
-  const std::string
-      pseudonym;          // of this process in Via: no other has the same, so a request that names it has come back
-  const std::string via;  // the field's value
+  const std::string pseudonym;  // unique name of this process in Via, by which a request that comes back is recognized
+  const std::string via;        // the value of our Via header
   mutable observe::stats stats;
   observe::history history;
-  observe::names names;         // of clients and keys, by their hashes
-  observe::held_requests held;  // released, and waiting all the same
+  observe::names names;         // of clients and keys, by hash
+  observe::held_requests held;  // released requests that still wait
   mutable cerebras_limiter limiter;
   deadline_sweep sweep;
   admission gate;
-  std::shared_ptr<tls_server> tls;  // for the next client; null: plain HTTP
-  std::string url;                  // of the main port, as the log says it
+  std::shared_ptr<tls_server> tls;  // for new clients; null: plain HTTP
+  std::string url;                  // of the main port, as in the log
   bool draining = false;
-  std::function<std::vector<std::string>()>
-      reload;                        // reads the configuration again; what is wrong with it, if anything
-  std::function<void()> when_empty;  // called while draining when the last connection has gone
+  std::function<std::vector<std::string>()> reload;  // reads the configuration again; returns its errors
+  std::function<void()> when_empty;                  // called while draining when the last connection has been closed
   std::uint64_t next_request_id = 1;
-  body_room bodies;                          // of all requests, from the first byte read to the end of the exchange
-  std::set<client_connection*> connections;  // open ones, each of which removes itself
+  body_room bodies;  // memory of all requests, from the first byte read to the end of the exchange
+  std::set<client_connection*> connections;  // open connections, each of which removes itself
 
  private:
   struct log_flusher;
 
-  /// Samples the limiter once a second as long as there was a request within the length of the history.
+  /// Samples the limiter once a second while there has been a request within the span of the history.
   void keep_history();
   void sample();
   client_rules rules_of(const config::settings& settings) const;
 
   upstream_ptr upstream_;
-  std::uint64_t opened_before_ = 0;  // connections to the providers before the one of now
+  std::uint64_t opened_before_ = 0;  // connections opened to previous providers
   std::size_t in_flight_bound_;
   std::string salt_;
   identity identity_;

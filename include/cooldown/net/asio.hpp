@@ -1,4 +1,4 @@
-// The one place that names Asio's types for us: one thread, one io_context, concrete executors.
+// Our names for Asio's types: one thread, one io_context, concrete executors.
 #pragma once
 
 #include <algorithm>
@@ -25,8 +25,8 @@ using executor = asio::io_context::executor_type;
 using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, executor>;
 using tcp_acceptor = asio::basic_socket_acceptor<asio::ip::tcp, executor>;
 
-/// The kernel times Asio's waits by CLOCK_MONOTONIC, which a suspended machine stops. Looking at the clock once a
-/// second while anything waits makes what came due during the sleep at most that late.
+/// The kernel times Asio's waits by CLOCK_MONOTONIC, which stops while the machine is suspended. So a timer checks the
+/// clock once a second, and fires at most that late after the machine resumes.
 struct wait_in_steps {
   static boot_clock::duration to_wait_duration(const boot_clock::duration& d) {
     return std::min<boot_clock::duration>(d, std::chrono::seconds{1});

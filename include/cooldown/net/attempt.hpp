@@ -9,31 +9,31 @@
 
 namespace cooldown::net {
 
-/// How an attempt ended, for the plan, and what there is to say of it in the log and to the client.
+/// How an attempt ended, for the plan, for the log and for the client.
 struct attempt_result {
   attempt_end end;
   error_code local;     // of this machine
   std::string message;  // for the log
 };
 
-/// The attempts of one exchange, one after the other; holds the connection and the head of the last.
+/// The attempts of one exchange, one after another. Holds the connection and the response head of the last.
 class upstream_attempt {
  public:
   explicit upstream_attempt(client_connection& c) : c_(c) {}
 
-  /// Sends the request to this upstream, and to no other, and reads the head of the answer. `settings` are those that
-  /// the exchange began with: their time limits hold. If a reload comes before anything is sent, nothing is.
+  /// Sends the request to this upstream only, and reads the head of the answer. `settings` are those that the exchange
+  /// began with: their time limits apply. If a reload comes before anything is sent, nothing is sent.
   task<attempt_result> make(upstream_ptr to, const request& r, const config::settings& settings, bool fresh);
 
-  /// The connection whose answer's body is still to be read.
+  /// The connection from which the answer's body is still to be read.
   upstream_connection& connection() { return *connection_; }
-  /// The answer has been read to its end: the connection carries other requests, if both sides keep it.
+  /// The answer has been read completely: the connection is kept for other requests, if both sides allow that.
   void finish();
-  /// The answer is not read on, so the connection carries nothing else.
+  /// The rest of the answer is not read, so the connection is closed.
   void drop() { connection_.reset(); }
 
   const http::response_head& head() const { return head_; }
-  /// From sending to the answer's head.
+  /// Time from sending the request to the answer's head.
   duration took() const { return took_; }
 
  private:

@@ -1,4 +1,4 @@
-// Between the breaker, which judges the upstream, and the requests that wait until it may be asked again.
+// Connects the circuit breaker with the requests that wait for its permission.
 #pragma once
 
 #include <functional>
@@ -13,28 +13,28 @@
 
 namespace cooldown::net {
 
-/// Lets requests through as the breaker allows, those that wait in order of their coming. Runs on the io thread.
+/// Lets requests through as the breaker permits, waiting ones in order of arrival. Runs on the io thread.
 class breaker_gate {
  public:
-  /// `changed` is called after everything that may change the state or the number of those who wait.
+  /// `changed` is called after everything that may change the breaker's state or the number of waiting requests.
   breaker_gate(asio::io_context& io, circuit_breaker& breaker, std::function<void()> changed)
       : io_(io), breaker_(breaker), changed_(std::move(changed)), timer_(io) {}
 
   enum class answer : std::uint8_t {
     yes,
-    trial,  // yes, to find out whether the upstream is back
-    no,     // `until` has passed, or the gate leads nowhere any more
+    trial,  // yes, to test whether the provider is back
+    no,     // `until` has passed, or the gate has been retired
     interrupted
   };
 
-  /// Would a newcomer be let through now?
+  /// Whether a new request would be let through now.
   bool admits(time_point now) const;
 
   using permit = circuit_breaker::permit;
 
   struct passage {
     answer got = answer::no;
-    permit with;  // after yes and trial: the attempt's end is to be reported
+    permit with;  // after yes and trial: report the attempt's end with it
   };
 
   /// Waits until an attempt is allowed.
@@ -42,20 +42,20 @@ class breaker_gate {
 
   void succeeded(permit p);
   void failed(permit p);
-  /// The attempt ended without a verdict on the upstream.
+  /// The attempt ended without saying anything about the provider.
   void abandoned(permit p);
 
-  /// Call after a change of the breaker's settings.
+  /// To be called after a change of the breaker's settings.
   void update();
 
-  /// Another provider is asked from now on: those who wait are told `no` at once.
+  /// The provider has been replaced: waiting requests get `no` at once.
   void retire();
 
-  /// Those who wait, and those who are trying.
+  /// Number of waiting requests and of trials in progress.
   std::size_t held() const { return waiters_.size() + trials_; }
 
  private:
-  /// Leaves the line however its wait ends, and gives back a permission that it has not taken.
+  /// A waiting request. The destructor removes it from the line, and gives back a permission that it has not used.
   struct waiter {
     explicit waiter(breaker_gate& g) : gate(g), timer(g.io_) {}
     ~waiter();
@@ -80,7 +80,7 @@ class breaker_gate {
   std::size_t trials_ = 0;
 };
 
-/// What an exchange may do at the provider: one attempt. Given back if it ends without a verdict.
+/// Permission for one attempt. Given back if the attempt ends without saying anything about the provider.
 class breaker_permission {
  public:
   breaker_permission() = default;

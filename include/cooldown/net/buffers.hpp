@@ -1,4 +1,4 @@
-// What is left of a sequence of buffers.
+// Helpers for sequences of buffers.
 #pragma once
 
 #include <span>

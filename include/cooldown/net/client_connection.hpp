@@ -1,4 +1,4 @@
-// A client's connection: its socket, what was read ahead, and what can interrupt it.
+// A client's connection: its socket, bytes read ahead, and its interrupt.
 #pragma once
 
 #include <span>
@@ -17,12 +17,12 @@ namespace cooldown::net {
 
 enum class role : std::uint8_t { proxy, admin };
 
-/// Where a session is, for those who want to end it.
+/// The phase of a session, for those that may have to end it.
 enum class phase : std::uint8_t { idle, reading, queued, exchanging, lingering };
 
 class client_connection {
  public:
-  /// `with`, if not null, is what the client is met with.
+  /// `with`: TLS for this client; null: plain HTTP.
   client_connection(tcp_socket s, app& shared, role serves, const tls_server* with = nullptr);
   ~client_connection();
   client_connection(const client_connection&) = delete;
@@ -34,24 +34,24 @@ class client_connection {
   /// Reads at least one byte into `to`.
   task<std::pair<error_code, std::size_t>> read_some(asio::mutable_buffer to);
 
-  /// Writes everything, giving up on a client that takes it slower than body_pace allows with that `patience`.
+  /// Writes everything. Gives up on a client that reads more slowly than body_pace allows with that `patience`.
   task<error_code> write(std::vector<asio::const_buffer>& buffers, duration patience);
   task<error_code> write(std::string_view text, duration patience);
 
   /// The TLS handshake; fails when the interrupt has fired.
   task<error_code> shake_hands();
 
-  /// Waits until there is something to read, or not any more; takes nothing.
+  /// Waits until there is something to read, or the connection has ended; reads nothing.
   task<error_code> await_tls_bytes();
 
-  /// Goes on in plain text.
+  /// Continues in plain text.
   void drop_tls();
 
-  /// Closes such that the client has a chance to read what was sent although it may still be sending: stops sending,
-  /// then reads and drops for a bounded time, however much comes (RFC 9112 §9.6).
+  /// Closes so that the client can read what was sent even if it is still sending: stops sending, then reads and drops
+  /// for a bounded time (RFC 9112 §9.6).
   task<void> linger();
 
-  /// Closes such that the client cannot take what it got for a complete answer.
+  /// Closes so that the client cannot mistake what it got for a complete answer.
   void abort();
 
   app& shared;
@@ -59,17 +59,17 @@ class client_connection {
   std::unique_ptr<tls_stream> tls;  // null: plain text
   role serves;
   std::string peer;        // address, for the log
-  network_id network = 0;  // which it belongs to
+  network_id network = 0;  // network of the client's address
   boost::beast::flat_buffer in;
   interrupt ctl;
   client_watch watch;
-  body_pace pace;          // of the client in taking its answer
-  bool answering = false;  // something has been written since the request began
+  body_pace pace;          // of the client in reading its answer
+  bool answering = false;  // part of an answer has been written since the request began
   phase where = phase::idle;
-  time_point where_since = steady_now();  // it is idle, reading or lingering
+  time_point where_since = steady_now();  // start of the phase; valid while idle, reading or lingering
 
  private:
-  bool cut_ = false;  // a write has ended amid what it was to send: whatever came next would be taken for the rest
+  bool cut_ = false;  // a write was cut short: anything written next would be taken for the rest
 
   void taken(std::size_t n);
   task<error_code> wait_for(tls_stream::state needed);

@@ -1,4 +1,4 @@
-// TLS towards clients: the certificate we show, and the records of one connection.
+// TLS towards clients: the server's certificate, and the TLS stream of one connection.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +17,10 @@ namespace cooldown::net {
 /// The certificate, its key and the rules of the listening side.
 class tls_server {
  public:
-  /// Throws std::runtime_error that names the configuration key and the file when one cannot be used.
+  /// Throws std::runtime_error that names the configuration key and the file that cannot be used.
   explicit tls_server(const config::server_tls_settings& settings);
 
-  /// The end of the certificate's life, as text.
+  /// The certificate's expiry date, as text.
   std::string valid_until() const;
 
  private:
@@ -31,19 +31,19 @@ class tls_server {
   std::unique_ptr<SSL_CTX, free_context> context_;
 };
 
-/// Null when the settings ask for none.
+/// Null if the settings have no certificate.
 std::shared_ptr<tls_server> make_tls_server(const config::server_tls_settings& settings);
 
-/// TLS on a non-blocking socket that somebody else owns and waits for: nothing here waits, and while a connection is
-/// idle nothing here holds a buffer. (asio::ssl::stream holds 50 KB, and cannot tell a departure from a next request
-/// without taking its bytes.)
+/// TLS on a non-blocking socket that the caller owns and waits for. Nothing here waits, and an idle connection holds no
+/// buffer. (asio::ssl::stream holds 50 KB, and cannot distinguish a disconnect from a next request without reading its
+/// bytes.)
 class tls_stream {
  public:
-  /// What became of an operation. To go on after `needs_read` or `needs_write`: the same operation again, with the same
-  /// bytes, when the socket is ready for that.
+  /// The result of an operation. After `needs_read` or `needs_write`, repeat the operation with the same bytes when the
+  /// socket is ready for that.
   enum class state : std::uint8_t { done, needs_read, needs_write, ended, failed };
 
-  /// What the stream needs of the server it keeps alive.
+  /// Keeps alive what it needs of `server`.
   tls_stream(const tls_server& server, tcp_socket& socket);
   ~tls_stream();
   tls_stream(const tls_stream&) = delete;
@@ -51,19 +51,19 @@ class tls_stream {
 
   state handshake();
 
-  /// At least one byte when done. `ended`: the peer said that it has nothing more to say.
+  /// `done`: at least one byte was read. `ended`: the peer has sent close_notify.
   state read(asio::mutable_buffer to, std::size_t& n);
 
-  /// Some of the bytes when done: at most a record of them.
+  /// `done`: some of the bytes were written, at most one TLS record.
   state write(asio::const_buffer from, std::size_t& n);
 
-  /// `done` when there are bytes to read, which stay there.
+  /// `done` if there are bytes to read; does not read them.
   state peek();
 
-  /// close_notify, if it goes at once; not on a connection on which something failed.
+  /// Sends close_notify if that is possible without waiting; not on a connection on which something failed.
   void say_goodbye();
 
-  /// What was sent is not all that was to be sent: no goodbye any more.
+  /// The answer was cut short: close_notify must not be sent any more.
   void spoil() { spoilt_ = true; }
 
   /// The handshake failed because the client speaks plain HTTP.
@@ -72,7 +72,7 @@ class tls_stream {
   /// Why the last operation failed.
   std::string reason() const;
 
-  bool being_read = false;  // somebody waits to read: others must not take the bytes off the socket
+  bool being_read = false;  // a read is waiting: others must not read from the socket
   unsigned reads_at_once = 0;
 
  private:
@@ -80,7 +80,7 @@ class tls_stream {
 
   tcp_socket& socket_;
   SSL* ssl_;
-  unsigned long error_ = 0;  // of OpenSSL's queue
+  unsigned long error_ = 0;  // from OpenSSL's queue
   int errno_ = 0;
   bool spoilt_ = false;
   bool said_goodbye_ = false;

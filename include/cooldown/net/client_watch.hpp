@@ -1,4 +1,4 @@
-// Notices that a client leaves while nothing is read from it. A FIN counts as leaving (docs/decisions/005).
+// Notices that a client disconnects while nothing is read from it. A FIN counts as a disconnect (docs/decisions/005).
 #pragma once
 
 #include <memory>
@@ -9,11 +9,11 @@ namespace cooldown::net {
 
 class tls_stream;
 
-/// From arm() to rest(), the client's departure fires the interrupt. Bytes that arrive belong to the next request: they
-/// stay in the socket. An end that comes behind them is seen with the next look for it, half a second later at most.
+/// From arm() to rest(), a disconnect of the client fires the interrupt. Bytes that arrive belong to the next request
+/// and stay in the socket. A disconnect after such bytes is noticed at most half a second later.
 class client_watch final : private deadline_sweep::entry {
  public:
-  /// `tls` is what is spoken on the client's socket; null: plain text.
+  /// `tls`: the TLS stream of the client's socket; null: plain text.
   client_watch(tls_stream* tls, deadline_sweep& sweep, interrupt& to);
   ~client_watch() override;
   client_watch(const client_watch&) = delete;
@@ -22,7 +22,7 @@ class client_watch final : private deadline_sweep::entry {
   void arm();
   void rest() { clear(); }
 
-  /// The client goes on in plain text. Before the first arm().
+  /// The client continues in plain text. To be called before the first arm().
   void drop_tls();
 
  private:
@@ -33,10 +33,10 @@ class client_watch final : private deadline_sweep::entry {
 
   tls_stream* tls_;
   interrupt& to_;
-  std::shared_ptr<shared> state_;  // outlives us by the completion of a cancelled wait
+  std::shared_ptr<shared> state_;  // outlives us until a cancelled wait completes
 };
 
-/// True if nothing at all waits to be read and the connection stands: the only state in which an idle one can be used.
+/// True if the connection is open and nothing is waiting to be read: only then may an idle connection be used.
 bool idle_and_alive(tcp_socket& socket);
 
 }  // namespace cooldown::net

@@ -1,5 +1,5 @@
-// What the client of one exchange is sent, in the form that is still open: a whole answer, or, once a comment has begun
-// an event stream, events of it.
+// Writes to the client of one exchange in the form that is still possible: a complete answer, or, once a comment has
+// begun an event stream, events.
 #pragma once
 
 #include <optional>
@@ -13,25 +13,25 @@
 
 namespace cooldown::net {
 
-/// All calls but comment() end the answer, and return whether the client's connection can carry another request.
+/// All functions except comment() end the answer, and return whether the client's connection can carry another request.
 class client_writer {
  public:
   client_writer(client_connection& c, const request& r, exchange_record& record, const config::settings& settings)
       : c_(c), r_(r), record_(record), settings_(settings) {}
 
-  /// A comment of the event stream. The first one commits the status: 200. False: the client is gone.
+  /// Sends a comment. The first one begins the event stream with status 200. False: the client has disconnected.
   task<bool> comment(std::string text);
   bool committed() const { return committed_; }
 
-  /// An answer of our own.
+  /// Sends an error of the proxy.
   task<bool> reject(reason why, refusal_details details);
 
-  /// An answer of the provider's that was read whole.
+  /// Sends an answer of the provider that was read completely.
   task<bool> whole(const http::response_head& head, std::string body);
 
-  /// An answer of the provider's, passed on as it comes; `usage` may be null.
+  /// Relays an answer of the provider as it arrives; `usage` may be null.
   task<relay_end> relay(upstream_connection& from, const http::response_head& head, http::usage_reader* usage);
-  /// After relay(): the client can be served again.
+  /// After relay(): whether the client's connection can carry another request.
   bool keeps_connection() const { return keep_; }
 
  private:

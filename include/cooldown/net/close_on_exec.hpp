@@ -1,4 +1,4 @@
-// Keeps sockets from the programs that `run` starts: Asio opens them without SOCK_CLOEXEC.
+// Sockets must not be inherited by the command of `run`: Asio opens them without SOCK_CLOEXEC.
 #pragma once
 
 #include <fcntl.h>

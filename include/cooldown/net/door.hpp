@@ -1,4 +1,4 @@
-// Newcomers that wait while all places are taken.
+// New clients that wait while the maximum number of connections is reached.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,11 @@
 
 namespace cooldown::net {
 
-/// Where clients come from: an IPv4 address, or a /64 network of IPv6, since whoever has one has all its addresses.
+/// The network of a client: an IPv4 address, or a /64 network of IPv6, because its owner has all addresses in it.
 using network_id = std::uint64_t;
 network_id network_of(const asio::ip::address& a);
 
-/// How many places each network has taken.
+/// Number of connections by network.
 using places_by_network = std::unordered_map<network_id, std::size_t>;
 
 struct newcomer {
@@ -21,25 +21,26 @@ struct newcomer {
   network_id from;
 };
 
-/// Lets in first who comes from where the fewest places are taken. Behind a crowd in the kernel's backlog nobody could
-/// be seen, so the crowd is taken in, and of those who are too many for the door the crowd's own are turned away.
+/// Lets in first the client whose network has the fewest connections. Clients are accepted from the kernel's backlog
+/// early, because behind a crowd there nobody else could be seen; if too many wait, the network with the most waiting
+/// loses one.
 class door {
  public:
   static constexpr std::size_t room = 16;
 
   bool empty() const { return waiting_.empty(); }
 
-  /// If it is one too many, the last is turned away of the network from which most wait.
+  /// Adds a client. If that is one too many, closes the last client of the network with the most waiting.
   void come(newcomer n);
 
-  /// Where the next is from. Not when empty.
+  /// The network of the next client to let in. There must be one.
   network_id next(const places_by_network& taken) const;
 
-  /// The first who came from there.
+  /// The first client of that network.
   tcp_socket let_in(network_id from);
 
  private:
-  std::list<newcomer> waiting_;  // in order of their coming
+  std::list<newcomer> waiting_;  // in order of arrival
 };
 
 }  // namespace cooldown::net

@@ -6,8 +6,8 @@
 
 namespace cooldown::net {
 
-/// Queues the request if it is metered, sends it upstream (again, where that is right), relays the answer, settles, and
-/// writes the access line. True: the client's connection can carry another request.
+/// Queues the request if it is metered, sends it to the provider (again, if the rules allow), relays the answer,
+/// settles, and writes the access line. Returns true if the client's connection can carry another request.
 task<bool> run_exchange(client_connection& c, request& r);
 
 }  // namespace cooldown::net

@@ -1,4 +1,4 @@
-// What is told of an exchange: in the headers of its answer while it lasts, in the log and the counters at its end.
+// Facts about an exchange, for the headers of its answer, the log and the counters.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace cooldown::net {
 
-/// Lives as long as the exchange: its end is the exchange's, and writes the access line.
+/// Lives as long as the exchange; its destructor counts the exchange and writes the access line.
 class exchange_record {
  public:
   exchange_record(client_connection& c, const request& r);
@@ -20,7 +20,7 @@ class exchange_record {
 
   time_point started() const { return started_; }
 
-  /// Whose metered request it is; `name()` is asked for unless the client is known by name.
+  /// Sets the client of a metered request; calls `name()` unless the client's name is known.
   template <class F>
   void belongs_to(const client_standing& who, F name) {
     client_ = who.client;
@@ -29,17 +29,17 @@ class exchange_record {
     line.who = c_.shared.names.of(client_);
   }
 
-  /// As it is shown while it waits after its release.
+  /// The entry for /status while the request waits after its release.
   observe::held_request held_until(std::optional<time_point> until) const {
     return {credential_, line.model, client_, urgency_, line.cost, started_, until};
   }
 
-  /// It waits for `reason` since `since`, and expects to go on at `expected`, if that is known.
+  /// The request waits for `reason` since `since`, expected to end at `expected`, if that is known.
   void waits(constraint reason, time_point since, std::optional<time_point> expected);
-  /// It still waits at `now`, or does not any more. A wait adds to the ones before it.
+  /// Adds the wait until `now`, whether it continues or not, to the earlier ones.
   void waited_until(time_point now);
   void forget_wait() { wait_since_.reset(); }
-  /// The limiter has released it: its wait is over, and the forecast can be judged.
+  /// The limiter has released the request: its wait is over, and its forecast can be compared.
   void released();
 
   /// Header lines that every answer of this exchange carries (docs/api.md).
@@ -47,20 +47,20 @@ class exchange_record {
 
   duration waited() const { return waited_; }
 
-  /// The access line, filled as things become known; its model names the scope of a metered request.
+  /// The access line, filled in step by step; its model names the scope of a metered request.
   observe::access_record line;
-  duration upstream_time{};  // from the last attempt's sending to its response head
+  duration upstream_time{};  // from sending the last attempt to its response head
 
  private:
   client_connection& c_;
   bool metered_;
-  std::uint64_t credential_;  // towards the provider
+  std::uint64_t credential_;  // sent to the provider
   std::uint64_t client_ = 0;
   std::uint8_t urgency_ = 0;
   time_point started_ = steady_now();
   duration waited_{};
-  duration waited_before_{};  // the waits before the present one
-  duration recorded_{};       // of them, in the counters
+  duration waited_before_{};  // the waits before the current one
+  duration recorded_{};       // part of the waits already counted
   bool released_before_ = false;
   std::optional<time_point> wait_since_;
   std::optional<duration> forecast_;  // of the first wait, at submission

@@ -1,4 +1,4 @@
-// Who may ask: tokens, and the names that a browser was tricked into (docs/security.md).
+// Access control: tokens, and checks of Host and Origin against web pages (docs/security.md).
 #pragma once
 
 #include <optional>
@@ -12,40 +12,39 @@
 
 namespace cooldown::net {
 
-/// A refusal, and what would have done.
+/// A rejection, and what to do about it.
 struct denial {
   reason why;
   const char* explanation = "";
 };
 
-/// What lets the pages of a listed origin (server.allowed_origins) read our answers, as field lines; empty for
-/// everybody else (Fetch Standard, CORS protocol).
+/// The header lines that let pages of a listed origin (server.allowed_origins) read our answers; empty for all others
+/// (Fetch Standard, CORS protocol).
 std::string cors_fields(const http::request_head& head, const config::server_settings& settings);
 
-/// A browser asks whether the page of a listed origin may send what it wants to; it sends no credentials with that
-/// (Fetch Standard, CORS preflight).
+/// Whether this is a browser's preflight for a page of a listed origin; preflights carry no credentials (Fetch
+/// Standard, CORS preflight).
 bool is_allowed_preflight(const http::request_head& head, const config::server_settings& settings);
 
-/// The fields that say yes to a preflight.
+/// The header lines that allow a preflight.
 std::string preflight_fields(const http::request_head& head);
 
-/// The main port: where server.auth_tokens are set, every request but that for /health carries one of them, as
-/// `Proxy-Authorization: Bearer TOKEN`, or as `Authorization` when that would be replaced by our own key anyway.
-/// Neither reaches the provider. Where no token is asked for, the Host must be a name that no stranger's page can have,
-/// and no page of a site beyond this machine may ask, unless it is listed: it could spend our key. nullopt: it may
-/// pass.
+/// Access to the main port. If server.auth_tokens is set, every request except /health needs one of them, as
+/// `Proxy-Authorization: Bearer TOKEN`, or as `Authorization` if our own key replaces that anyway. Neither reaches the
+/// provider. If no token is needed, the Host must be a name that no foreign page can have, and pages of other sites are
+/// rejected unless listed, because they could spend our key. nullopt: allowed.
 std::optional<denial> denied_at_proxy(const http::request_head& head, const config::settings& settings);
 
-/// The access token that the request carries; empty: none of server.auth_tokens.
+/// The request's access token; empty: none of server.auth_tokens.
 std::string_view token_of(const http::request_head& head, const config::settings& settings);
 
-/// Whether the value of a header is one of the tokens: alone, behind a scheme such as Bearer, or as the user or the
-/// password of Basic. Lists with commas are looked into.
+/// Whether a header's value contains one of the tokens: alone, after a scheme such as Bearer, as the user or password
+/// of Basic, or in a list with commas.
 bool carries_token(std::string_view value, const std::vector<std::string>& tokens);
 
-/// The admin port: with a token, all but the health checks need it as `Authorization: Bearer TOKEN`. Without one, the
-/// Host must be an address or localhost, which no page of another site can make it (DNS rebinding). Never from another
-/// site's page.
+/// Access to the admin port. With a token, all but the health checks and the page's files need it as `Authorization:
+/// Bearer TOKEN`. Without one, the Host must be an address, localhost or admin.host, which a page of another site
+/// cannot have (DNS rebinding). Requests of other sites' pages are always rejected.
 std::optional<denial> denied_at_admin(const http::request_head& head, const config::admin_settings& settings);
 
 }  // namespace cooldown::net

@@ -1,4 +1,4 @@
-// Short names for keys that nobody has named: the same after a restart, and of no use to find the key.
+// Short names for keys without a configured name: they survive restarts, and do not reveal the key.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@ namespace cooldown::net {
 
 class identity {
  public:
-  /// By this machine, if it has an id (machine-id(5)); otherwise the names last as long as the process.
+  /// Keyed to this machine's id (machine-id(5)); without one, the names last as long as the process.
   identity();
 
   /// Six hexadecimal digits.

@@ -5,17 +5,17 @@
 
 namespace cooldown::net {
 
-/// What came of it.
+/// The result of reading.
 struct intake_result {
   enum class what : std::uint8_t {
     ready,    // `r` is complete
-    refused,  // `refusal` is to be sent, then the connection closed
-    closed,   // nothing to answer: close
+    refused,  // send `refusal`, then close the connection
+    closed,   // nothing to send: close the connection
   } kind = what::closed;
   local_reply refusal;
 };
 
-/// Reads and judges the head, and fills all of `r` but its body.
+/// Reads and checks the head, and fills in all of `r` except its body.
 task<intake_result> read_head(client_connection& c, request& r);
 
 /// Reads the body, answering Expect: 100-continue first.

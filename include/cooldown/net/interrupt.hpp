@@ -1,5 +1,5 @@
-// The one way to end a wait from outside: deadlines, a departed client, shutdown. A coroutine that waits for a socket
-// or a timer is woken by cancelling that; it asks why() and decides. Runs on the io thread.
+// The only way to end a wait from outside: deadlines, disconnects, shutdown. It wakes the coroutine by cancelling the
+// socket or timer that it waits for; the coroutine asks why() and decides. Runs on the io thread.
 #pragma once
 
 #include <array>
@@ -12,13 +12,13 @@ namespace cooldown::net {
 enum class interruption : std::uint8_t { none, timeout, client_gone, draining };
 
 /// One coarse timer for all deadlines: a deadline passes up to `resolution` late, never early, and setting one is two
-/// assignments. Time in which this process did not run (a stopped process, a suspended machine) counts for no deadline:
-/// what the peers sent meanwhile is still to be read, and what they could not send is not their fault. Must outlive its
-/// entries.
+/// assignments. Time in which this process did not run (stopped, or the machine suspended) does not count for any
+/// deadline: what peers sent meanwhile is still to be read, and what they could not send is not their fault. Must
+/// outlive its entries.
 class deadline_sweep {
  public:
   static constexpr duration resolution = std::chrono::milliseconds{100};
-  /// A round that is later than this was not late but away.
+  /// If a round is later than this, the process was not running.
   static constexpr duration away = std::chrono::seconds{1};
 
   /// Something with a deadline. Linked while it is set.
@@ -32,7 +32,7 @@ class deadline_sweep {
     virtual ~entry();
 
     void set(duration from_now);
-    /// Moves the deadline by what was earned, to at most `most` from now; nothing where none is set.
+    /// Extends the deadline by `earned`, to at most `most` from now; no effect if none is set.
     void extend(duration earned, duration most);
     void clear();
 
@@ -57,15 +57,15 @@ class deadline_sweep {
   bool running_ = false;
   time_point due_{};  // the next round
   entry* first_ = nullptr;
-  entry* cursor_ = nullptr;  // the next to look at while sweeping: expired() may end any entry
+  entry* cursor_ = nullptr;  // the next entry while sweeping: expired() may end any entry
 };
 
-/// What a session waits for at the moment, and why it should stop waiting.
+/// What a session is waiting for, and why it should stop waiting.
 class interrupt final : public deadline_sweep::entry {
  public:
   interrupt(deadline_sweep& sweep, tcp_socket& client) : entry(sweep), client_(client) {}
 
-  /// Wakes whatever is waited for. The first reason stays until reset().
+  /// Ends the current wait. The first reason stays until reset().
   void fire(interruption why);
   interruption why() const { return why_; }
   bool fired() const { return why_ != interruption::none; }
@@ -75,7 +75,7 @@ class interrupt final : public deadline_sweep::entry {
 
   tcp_socket& client() { return client_; }
 
-  /// While it lives, fire() also cancels the given socket or timer.
+  /// During its lifetime, fire() also cancels the given socket or timer.
   template <class Cancellable>
   class watching {
    public:

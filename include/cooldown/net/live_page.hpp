@@ -1,17 +1,17 @@
-// The live page of the admin port (web/), and the stream of events that it draws.
+// The live page of the admin port (web/), and its event stream.
 #pragma once
 
 #include "cooldown/net/reply.hpp"
 
 namespace cooldown::net {
 
-/// The page or one of its files; nullopt: `path` is none.
+/// The page or one of its files; nullopt: `path` is neither.
 std::optional<local_reply> page_file(std::string_view path);
 
 bool is_page_file(std::string_view path);
 
-/// An event stream (WHATWG HTML §9.2): once a second {"status": as /status, "history": what is new of it}, until the
-/// client leaves or the proxy drains. The connection ends with it. For clients that know chunks: HTTP/1.1.
+/// An event stream (WHATWG HTML §9.2): once a second {"status": as in /status, "history": its new points}, until the
+/// client disconnects or the proxy drains. Then the connection is closed. Only for HTTP/1.1 clients, which know chunks.
 task<void> stream_events(client_connection& c);
 
 }  // namespace cooldown::net

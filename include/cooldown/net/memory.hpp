@@ -1,23 +1,22 @@
-// When there is no memory left.
+// Survives running out of memory, and returns memory to the system.
 #pragma once
 
 #include <cstddef>
 
 namespace cooldown::net {
 
-/// From now on a reserve is kept, and given up at the first allocation that fails. A large one throws std::bad_alloc
-/// all the same, but the small ones of an orderly end succeed.
+/// Keeps a reserve from now on, which is freed at the first allocation that fails. A large allocation still throws
+/// std::bad_alloc, but the small ones needed to end its request succeed.
 void keep_memory_reserve();
 
-/// Asks the allocator to return to the system what it keeps and does not need; it returns some of it. Takes some
-/// milliseconds.
+/// Asks the allocator to return unused memory to the system; it returns some of it. Takes some milliseconds.
 void give_memory_back();
 
-/// How many bytes of requests are held. While that is much, what is freed goes back to the system at once: otherwise
-/// mimalloc looks again, after a delay, when something else near it is freed, and after a flood nothing is.
+/// Tells how many bytes requests hold. While that is much, freed memory goes back to the system at once: otherwise
+/// mimalloc returns it after a delay, when memory nearby is freed, and after a flood that does not happen.
 void note_memory_held(std::size_t bytes);
 
-/// Makes up the reserve again, if it was given up and there is memory for it.
+/// Restores the reserve if it was freed and there is memory for it.
 void restore_memory_reserve();
 
 }  // namespace cooldown::net

@@ -1,4 +1,4 @@
-// Notices that a peer has become unreachable without a word: no TCP stack tells before it has something to send.
+// Detects unreachable peers: without this, TCP does not notice until it has something to send.
 #pragma once
 
 #include <netinet/in.h>
@@ -8,14 +8,15 @@
 
 namespace cooldown::net {
 
-/// Silent for this long, a connection is probed. Below a minute: some NATs forget a silent one after that.
+/// A connection is probed after this long without traffic. Below a minute, because some NATs forget a silent connection
+/// after that.
 constexpr int probe_after_seconds = 30;
 constexpr int probe_interval_seconds = 10;
-/// What is sent, probes included, is acknowledged within this time, or the connection fails with ETIMEDOUT: some seven
-/// retransmissions, and long enough to change from one network to another.
+/// If data or probes are not acknowledged within this time, the connection fails with ETIMEDOUT: some seven
+/// retransmissions, and long enough to switch networks.
 constexpr int acknowledged_within_seconds = 20;
 
-/// For a connected socket. What the system refuses is done without.
+/// For a connected socket. Options that the system refuses are skipped.
 inline void watch_path(tcp_socket& socket) {
   using probe_after = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>;
   using probe_interval = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPINTVL>;

@@ -1,4 +1,4 @@
-// Passes a response on to the client as it comes.
+// Relays a response to the client as it arrives.
 #pragma once
 
 #include <string>
@@ -15,26 +15,26 @@ enum class relay_end : std::uint8_t {
   complete,
   // The client must not see a complete answer:
   upstream_cut,        // the connection ended before the body
-  upstream_silent,     // nothing came for timeouts.idle
-  upstream_malformed,  // the framing is broken
-  too_large,           // it had to be read whole, and is larger than that may be
-  client_gone,         // or takes nothing any more
+  upstream_silent,     // no data for timeouts.idle
+  upstream_malformed,  // the framing is invalid
+  too_large,           // it had to be read whole, and is larger than largest_whole_body
+  client_gone,         // or reads nothing any more
 };
 
-/// How a response head is read.
+/// The result of reading a response head.
 struct head_result {
   enum class what : std::uint8_t { ok, broken, unacceptable, timeout, interrupted } kind = what::broken;
-  bool first_byte = false;  // something of an answer came
+  bool first_byte = false;  // at least one byte of an answer arrived
   std::string message;      // for the log
   error_code error;         // of a connection that broke
 };
 
 /// Reads the next final response head to `method` into `bytes` and `head` (which points into it). Interim responses are
-/// dropped; 101 is unacceptable, since no upgrade was asked for. The interrupt's deadline is the caller's.
+/// dropped; 101 is an error, because no upgrade was requested. The caller sets the interrupt's deadline.
 task<head_result> read_response_head(upstream_connection& u, std::string_view method, std::size_t max_size,
                                      interrupt& ctl, std::string& bytes, http::response_head& head);
 
-/// How the body goes out to the client.
+/// How the body is framed for the client.
 enum class outgoing : std::uint8_t { none, counted, chunked, until_close };
 
 outgoing framing_for(const http::response_head& head, const request& r);
@@ -45,7 +45,7 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const c
                            const http::body_framing& in, outgoing out, std::string_view prefix,
                            http::usage_reader* usage);
 
-/// Of an answer that is not relayed as it comes: one that is looked into, or becomes an event.
+/// Largest body, in bytes, of an answer that is read whole: one that is inspected, or becomes an event.
 constexpr std::size_t largest_whole_body = 256 * 1024;
 
 /// Reads a body of at most `most` bytes into `to`; false when it breaks off or is longer.

@@ -1,4 +1,4 @@
-// Answers of our own.
+// Answers of the proxy itself.
 #pragma once
 
 #include <optional>
@@ -14,27 +14,28 @@ struct local_reply {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::string fields;  // further field lines, each ending in CRLF
+  std::string fields;  // further header lines, each ending in CRLF
 };
 
-/// What a refusal tells besides its reason (outcome.hpp).
+/// Details of a rejection besides its reason (outcome.hpp).
 struct refusal_details {
   std::optional<duration> retry_after;
   std::string explanation;  // appended to the message
-  unsigned status = 0;      // instead of the reason's own
+  unsigned status = 0;      // 0: the reason's own
 };
 
-/// The reply for a refusal: OpenAI- and Cerebras-shaped body, X-RateLimit-Reason, Retry-After rounded up,
-/// retry-after-ms, x-should-retry, and the time in words. Counts it.
+/// The reply for a rejection: OpenAI- and Cerebras-shaped body, X-RateLimit-Reason, Retry-After rounded up,
+/// retry-after-ms, x-should-retry, and the time in words. Counts the rejection.
 local_reply refusal_reply(app& shared, reason why, const refusal_details& details);
 
-/// Writes a reply, framed for the request (`r` may be null when there is no sound one: then the connection will close).
+/// Writes a reply, framed for the request. `r` is null if there is no valid request: then the connection will be
+/// closed.
 task<error_code> send(client_connection& c, const request* r, const local_reply& reply, bool close);
 
-/// Appends the fields that every proxied answer carries (docs/api.md): configured and current limits, queue, breaker.
+/// Appends the headers that every proxied answer carries (docs/api.md): configured and current limits, queue, breaker.
 void append_status_fields(std::string& out, app& shared, const scope_status& scope);
 
-/// Now, as a Date field has it (IMF-fixdate, RFC 9110 §5.6.7); valid until the next call.
+/// The current time for a Date header (IMF-fixdate, RFC 9110 §5.6.7); valid until the next call.
 std::string_view http_date();
 
 /// The standard reason phrase of a status (RFC 9110 §15).

@@ -1,4 +1,4 @@
-// A request as the session has read and judged it: nothing in it points into the connection's buffer.
+// A request as read and checked by the session; nothing in it points into the connection's buffer.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,7 @@ struct settings;
 
 namespace cooldown::net {
 
-/// Bytes that grow without being zeroed first, with room behind them for simdjson to read ahead.
+/// A growing buffer that is not zeroed first, with room at its end for simdjson to read ahead.
 class body_buffer {
  public:
   static constexpr std::size_t padding = 64;
@@ -29,7 +29,8 @@ class body_buffer {
   std::size_t size() const { return size_; }
   std::size_t capacity() const { return data_ ? capacity_ + padding : 0; }
 
-  /// Room for at least one byte, and for `expected` if given; at least doubles, so appending costs O(1) a byte.
+  /// Returns room for at least one byte, and for `expected` if given. At least doubles, so that appending costs O(1)
+  /// per byte.
   std::pair<char*, std::size_t> prepare(std::size_t expected = 0);
   void commit(std::size_t n) { size_ += n; }
   void append(std::string_view text);
@@ -41,7 +42,7 @@ class body_buffer {
   std::size_t capacity_ = 0;
 };
 
-/// A request's part of the room for bodies, given back at its end.
+/// A request's part of the memory for bodies; the destructor gives it back.
 class body_share {
  public:
   explicit body_share(body_room& room) : room_(room) {}
@@ -49,7 +50,7 @@ class body_share {
   body_share(const body_share&) = delete;
   body_share& operator=(const body_share&) = delete;
 
-  /// Whose part it is; to be said before it grows.
+  /// Sets the client; to be called before grow().
   void belongs_to(std::uint64_t client) { client_ = client; }
 
   body_room::answer grow(std::size_t n, const body_room::bounds& b) {
@@ -73,7 +74,7 @@ struct request {
   explicit request(body_room& bodies) : share(bodies) {}
 
   std::uint64_t id = 0;
-  std::string head_bytes;   // as they came
+  std::string head_bytes;   // unchanged
   http::request_head head;  // points into them
   std::shared_ptr<const config::settings> read_under;
   std::string method;
@@ -82,12 +83,12 @@ struct request {
   bool keep_alive = true;
   http::body_framing framing;
 
-  bool metered = false;                                          // generates text or embeds it: costs tokens
-  http::endpoint asks = http::endpoint::other;                   // by its path, of a POST
-  std::uint64_t credential = 0;                                  // towards the provider: a salted hash
-  std::uint64_t key = 0;                                         // that the client sent: a salted hash
+  bool metered = false;                                          // generates text or embeddings: costs tokens
+  http::endpoint asks = http::endpoint::other;                   // the endpoint of a POST
+  std::uint64_t credential = 0;                                  // sent to the provider: a salted hash
+  std::uint64_t key = 0;                                         // sent by the client: a salted hash
   std::optional<duration> prefer_wait;                           // Prefer: wait=N (RFC 7240 §4.3)
-  std::optional<duration> timeout;                               // when the client gives up, if it says so
+  std::optional<duration> timeout;                               // the client's own timeout, if it sent one
   std::optional<std::uint8_t> urgency;                           // Priority: u=N (RFC 9218)
   http::content_coding coding = http::content_coding::identity;  // of the body
   bool expect_continue = false;
@@ -95,16 +96,16 @@ struct request {
 
   bool json_body = false;           // Content-Type: application/json
   bool wants_open_metrics = false;  // Accept names application/openmetrics-text
-  bool preflight = false;           // of a page that may ask: answered here
+  bool preflight = false;           // an allowed preflight: answered here
 
-  std::string cors;  // field lines for its answer, whatever that is
+  std::string cors;  // CORS header lines for its answer
   body_buffer body;
   body_share share;
 
   std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
   bool is_head() const { return method == "HEAD"; }
 
-  /// What is kept in order to send it (again) is not needed any more.
+  /// Frees what is no longer needed because the request will not be sent again.
   void sent_for_good() {
     body.clear();
     share.clear();

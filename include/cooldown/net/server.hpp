@@ -1,4 +1,4 @@
-// Listens, reloads and ends.
+// The daemon: listens, reloads and shuts down.
 #pragma once
 
 #include <functional>
@@ -15,50 +15,49 @@
 
 namespace cooldown::net {
 
-/// Reads the configuration again: new settings, or the problems as lines of text.
+/// Reads the configuration again. Returns new settings, or its errors as lines of text.
 using reload_function = std::function<std::variant<config::settings, std::vector<std::string>>()>;
 
-/// Names the address and the configuration key.
+/// The message names the address and the configuration key.
 struct cannot_listen : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 struct server_options {
-  bool signals = true;  // false: somebody else listens to them
+  bool signals = true;  // false: the caller handles signals
   passed_sockets sockets;
 };
 
-/// The daemon. SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads, SIGUSR1 opens the log file again.
+/// SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reloads, SIGUSR1 reopens the log file.
 class server {
  public:
-  /// Binds both ports and says so in the log ("listening on http://…", "admin on http://…"). Throws
-  /// cannot_listen.
+  /// Binds both ports and logs them ("listening on http://…", "admin on http://…"). Throws cannot_listen.
   server(app& shared, reload_function reload, const server_options& options = {});
   ~server();
 
-  /// The ports in use: the configured ones, or those the system chose for 0.
+  /// The ports in use: as configured, or chosen by the system for 0.
   std::uint16_t port() const { return proxy_.front().local_endpoint().port(); }
   std::uint16_t admin_port() const { return admin_.front().local_endpoint().port(); }
 
-  /// Stops accepting, refuses what waits in the queue, lets exchanges finish within drain_timeout, then closes
-  /// everything.
+  /// Stops accepting, rejects queued requests, lets exchanges finish within drain_timeout, then closes everything.
   void drain();
-  /// What is wrong with the new configuration; empty: it is in force.
+  /// Reloads. Returns the errors of the new configuration; empty: it is in force.
   std::vector<std::string> reload();
 
  private:
   struct last_call;
   task<void> accept_loop(tcp_acceptor& from, role serves);
-  /// Begins a session.
+  /// Starts a session.
   error_code serve(tcp_socket socket, role serves);
-  /// Takes in who waits in the backlog. An error is of accepting.
+  /// Accepts clients from the backlog. An error is one of accept().
   error_code greet(tcp_acceptor& from, door& at);
-  /// Serves those at the door for whom there is a place, or one is made.
+  /// Serves waiting clients as far as connections are free, or can be freed.
   error_code let_in(door& at, role serves);
   places_by_network places_taken() const;
-  /// False: nobody has been idle for long enough.
+  /// False: no connection has been idle for long enough.
   bool end_longest_idle();
-  /// Ends a client that has not sent its request to the end for some time, if its network has taken more than its part.
+  /// Closes a connection that has been sending its request for some time, if its network has more connections than the
+  /// newcomer's.
   bool end_slowest_sender(network_id newcomer, places_by_network& taken);
   std::size_t most_connections(role serves) const;
   std::vector<std::string> take_configuration();

@@ -1,5 +1,5 @@
-// What a service manager is told (sd_notify(3)), and the sockets that it passes (sd_listen_fds(3)). Without one,
-// nothing happens.
+// Notifies a service manager (sd_notify(3)) and takes the sockets that it passes (sd_listen_fds(3)). Does nothing if
+// there is none.
 #pragma once
 
 #include <string>
@@ -16,23 +16,23 @@ class service_manager {
   void reloading() const;
   void stopping();
 
-  /// Nothing keeps the loop alive any more.
+  /// Stops the watchdog's timer, so that it no longer keeps the loop running.
   void end() { watchdog_.cancel(); }
 
  private:
   void feed_watchdog();
 
   steady_timer watchdog_;
-  duration interval_{};  // zero: nobody watches
+  duration interval_{};  // zero: no watchdog
 };
 
-/// Listening sockets, each -1 when there is none: the one named "admin", or the second, is the admin port's.
+/// Listening sockets, -1: none. The one named "admin", or the second, is the admin port's.
 struct passed_sockets {
   int proxy = -1;
   int admin = -1;
 };
 
-/// Once per process. Throws std::runtime_error for what is no listening socket.
+/// To be called once per process. Throws std::runtime_error if a socket is not a listening TCP socket.
 passed_sockets take_passed_sockets();
 
 }  // namespace cooldown::net

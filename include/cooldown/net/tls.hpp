@@ -1,4 +1,4 @@
-// TLS towards the upstream: verification, server name, resumption.
+// TLS towards the provider: verification, server name, session resumption.
 #pragma once
 
 #include <memory>
@@ -12,11 +12,10 @@
 
 namespace cooldown::net {
 
-/// What stands for the authorities that are trusted under the settings: it changes when they do, also where their files
-/// keep their names.
+/// A fingerprint of the trusted authorities: it changes when they do, even if their files keep their names.
 std::string authorities_of(const config::tls_settings& settings);
 
-/// One per upstream and configuration. Keeps the last session, so that the next handshake is short.
+/// One per provider and configuration. Keeps the last session, so that the next handshake is shorter.
 class tls_client {
  public:
   /// Throws std::runtime_error that names the file when ca_file cannot be read.
@@ -27,8 +26,8 @@ class tls_client {
 
   asio::ssl::context& context() { return context_; }
 
-  /// Sets the name to ask for and to check, and a session to resume, before the handshake. If the certificate is not
-  /// acceptable, the handshake fails and `why` says why.
+  /// Before the handshake, sets the name to send and to check, and a session to resume. If the certificate is not
+  /// accepted, the handshake fails, and `why` says why.
   error_code prepare(asio::ssl::stream<tcp_socket>& stream, const std::string& host, std::shared_ptr<std::string> why);
 
  private:

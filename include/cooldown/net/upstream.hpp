@@ -1,4 +1,4 @@
-// A provider, as one configuration describes it.
+// The provider according to one configuration.
 #pragma once
 
 #include <functional>
@@ -10,9 +10,10 @@
 
 namespace cooldown::net {
 
-/// One peer, for as long as reloads do not name another: connections to it, and what is known of its health.
+/// One peer, until a reload names another: its connections, and its health.
 struct provider {
-  /// `changed` is called after everything that may change the breaker's state, or the number of those who wait for it.
+  /// `changed` is called after everything that may change the breaker's state or the number of requests that wait for
+  /// it.
   provider(asio::io_context& io, deadline_sweep& sweep, const pool_settings& where, const breaker_policy& policy,
            std::function<void()> changed)
       : pool(io, sweep, where), breaker(policy), gate(io, breaker, std::move(changed)) {}
@@ -21,17 +22,17 @@ struct provider {
   circuit_breaker breaker;
   breaker_gate gate;
   observe::failure_rate failures;
-  bool serves_without_v1 = false;  // it has answered 2xx to a path that does not begin with /v1
+  bool serves_without_v1 = false;  // it has answered a path without /v1 with 2xx
 
-  /// Another one has taken its place. What has been sent to it ends there; whoever waits is to ask the other one.
+  /// The provider has been replaced. Requests already sent finish there; waiting ones have to use the new one.
   void retire() {
     pool.retire();
     gate.retire();
   }
 };
 
-/// Immutable, but for what the provider keeps count of: all that one attempt needs, from one configuration. A reload
-/// makes another one, with the same provider if it names that.
+/// Everything that one attempt needs, from one configuration; immutable, except the provider's counters. A reload makes
+/// a new one, with the same provider if the peer is the same.
 struct upstream {
   std::shared_ptr<const config::settings> settings;  // origin, path, key
   std::shared_ptr<net::provider> provider;
@@ -39,8 +40,8 @@ struct upstream {
 
 using upstream_ptr = std::shared_ptr<const upstream>;
 
-/// What the settings name. Throws std::runtime_error if their TLS settings cannot be used. Files are read again, also
-/// under the same names. `before`, if there is one, lends its provider if that is the same.
+/// The upstream for these settings. Throws std::runtime_error if their TLS settings cannot be used. Files are read
+/// again, even under the same names. The provider of `before` (may be null) is reused if the peer is the same.
 upstream_ptr make_upstream(asio::io_context& io, deadline_sweep& sweep, const config::settings& settings,
                            std::function<void()> changed, const upstream* before);
 

@@ -1,4 +1,4 @@
-// The head that the provider gets, made from a client's.
+// Builds the request head for the provider from the client's.
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@
 
 namespace cooldown::net {
 
-/// The whole head for the provider that the settings name, rebuilt from parsed values: nothing of the client's framing
-/// gets there. Made for each attempt, since a reload may have changed the provider or its key.
+/// The complete head for the provider in the settings, rebuilt from parsed values, without any of the client's framing.
+/// Built for each attempt, because a reload may have changed the provider or its key.
 std::string upstream_head(const request& r, const config::settings& settings, std::string_view via);
 
-/// True if the request is not for the provider of the settings: it carries a key of its client's that was sent for
-/// another one, or its path could leave that of this one, which the one before allowed.
+/// True if the request must not go to the provider in the settings: it carries its client's own key, which was sent for
+/// another provider, or its path could leave the path of base_url, although that of the previous provider allowed it.
 bool is_for_another_provider(const request& r, const config::settings& settings);
 
 }  // namespace cooldown::net

@@ -1,4 +1,4 @@
-// Keep-alive connections to one peer: made on demand, lent for one exchange, kept while they are sound.
+// Keep-alive connections to one peer: opened on demand, lent for one exchange, and kept while they are usable.
 #pragma once
 
 #include <memory>
@@ -13,22 +13,22 @@
 
 namespace cooldown::net {
 
-/// Whom connections lead to, and how long they are kept.
+/// The peer, and how long connections are kept.
 struct pool_settings {
   config::origin origin;
   config::tls_settings tls;
-  std::string authorities;                           // authorities_of(tls), as they were read
-  duration idle_timeout = std::chrono::seconds{60};  // below the minutes that servers and middleboxes grant
-  duration largest_age = std::chrono::minutes{10};   // so that a provider whose name leads elsewhere is followed
+  std::string authorities;                           // authorities_of(tls) when they were read
+  duration idle_timeout = std::chrono::seconds{60};  // shorter than servers and middleboxes keep connections
+  duration largest_age = std::chrono::minutes{10};   // so that changes of the provider's addresses are followed
   std::size_t max_idle = 256;
 
-  /// Whether connections that are made for these settings are good for those.
+  /// Whether connections for these settings can be used for the others.
   bool same_peer(const pool_settings& other) const;
 };
 
 /// Why there is no connection.
 struct connect_failure {
-  bool certificate = false;  // the peer's certificate is not acceptable
+  bool certificate = false;  // the peer's certificate was not accepted
   bool interrupted = false;  // the interrupt fired
   error_code local;          // an error of this machine, at every address
   std::string message;       // for the log
@@ -43,15 +43,15 @@ class upstream_pool {
   upstream_pool(asio::io_context& io, deadline_sweep& sweep, const pool_settings& settings);
   ~upstream_pool();
 
-  /// A sound connection: an idle one (newest first), unless `fresh`, or a new one to the first address that answers.
-  /// `patience` is for the look-up, for connecting, and for the TLS handshake with each address. The pool must be there
-  /// until it returns.
+  /// A usable connection: an idle one (newest first), unless `fresh`, or a new one to the first address that answers.
+  /// `patience` is the time limit of the look-up, of connecting, and of the TLS handshake with each address. The pool
+  /// must outlive the call.
   task<result> acquire(interrupt& ctl, bool fresh, duration patience);
 
-  /// Gives a connection back after a complete exchange with keep-alive. Anything else: just destroy it.
+  /// Gives a connection back after a complete keep-alive exchange. After anything else, destroy it instead.
   void give_back(connection_ptr c);
 
-  /// Nobody is to come any more: what is idle is closed, and what is given back. Whoever waits for a look-up gets none.
+  /// The pool will not be used any more: closes idle connections, and those given back later. Waiting look-ups fail.
   void retire();
 
   const pool_settings& settings() const { return settings_; }

@@ -1,4 +1,4 @@
-// What is told of a request at its end: in the access line, in the metrics and on the page.
+// What the access line, metrics and the page say about a finished request.
 #pragma once
 
 #include <cstdint>
@@ -8,25 +8,25 @@
 
 namespace cooldown::observe {
 
-/// One request, at its end.
+/// One finished request.
 struct access_record {
   std::uint64_t id = 0;
   std::string client;  // address
-  std::string who;     // what the client is called (names.hpp), of a metered request
+  std::string who;     // the client's name (names.hpp); metered requests only
   std::string method;
-  std::string target;  // without its query: keys have been seen there
+  std::string target;  // without its query, which may contain keys
   std::string model;
-  unsigned status = 0;                    // 0: the client left without an answer
-  const char* reason = "";                // error code of our own refusals
+  unsigned status = 0;                    // 0: the client disconnected before an answer
+  const char* reason = "";                // error code, if the proxy rejected it
   double cost = 0;                        // tokens reserved
   std::uint64_t tokens = 0;               // tokens used, if known
   double waited = 0;                      // seconds in the queue
-  constraint held_by = constraint::none;  // what it waited for, at the start of its last wait
+  constraint held_by = constraint::none;  // what it waited for when its last wait began
   double upstream = 0;                    // seconds from the last attempt to the response head
   double total = 0;                       // seconds
   unsigned attempts = 0;
   bool complete = true;  // false: the answer broke off
-  bool gone = false;     // its client left before the end
+  bool gone = false;     // its client disconnected before the end
 };
 
 }  // namespace cooldown::observe

@@ -1,4 +1,4 @@
-// How many of the last attempts at the provider failed. Takes the time as an argument.
+// How many recent attempts at the provider failed. Takes the time as an argument.
 #pragma once
 
 #include <array>

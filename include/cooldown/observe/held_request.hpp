@@ -1,5 +1,4 @@
-// Requests that the limiter has released, and that wait all the same before they are sent: for the circuit breaker, or
-// to be repeated after a failure.
+// Requests that wait although the limiter has released them: for the circuit breaker, or before a retry.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +12,17 @@ namespace cooldown::observe {
 
 struct held_request {
   std::uint64_t credential = 0;
-  std::string_view model;  // of the exchange, which outlives this
+  std::string_view model;  // owned by the exchange, which outlives this
   std::uint64_t client = 0;
   std::uint8_t urgency = 3;
   double cost = 0;
   time_point submitted{};
-  std::optional<time_point> until{};  // nullopt: until the breaker allows it
+  std::optional<time_point> until{};  // nullopt: until the breaker gives permission
 };
 
 using held_requests = std::list<held_request>;
 
-/// On the list as long as this lives.
+/// Keeps an entry in the list during its lifetime.
 class held_mark {
  public:
   held_mark(held_requests& all, held_request r) : all_(all), at_(all.insert(all.end(), r)) {}

@@ -1,5 +1,5 @@
-// The last quarter of an hour, second by second, and the last requests: what the live page draws. Takes the time as an
-// argument, does no I/O.
+// The last fifteen minutes, second by second, and the last requests, for the live page. Takes the time as an argument,
+// does no I/O.
 #pragma once
 
 #include <cstdint>
@@ -20,23 +20,23 @@ class history {
   static constexpr duration interval = std::chrono::seconds{1};
   static constexpr duration span = std::chrono::minutes{15};
   static constexpr std::size_t most_points = span / interval;
-  static constexpr std::size_t most_scopes = 64;  // those that were released to last
+  static constexpr std::size_t most_scopes = 64;  // the most recently used ones
   static constexpr std::size_t most_recent = 100;
 
-  /// What happened in a scope since the point before, and how it stands. 36 bytes.
+  /// What happened in a scope since the previous point, and its state. 36 bytes.
   struct point {
     std::uint32_t time = 0;  // seconds since 1970
     float released = 0;      // requests
-    float used = 0;          // tokens, by the answers that ended and told
+    float used = 0;          // tokens, of finished answers that reported usage
     float refused = 0;       // 429s of the provider
-    float remaining = 0;  // what is left of the limit that binds at that moment, in its unit; negative: nothing is left
-    float limit = 0;      // its value; 0: no limit is known
-    float reset_in = -1;  // seconds until it is reset; negative: the provider tells no such time
+    float remaining = 0;     // left of the binding limit, in its unit; may be negative
+    float limit = 0;         // value of that limit; 0: no limit is known
+    float reset_in = -1;     // seconds until its reset; negative: unknown
     std::uint32_t queued = 0;
     std::uint32_t in_flight = 0;
   };
 
-  /// A request that ended.
+  /// A finished request.
   struct recent_request {
     double time;  // seconds since 1970
     access_record what;

@@ -1,6 +1,6 @@
-// The log: one line an event, one access line a request, text or JSON, on standard error. Written by a thread of its
-// own, so that a slow disk or terminal never holds the loop; when that thread falls behind, the oldest lines are
-// dropped.
+// The log: one line per event, one access line per request, text or JSON, on standard error or in a file. A separate
+// thread writes it, so that a slow disk or terminal never blocks the loop; if that thread falls behind, the oldest
+// lines are dropped.
 #pragma once
 
 #include <memory>
@@ -26,12 +26,12 @@ class log {
  public:
   /// Throws std::runtime_error when the file cannot be opened.
   explicit log(const config::logging_settings& settings);
-  ~log();  // writes what is waiting
+  ~log();  // writes pending lines
 
-  /// Stays where it was, and says why, when a new file cannot be opened.
+  /// If a new file cannot be opened, keeps the old one and logs why.
   void configure(const config::logging_settings& settings);
 
-  /// Opens the file again, which somebody may have moved away. What was waiting may end in either.
+  /// Reopens the file, for logrotate. Pending lines may go to either file.
   void reopen();
 
   void debug(std::string_view message) { write(config::log_level::debug, message); }
@@ -39,11 +39,11 @@ class log {
   void warn(std::string_view message) { write(config::log_level::warn, message); }
   void error(std::string_view message) { write(config::log_level::error, message); }
 
-  /// At info level. Kept until the next other line, flush(), or so many that they are worth it: waking the writing
-  /// thread for each would cost more than the request. False: nothing is kept.
+  /// At info level. The line is kept until the next line of another kind, flush(), or until enough lines are kept:
+  /// waking the writing thread for each would cost more than the request. False: nothing is kept.
   bool access(const access_record& r);
 
-  /// Writes the access lines that are kept.
+  /// Writes the kept access lines.
   void flush();
 
  private:
@@ -53,10 +53,10 @@ class log {
   }
 
   config::logging_settings settings_;
-  std::string kept_;  // access lines, each but the last with its end
+  std::string kept_;  // access lines, separated by line ends
   void go_to(const std::string& file);
   static std::shared_ptr<spdlog::sinks::sink> open(const std::string& file);
-  std::shared_ptr<spdlog::sinks::dist_sink<std::mutex>> where_;  // exchanges its one sink under a lock
+  std::shared_ptr<spdlog::sinks::dist_sink<std::mutex>> where_;  // replaces its one sink under a lock
   std::shared_ptr<spdlog::logger> sink_;
 };
 

@@ -1,4 +1,4 @@
-// What clients and keys are called on the page, in /status and in metrics. They are known by hashes elsewhere.
+// The names of clients and keys on the page, in /status and in metrics. Elsewhere they are identified by hashes.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@ namespace cooldown::observe {
 
 class names {
  public:
-  /// Beyond, the first that came is forgotten, until it comes again.
+  /// With more names, the oldest is forgotten until it is seen again.
   static constexpr std::size_t most = 4096;
 
-  /// `name()` is asked once for each `id`, and once more after renew().
+  /// Calls `name()` once for each `id`, and once more after renew().
   template <class F>
   void see(std::uint64_t id, F name) {
     auto& known = names_[id];
@@ -25,10 +25,10 @@ class names {
     order_.pop_front();
   }
 
-  /// The rules by which names are given have changed.
+  /// The naming rules have changed.
   void renew() { ++generation_; }
 
-  /// Who has not been seen, or has been forgotten, gets a number.
+  /// Unknown or forgotten ids get a number.
   std::string of(std::uint64_t id) const;
 
  private:
@@ -37,11 +37,11 @@ class names {
     std::uint64_t generation = 0;  // 0: none yet
   };
   std::unordered_map<std::uint64_t, entry> names_;
-  std::deque<std::uint64_t> order_;  // of their coming
+  std::deque<std::uint64_t> order_;  // in order of arrival
   std::uint64_t generation_ = 1;
 };
 
-/// Six digits of a hash: by these /status and the admin port tell scopes of the same model apart.
+/// Six digits of a hash, by which /status and the admin port distinguish scopes of the same model.
 constexpr std::uint64_t shown(std::uint64_t hash) {
   return hash % 1'000'000;
 }

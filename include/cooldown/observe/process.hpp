@@ -1,11 +1,11 @@
-// What this process takes, as the kernel tells.
+// Resources of this process, as reported by the kernel.
 #pragma once
 
 #include <optional>
 
 namespace cooldown::observe {
 
-/// Absent: it could not be read.
+/// nullopt: could not be read.
 struct process_figures {
   std::optional<double> cpu_seconds;  // user and system
   std::optional<double> resident_bytes;

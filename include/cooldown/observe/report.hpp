@@ -14,7 +14,7 @@
 
 namespace cooldown::observe {
 
-/// Where the figures come from, for the time of one call.
+/// The sources of the figures, borrowed for one call.
 struct sources {
   const stats& counts;
   const history& past;
@@ -30,11 +30,11 @@ struct sources {
   double uptime_seconds = 0;
 };
 
-/// The scopes as the limiter reports them, but requests that are held after their release wait, too, and whoever waits
-/// for the circuit breaker is said to.
+/// The limiter's report of all scopes, in which requests that are held after their release also count as waiting, for
+/// the circuit breaker if that is the reason.
 std::vector<scope_report> scopes_of(const sources& from, time_point now, std::size_t most_waiting = 1'000);
 
-/// Requests that wait, for whatever reason; and those that are at the provider.
+/// Number of requests that wait, for whatever reason, and of those at the provider.
 std::size_t queue_length(const sources& from);
 std::size_t at_provider(const sources& from);
 

@@ -1,4 +1,4 @@
-// Plain counters of the io thread. Nothing here is atomic, because nobody else writes.
+// Counters, written only by the io thread; not atomic.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace cooldown::observe {
 
-/// Observations by upper bound; the last bucket has none.
+/// Observations by upper bound; the last bucket has no bound.
 template <std::size_t n>
 struct histogram {
   std::array<double, n> bounds;
@@ -40,45 +40,45 @@ struct stats {
   std::uint64_t bytes_to_clients = 0;
   std::uint64_t upstream_attempts = 0;
   std::uint64_t upstream_retries = 0;
-  std::uint64_t upstream_failures = 0;  // attempts without an acceptable response head
-  std::uint64_t clients_gone = 0;       // left before their answer was complete
-  std::uint64_t answers_cut = 0;        // broke off in mid-body
+  std::uint64_t upstream_failures = 0;  // attempts without a valid response head
+  std::uint64_t clients_gone = 0;       // disconnected before their answer was complete
+  std::uint64_t answers_cut = 0;        // broke off within the body
   std::uint64_t reloads = 0;
   std::uint64_t reload_failures = 0;
   std::uint64_t prompt_tokens = 0;
   std::uint64_t completion_tokens = 0;
   std::uint64_t cached_tokens = 0;
   std::map<unsigned, std::uint64_t> responses;                 // by status, as the client saw it
-  std::map<std::string, std::uint64_t, std::less<>> refusals;  // ours, by code (outcome.hpp): a bounded set
+  std::map<std::string, std::uint64_t, std::less<>> refusals;  // rejections, by code (outcome.hpp): a bounded set
 
-  /// Requests at their end, by model, status and outcome. A client names the models: so many of them get a name of
-  /// their own here, by their first 2xx, and the others are "other".
+  /// Finished requests by model, status and outcome. Clients choose the models' names, so only the first `most_models`
+  /// get their own entry, from their first 2xx on; the others are "other".
   static constexpr std::size_t most_models = 64;
   static constexpr std::size_t longest_label = 128;
   using ending = std::pair<unsigned, std::string_view>;  // status and outcome
   std::map<std::string, std::map<ending, std::uint64_t>, std::less<>> requests;
 
-  /// What the clients have come to, by their names: as bounded as the models, and for the same reason.
+  /// Totals of clients by name, bounded for the same reason.
   struct client_totals {
     std::uint64_t requests = 0;
-    std::uint64_t tokens = 0;  // used, by answers that told
+    std::uint64_t tokens = 0;  // of answers that reported usage
   };
   static constexpr std::size_t most_clients = 64;
   std::map<std::string, client_totals, std::less<>> clients;
 
-  /// Attempts that count as failures of the provider, by kind (exchange_plan.hpp); a rate needs the zeros before them.
+  /// Attempts that count as failures of the provider, by kind (exchange_plan.hpp). Starts with zeros, which rates need.
   std::map<std::string_view, std::uint64_t> provider_failures{
       {"broken", 0}, {"connect", 0}, {"protocol", 0}, {"status", 0}, {"timeout", 0}};
 
   histogram<12> upstream_seconds{.bounds = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}};
-  /// Tokens used as a share of those reserved.
+  /// Used tokens relative to reserved tokens.
   histogram<10> used_share{.bounds = {0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1, 1.1, 1.5}};
 
   histogram<10> waits{.bounds = {0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 600}};  // of released tickets, in seconds
-  /// How far the wait forecast at submission was off, as a share of it.
+  /// Error of the wait forecast at submission, relative to the forecast.
   histogram<10> forecast_errors{.bounds = {0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3}};
 
-  std::array<double, constraint_count> waited_for{};  // seconds that released tickets waited, by what held them
+  std::array<double, constraint_count> waited_for{};  // seconds that released tickets waited, by reason
 
   void record_wait(double seconds, constraint held_by) {
     waits.record(seconds);
@@ -118,7 +118,7 @@ struct stats {
     if (reserved > 0) used_share.record(used / reserved);
   }
 
-  /// In seconds. A tenth of one is as near as a short wait can be told.
+  /// In seconds. Forecasts below a tenth of a second count as that.
   void record_forecast(double forecast, double actual) {
     forecast_errors.record(std::abs(actual - forecast) / std::max(forecast, 0.1));
   }

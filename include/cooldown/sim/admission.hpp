@@ -12,17 +12,17 @@ namespace cooldown::sim {
 
 class admission {
  public:
-  // There is at least one model. With `any_model`, a model that is not listed gets the limits of the first one, as a
-  // quota of its own.
+  // There is at least one model. With `any_model`, a model that is not listed gets its own quota, with the limits of
+  // the first.
   admission(const std::vector<model_spec>& models, const quota_rules& rules, bool any_model = false);
 
-  // The quota of `model`, or nullptr if there is no such model. Stays valid.
+  // The quota of `model`, or nullptr if there is no such model. The pointer stays valid.
   model_quota* find(std::string_view model);
 
-  // The first that was listed.
+  // The model that was listed first.
   model_quota& first() { return *first_; }
 
-  // In the order of their names.
+  // All quotas, ordered by model name.
   std::map<std::string, model_quota, std::less<>>& models() { return models_; }
 
   void reset(nanoseconds now);

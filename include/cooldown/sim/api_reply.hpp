@@ -1,4 +1,4 @@
-// The bodies that the simulator answers with: pure text, deterministic.
+// The bodies of the simulator's answers: pure text, deterministic.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace cooldown::sim {
 
-// One answer, as far as its body depends on it.
+// The facts that an answer's body depends on.
 struct api_reply {
   endpoint kind = endpoint::chat;
   std::string id;
@@ -25,7 +25,7 @@ struct api_reply {
   double completion_time = 0;  // s
 };
 
-// `count` tokens of text, the first of which is the `first` of the reply.
+// `count` tokens of text, starting with token number `first` of the reply.
 std::string reply_words(std::int64_t first, std::int64_t count);
 
 // The whole body of an answer that is not streamed.

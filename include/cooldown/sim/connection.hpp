@@ -1,4 +1,4 @@
-// One accepted connection, plain or TLS: reads requests, writes bytes, and can misbehave when told to.
+// One accepted connection, plain or TLS: reads requests, writes bytes, and misbehaves on demand.
 #pragma once
 
 #include <memory>
@@ -31,16 +31,16 @@ class connection {
   // Reads the next request, up to 64 MiB of body, into `request`; answers Expect: 100-continue.
   virtual asio::awaitable<read_result> read(http_request& request) = 0;
 
-  // Writes all of `bytes`, which must live until then; false if the peer is gone.
+  // Writes all of `bytes`, which must live until then. False: the peer has disconnected.
   virtual asio::awaitable<bool> write(std::string_view bytes) = 0;
 
-  // Ends politely: everything written arrives.
+  // Closes cleanly: everything written arrives.
   virtual asio::awaitable<void> close() = 0;
 
-  // Ends with RST.
+  // Closes with RST.
   void reset();
 
-  // Whether the peer has closed its side, or all of it: a client that is heard no more wants no answer.
+  // Whether the peer has closed the connection or its sending side; both count as disconnected.
   bool peer_gone();
 
  protected:

@@ -1,4 +1,4 @@
-// One request, one answer: what every endpoint of the simulator does.
+// Handles one request of any endpoint of the simulator.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -8,13 +8,13 @@
 
 namespace cooldown::sim {
 
-// What becomes of the connection after an answer.
+// What happens to the connection after an answer.
 enum class next_step : std::uint8_t { keep, close, drop };
 
 // Answers `request`. All three outlive the coroutine: its caller awaits it at once.
 asio::awaitable<next_step> answer(connection& client, simulation& world, const http_request& request);
 
-// The answer to what could not be read as a request.
+// The answer to a request that could not be read.
 asio::awaitable<void> answer_unreadable(connection& client, read_result why);
 
 }  // namespace cooldown::sim

@@ -18,13 +18,13 @@ enum class fault_kind : std::uint8_t {
   payment,  // 402
   reset,    // RST before any byte
   stall,    // never answers
-  garbage,  // something that is not HTTP
+  garbage,  // bytes that are not HTTP
   // In the answer of an admitted request.
-  delay,             // =MS: the head comes later
-  reset_mid_stream,  // =CHUNKS: RST after as many content chunks (default 3), or after half a body
+  delay,             // =MS: the head is delayed
+  reset_mid_stream,  // =CHUNKS: RST after that many content chunks (default 3), or after half a body
   close_mid_body,    // the same with FIN
-  bad_chunk,         // chunked framing breaks after the first content chunk
-  in_stream_error,   // =CHUNKS: an error event after as many content chunks; 500 if not streaming
+  bad_chunk,         // malformed chunk after the first content chunk
+  in_stream_error,   // =CHUNKS: an error event after that many content chunks; 500 if not streaming
   bad_headers,       // rate-limit headers that no parser can read
   no_usage,          // no usage in the answer
 };
@@ -49,11 +49,11 @@ class fault_plan {
   std::array<std::optional<int>, fault_kind_count> arguments_{};
 };
 
-// Reads "KIND[=ARG][@PROBABILITY]"; on failure nothing, and `error` says why.
+// Reads "KIND[=ARG][@PROBABILITY]". On failure returns nothing, and `error` says why.
 std::optional<fault> parse_fault(std::string_view text, std::string& error);
 
-// Draws the faults of one request from `faults` and adds those of its own X-Sim-Fault header ("KIND[=ARG], ...", of
-// which the unreadable are ignored).
+// Draws the faults of one request from `faults`, and adds those of its X-Sim-Fault header ("KIND[=ARG], ..."); invalid
+// ones are ignored.
 fault_plan draw_faults(const std::vector<fault>& faults, std::string_view header, std::mt19937_64& random);
 
 }  // namespace cooldown::sim

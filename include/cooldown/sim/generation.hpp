@@ -14,7 +14,7 @@
 
 namespace cooldown::sim {
 
-// Settles a reservation when it goes out of scope, with what was generated until then.
+// Settles a reservation in its destructor, with the tokens generated until then.
 class open_admission {
  public:
   open_admission(simulation& world, model_quota& quota, const reservation& held, const token_usage& input);
@@ -23,7 +23,7 @@ class open_admission {
   ~open_admission();
 
   void generated(std::int64_t tokens) { used_.output = tokens; }
-  // The answer ended as it should, or as a fault had it end: otherwise the client has left.
+  // The answer has ended normally, or by a fault. Without this call the client has disconnected.
   void finish() { finished_ = true; }
 
  private:
@@ -34,7 +34,7 @@ class open_admission {
   bool finished_ = false;
 };
 
-// What is to be answered, and how.
+// The answer, and how to send it.
 struct generation_plan {
   generation_plan(api_reply r, std::vector<rate_header> h, fault_plan f)
       : reply(std::move(r)), headers(std::move(h)), faults(f) {}
@@ -42,7 +42,7 @@ struct generation_plan {
   api_reply reply;  // its usage is that of the complete answer
   std::vector<rate_header> headers;
   fault_plan faults;
-  nanoseconds late{0};  // so much later everything comes
+  nanoseconds late{0};  // delay of the whole answer
   double speed = 0;     // tokens per second; 0: all at once
   bool stream = false;
   bool keep_alive = true;
@@ -53,7 +53,7 @@ struct generation_plan {
 asio::awaitable<next_step> generate(connection& client, simulation& world, open_admission& open,
                                     const generation_plan& plan);
 
-// Waits until `time` of the simulation; false as soon as the client is gone.
+// Waits until `time` of the simulation; false as soon as the client has disconnected.
 asio::awaitable<bool> wait_until(connection& client, const simulation& world, nanoseconds time);
 
 // The head of a response. `length` < 0: chunked, or close-delimited if `chunked` is false.

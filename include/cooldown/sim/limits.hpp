@@ -1,4 +1,4 @@
-// What a simulated account is allowed, and by which of the provider's rules: plain values, no behaviour.
+// The limits and rules of a simulated account: plain values, no behaviour.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@ namespace cooldown::sim {
 
 using std::chrono::nanoseconds;
 
-// `tokens` are the uncached ones, the main limit; `total_tokens` counts cached input as well.
+// `tokens` are the uncached ones, the main limit; `total_tokens` includes cached input.
 enum class resource : std::uint8_t { requests, tokens, total_tokens };
 enum class period : std::uint8_t { second, minute, hour, day };
 
@@ -21,15 +21,15 @@ inline constexpr int period_count = 4;
 enum class refill_rule : std::uint8_t {
   bucket,   // continuous: limit / period, never above the limit
   window,   // all at once, at ends of periods of the wall clock
-  sliding,  // what was admitted within the last period counts
+  sliding,  // whatever was admitted within the last period counts
 };
 
-// What a request is charged before its real length is known.
+// What a request is charged at admission, before its real length is known.
 enum class cost_rule : std::uint8_t {
-  documented,       // input + max_completion_tokens, or + a default estimate when there is none
-  measured,         // min(max_completion_tokens, 16384), or 16384 without; + the input only when it is large
-  completion_only,  // as documented, without the input, which is not charged in the end either
-  at_end,           // nothing; in the end, the completion's tokens
+  documented,       // input + max_completion_tokens, or + a default estimate without a maximum
+  measured,         // min(max_completion_tokens, 16384), or 16384 without a maximum; + the input only if it is large
+  completion_only,  // as documented, without the input, which is never charged
+  at_end,           // nothing; the completion's tokens are charged at the end
 };
 
 // Limits of one model in requests or tokens per period; 0 means that there is no such limit.
@@ -49,7 +49,7 @@ struct quota_rules {
   refill_rule refill = refill_rule::bucket;
   cost_rule cost = cost_rule::documented;
   std::int64_t default_max_tokens = 16384;  // the documented rule's estimate of an output without a maximum
-  std::int64_t foreign_tpm = 0;             // tokens per minute that somebody else takes, without a pause
+  std::int64_t foreign_tpm = 0;             // tokens per minute that somebody else uses steadily
   nanoseconds wall_at_epoch{0};             // the wall clock (since 1970, UTC) when `now` was 0
 };
 
@@ -67,17 +67,17 @@ inline constexpr std::string_view limit_names[] = {"rps", "rpm", "rph", "rpd", "
 // The limit named `key` ("rpm", "tpd", ...), or nullptr.
 std::int64_t* find_limit(model_limits& limits, std::string_view key);
 
-// Every limit so many times as large, and none gone.
+// All limits multiplied by `factor`; none becomes 0.
 model_limits scaled(model_limits limits, double factor);
 
-// What the limit named `key` counts, and over what; nothing if there is no such name.
+// Resource and period of the limit named `key`; nothing if there is no such name.
 struct limit_kind {
   resource what = resource::requests;
   period per = period::minute;
 };
 std::optional<limit_kind> limit_kind_of(std::string_view key);
 
-// Reads "NAME,rpm=30,tpm=60000,total=3"; on failure nothing, and `error` says why.
+// Reads "NAME,rpm=30,tpm=60000,total=3". On failure returns nothing, and `error` says why.
 std::optional<model_spec> parse_model_spec(std::string_view text, std::string& error);
 
 nanoseconds length(period p);

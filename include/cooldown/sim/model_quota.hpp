@@ -1,5 +1,5 @@
-// The provider's side of one model's quota: admits a request or refuses it, and settles what it really used. Pure: no
-// I/O and no clock, so that a benchmark can drive it with simulated time. `now` is in ns since the simulation's epoch.
+// The provider's side of one model's quota: admits or refuses requests, and settles their actual use. Pure: no I/O and
+// no clock, so that a benchmark can drive it with simulated time. `now` is in ns since the simulation's epoch.
 #pragma once
 
 #include <array>
@@ -15,14 +15,14 @@
 
 namespace cooldown::sim {
 
-// What is known of a request when it arrives, in tokens.
+// The known facts about a request when it arrives, in tokens.
 struct request_facts {
   std::int64_t input_tokens = 0;
-  std::int64_t cached_tokens = 0;          // part of the input that the provider has seen lately
+  std::int64_t cached_tokens = 0;          // part of the input that is in the provider's cache
   std::optional<std::int64_t> max_output;  // max_completion_tokens or max_tokens; 0 for an embedding
 };
 
-// What a request has used in the end, in tokens.
+// The actual use of a request, in tokens.
 struct token_usage {
   std::int64_t input = 0;
   std::int64_t cached = 0;  // part of the input
@@ -35,7 +35,7 @@ struct token_cost {
   std::int64_t total = 0;
 };
 
-// One limit as a header could show it.
+// The state of one limit, as headers may show it.
 struct quota_reading {
   resource what = resource::requests;
   period per = period::minute;
@@ -85,34 +85,34 @@ class model_quota {
   // A refused request costs nothing.
   admission_answer admit(const request_facts& facts, nanoseconds now);
 
-  // To be called once for every reservation: refunds what was not used, charges what was used beyond it.
+  // To be called once for every reservation: refunds unused tokens, and charges those used beyond it.
   void settle(const reservation& held, const token_usage& actual, nanoseconds now);
 
-  // Somebody else on the account takes so much, of all limits or of none: false if it does not fit.
+  // Somebody else on the account uses this much of all limits, or of none: false if it does not fit.
   bool take(std::int64_t requests, std::int64_t tokens, nanoseconds now);
 
-  // So much of one limit is used up, where it exists.
+  // Uses up this much of one limit, if it exists.
   void spend(limit_kind which, std::int64_t amount, nanoseconds now);
 
-  // What `facts` would be charged at admission.
+  // The charge for `facts` at admission.
   token_cost cost_of(const request_facts& facts) const;
 
-  // The earliest time, `now` or later, at which one request of `cost` would be admitted if nobody else asks and nothing
-  // is settled meanwhile; nothing if never.
+  // The earliest time, `now` or later, at which one request of `cost` would be admitted if nothing else happens
+  // meanwhile; nothing if never.
   std::optional<nanoseconds> next_admission(const token_cost& cost, nanoseconds now) const;
 
   std::vector<quota_reading> readings(nanoseconds now);
 
-  // Changes limits at run time; what was used of a limit that stays stays used.
+  // Changes limits at run time; what was used of a remaining limit stays used.
   void set_limits(const model_limits& limits, nanoseconds now);
   const model_limits& limits() const { return limits_; }
-  // As set_limits, with all limits so many times those at the start.
+  // As set_limits, with the initial limits multiplied by `factor`.
   void scale_limits(double factor, nanoseconds now);
 
   // Refills everything and zeroes the counters; reservations from before are forgotten.
   void reset(nanoseconds now);
 
-  // A refusal for want of capacity, which no limit has a part in.
+  // Counts a refusal for lack of capacity, which is not due to a limit.
   void count_load_refusal() { ++counters_.load_refusals; }
 
   const quota_counters& counters() const { return counters_; }

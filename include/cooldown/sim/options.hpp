@@ -1,4 +1,4 @@
-// What the command line of cerebras-sim says.
+// The command-line options of cerebras-sim.
 #pragma once
 
 #include <chrono>
@@ -20,9 +20,9 @@ struct sim_options {
 
   std::vector<model_spec> models;
   bool any_model = false;
-  std::int64_t rps = 0;        // for every model that sets none
-  provider_settings provider;  // its limits are those of models that come without
-  nanoseconds run{0};          // changes of limits come at shares of it
+  std::int64_t rps = 0;        // for every model without its own
+  provider_settings provider;  // its limits apply to models without their own
+  nanoseconds run{0};          // length of a run; changes of limits are at fractions of it
 
   std::chrono::milliseconds ttft{50};
   double speed = 2000;  // output tokens per second; 0: all at once
@@ -30,12 +30,12 @@ struct sim_options {
 
   std::vector<fault> faults;
   std::uint64_t seed = 1;
-  std::string api_key;  // empty: every key is right
+  std::string api_key;  // empty: every key is accepted
   bool quiet = false;
 };
 
-// Parses the command line. Returns an exit code when the program is to end at once (help, version, or a mistake, which
-// it has printed then), else nothing.
+// Parses the command line. Returns an exit code if the program has to end (help, version, or an error, which it has
+// printed), else nothing.
 std::optional<int> parse_command_line(int argc, const char* const* argv, sim_options& options);
 
 }  // namespace cooldown::sim

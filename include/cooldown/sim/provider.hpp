@@ -1,5 +1,6 @@
-// The provider: admits by its quotas, refuses in its moods, and tells of its limits more or less truthfully. One piece
-// of code for the bench and for cerebras-sim. Pure: `now` is in ns since the simulation's epoch and must not go back.
+// The simulated provider: admits requests by quota, refuses some for other reasons, and shows its limits more or less
+// correctly. The bench and cerebras-sim share it. Pure: `now` is in ns since the simulation's epoch and must not go
+// back.
 #pragma once
 
 #include <optional>
@@ -14,12 +15,12 @@
 
 namespace cooldown::sim {
 
-/// What is answered in place of a completion: a 429, 400 or 503.
+/// An answer instead of a completion: a 429, 400 or 503.
 struct provider_refusal {
   unsigned status = 429;
   api_error error;
-  std::vector<rate_header> headers;  // retry-after among them, where it is sent
-  std::optional<limit_kind> limit;   // that refused
+  std::vector<rate_header> headers;  // including retry-after, if it is sent
+  std::optional<limit_kind> limit;   // the limit that refused
 };
 
 /// The request is admitted, and its answer carries these headers.
@@ -28,33 +29,33 @@ struct grant {
   std::vector<rate_header> headers;
 };
 
-/// Tokens in so many characters of input; drawn, where they vary.
+/// Tokens in that many characters of input; random if the ratio varies.
 double tokens_in(const provider_settings& settings, double characters, std::mt19937_64& random);
 
 class provider {
  public:
-  /// `settings.rules.wall_at_epoch` is the wall clock at time 0. Changes of limits come at shares of `length`.
+  /// `settings.rules.wall_at_epoch` is the wall clock at time 0. Changes of limits are at fractions of `length`.
   provider(const provider_settings& settings, const std::vector<model_spec>& models, bool any_model, nanoseconds length,
            std::uint64_t seed);
 
   const provider_settings& settings() const { return settings_; }
   admission& quotas() { return quotas_; }
 
-  /// A request arrives. `bad`: it is not valid.
+  /// A request arrives. `bad`: it is invalid.
   std::variant<grant, provider_refusal> arrive(model_quota& quota, const request_facts& facts, bool bad,
                                                nanoseconds now);
 
-  /// When limits change or others use some next, if they ever do.
+  /// When limits change or others use quota next, if ever.
   std::optional<nanoseconds> next_event() const;
-  /// Everything of that kind until `now` happens. True: something was taken or has changed.
+  /// Performs all such events until `now`. Returns true if something has changed.
   bool advance(nanoseconds now);
 
-  /// As model_quota::next_admission of a request that arrives, its moods included: max() while only the end of another
-  /// request can help.
+  /// As model_quota::next_admission, but including refusals for other reasons; max() if only the end of another request
+  /// can help.
   std::optional<nanoseconds> next_admission(model_quota& quota, const request_facts& facts, nanoseconds now) const;
 
-  /// Dice for whoever has none of its own: whether a request is bad, whether an answer tells what it has used, how much
-  /// later its head arrives, how many tokens its input has.
+  /// Random draws for callers without their own: whether a request is bad, whether an answer reports its usage, how
+  /// late its head arrives, how many tokens its input has.
   bool draw_bad() { return chance(settings_.bad_requests); }
   bool draw_without_usage() { return chance(settings_.usage_missing); }
   nanoseconds draw_lateness();
@@ -89,10 +90,10 @@ class provider {
   std::vector<due_change> changes_;  // the next one last
   std::optional<nanoseconds> next_foreign_;
   double foreign_wanted_ = 0;                                   // requests
-  std::unordered_map<const model_quota*, snapshot> snapshots_;  // where headers are not fresh
+  std::unordered_map<const model_quota*, snapshot> snapshots_;  // if headers are stale
   bool anomaly_told_ = false;
-  std::mt19937_64 random_;  // of headers
-  std::mt19937_64 fate_;    // of errors
+  std::mt19937_64 random_;  // for headers
+  std::mt19937_64 fate_;    // for errors
 };
 
 }  // namespace cooldown::sim

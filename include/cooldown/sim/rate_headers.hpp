@@ -1,4 +1,4 @@
-// How the provider shows its limits: the generations of rate-limit headers, and the words of a refusal.
+// How the provider shows its limits: the generations of rate-limit headers, and the texts of refusals.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ enum class header_style : std::uint8_t {
   resets,       // documented in 2025: requests-day and tokens-minute with their resets
   all_resets,   // every limit with its reset
   plain,        // live in 2026: every limit, no reset
-  two_buckets,  // as plain, but remaining-tokens-hour is that of the total tokens
+  two_buckets,  // as plain, but remaining-tokens-hour shows the total tokens
   none,
 };
 
@@ -39,11 +39,11 @@ struct api_error {
   std::string code;
 };
 
-// The error of a request refused by the limit (what, per). `two_buckets`: the account has total tokens as well, so the
-// message tells them apart.
+// The error of a request refused by the limit (what, per). `two_buckets`: the account also has a limit of total tokens,
+// so the message distinguishes the two.
 api_error quota_error(resource what, period per, bool two_buckets);
 
-// The error of a request refused for want of capacity.
+// The error of a request refused for lack of capacity.
 api_error load_error();
 
 }  // namespace cooldown::sim

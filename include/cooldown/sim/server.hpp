@@ -15,8 +15,8 @@ namespace cooldown::sim {
 
 class server {
  public:
-  // Binds and listens; throws an exception that says why it cannot. Serves while `context` runs. To end: stop the
-  // context; the server must outlive its run().
+  // Binds and listens; throws an exception that says why it cannot. Serves while `context` runs. To end, stop the
+  // context. The server must outlive the context's run().
   server(boost::asio::io_context& context, sim_options options);
 
   std::uint16_t port() const { return port_; }

@@ -1,4 +1,4 @@
-// Everything of the simulator but its sockets: options, the provider, counters, the clock and the dice.
+// The simulator without its sockets: options, provider, counters, clock and random numbers.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,7 @@ struct traffic_counters {
   std::int64_t connections_open = 0;
   std::uint64_t requests_total = 0;  // without those to /sim/
   std::int64_t in_flight = 0;        // metered requests being answered
-  std::uint64_t aborted = 0;         // metered requests whose client left before the end
+  std::uint64_t aborted = 0;         // metered requests whose client disconnected before the end
   std::uint64_t faults = 0;          // metered requests with an injected fault
 };
 
@@ -33,7 +33,7 @@ class simulation {
 
   // Since the start; steady.
   nanoseconds now() const { return std::chrono::steady_clock::now() - start_; }
-  // The same, with everything that happens at the provider until then: before its quotas are touched.
+  // The same, after performing the provider's events until then; to be called before its quotas are used.
   nanoseconds advance();
   // The wall clock at `t`, in s since 1970.
   double unix_time(nanoseconds t) const;
@@ -41,7 +41,7 @@ class simulation {
   // The faults of one metered request with this X-Sim-Fault header.
   fault_plan draw(std::string_view header);
 
-  // A request for this quota arrives, now.
+  // A request for this quota arrives now.
   std::variant<grant, provider_refusal> arrive(model_quota& quota, const request_facts& facts);
 
   // "chatcmpl-" and a number: unique in this run.

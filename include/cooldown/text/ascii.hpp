@@ -28,7 +28,7 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// The value of a hexadecimal digit of either case; nullopt: it is none.
+/// The value of a hexadecimal digit of either case; nullopt: not a hexadecimal digit.
 constexpr std::optional<unsigned> hex_digit(char c) {
   if (is_digit(c)) return static_cast<unsigned>(c - '0');
   auto const lower = ascii_lower(c);
@@ -43,7 +43,7 @@ constexpr std::string_view trim(std::string_view s) {
   return s;
 }
 
-/// A whole string of decimal digits as a number: no sign, no white space, no overflow.
+/// A string of decimal digits as a number. nullopt: empty, or with a sign, white space or overflow.
 inline std::optional<std::uint64_t> parse_u64(std::string_view s) {
   std::uint64_t n = 0;
   auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), n);
@@ -51,7 +51,8 @@ inline std::optional<std::uint64_t> parse_u64(std::string_view s) {
   return n;
 }
 
-/// Takes the part before the first `separator` off the front of `rest`, trimmed; false when nothing is left.
+/// Removes the part before the first `separator` from the front of `rest` and returns it, trimmed, in `token`. False
+/// when nothing is left.
 constexpr bool next_token(std::string_view& rest, char separator, std::string_view& token) {
   if (rest.data() == nullptr) return false;
   auto at = rest.find(separator);

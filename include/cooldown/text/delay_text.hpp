@@ -1,4 +1,4 @@
-// Delays as providers write them in rate-limit and Retry-After fields.
+// Delays as providers write them in rate-limit and Retry-After headers.
 #pragma once
 
 #include <optional>
@@ -9,10 +9,10 @@
 
 namespace cooldown {
 
-/// Reads a delay from now on: seconds with a fraction ("45.5", "33011.382867097855"), Go durations ("6m0s", "1m26.4s",
-/// "825ms", "5h"), seconds or milliseconds since the epoch (>= 1e9, >= 1e12), RFC 3339 and HTTP dates. What lies in the
-/// past is zero. nullopt for anything else: negative, empty, NaN, infinite, more than a year away. Precise to the
-/// nanosecond, rounded up.
+/// Reads a delay from `now`: seconds with a fraction ("45.5", "33011.382867097855"), Go durations ("6m0s", "1m26.4s",
+/// "825ms", "5h"), seconds or milliseconds since the epoch (>= 1e9, >= 1e12), RFC 3339 and HTTP dates. Past times are
+/// zero. nullopt for anything else: negative, empty, NaN, infinite, more than a year away. Precise to the nanosecond,
+/// rounded up.
 std::optional<duration> parse_delay(std::string_view text, wall_time now);
 
 /// The delay in words for people: "2 minutes 5 seconds", rounded up to a second; "less than a second" for zero.

@@ -5,9 +5,9 @@
 
 namespace cooldown {
 
-/// True if some server might take a segment of the path for "..", and so leave the directories before it: plain, or
-/// percent-encoded, also several times over or in overlong UTF-8, between backslashes, or with parameters, a query or a
-/// control character behind it.
+/// True if some server might read a segment of the path as "..", and so leave the directories before it: plain,
+/// percent-encoded (also repeatedly, or in overlong UTF-8), between backslashes, or followed by parameters, a query or
+/// a control character.
 bool may_climb(std::string_view path);
 
 }  // namespace cooldown

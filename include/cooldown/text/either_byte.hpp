@@ -1,4 +1,4 @@
-// Where the next of two bytes stands.
+// Finds the next occurrence of either of two bytes.
 #pragma once
 
 #include <algorithm>
@@ -7,13 +7,13 @@
 
 namespace cooldown {
 
-/// Looks through one text from its front to its back. Each of the two bytes is looked for anew only when it has been
-/// passed: the time for all calls together is linear.
+/// Searches one text from front to back. Each byte is searched again only after its last occurrence has been passed, so
+/// that all calls together take linear time.
 class either_byte {
  public:
   either_byte(std::string_view text, char a, char b) : text_(text), a_{a, find(a, 0)}, b_{b, find(b, 0)} {}
 
-  /// From `from` on, which never goes back; the text's size: there is none.
+  /// The position at or after `from`, which must not decrease; the text's size: none.
   std::size_t next(std::size_t from) {
     for (auto* const byte : {&a_, &b_})
       if (byte->at < from) byte->at = find(byte->what, from);

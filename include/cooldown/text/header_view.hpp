@@ -1,4 +1,4 @@
-// The only header type the core knows: names and values that somebody else owns.
+// The only header type of the layers below src/net: views of names and values.
 #pragma once
 
 #include <span>
@@ -6,7 +6,7 @@
 
 namespace cooldown {
 
-/// One field line (RFC 9110 §5). The name as it came, the value without surrounding white space.
+/// One field line (RFC 9110 §5): the name unchanged, the value without surrounding white space.
 struct header_field {
   std::string_view name;
   std::string_view value;

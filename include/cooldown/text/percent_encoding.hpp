@@ -6,7 +6,7 @@
 
 namespace cooldown {
 
-/// Without one layer of it. What is not two hexadecimal digits behind a percent sign stays as it is.
+/// Decodes one layer. A percent sign without two hexadecimal digits stays unchanged.
 std::string percent_decoded(std::string_view text);
 
 }  // namespace cooldown

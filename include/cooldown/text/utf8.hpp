@@ -6,7 +6,7 @@
 
 namespace cooldown {
 
-/// The front of a text, at most `most` bytes of it, without half a character at its end.
+/// At most the first `most` bytes of a text, not ending within a character.
 inline std::string_view front_of(std::string_view utf8, std::size_t most) {
   if (utf8.size() <= most) return utf8;
   while (most > 0 && (static_cast<unsigned char>(utf8[most]) & 0xc0U) == 0x80U) --most;
