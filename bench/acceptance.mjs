@@ -1,5 +1,5 @@
-// The schedule in real time: the clients of a workload's file through the real binary to a simulator with the file's
-// provider, beside what the same workload comes to in simulated time (docs/schedule.md).
+// Measures the schedule in real time: runs the clients of a workload file through the real proxy, in front of a simulator
+// with the file's provider, and compares the figures with those in simulated time (docs/schedule.md).
 //   node bench/acceptance.mjs [--workload FILE]... [--seconds 120] [--together 1]
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -15,7 +15,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const quota = process.env.COOLDOWN_QUOTA ?? join(root, 'build/release/quota');
 const folder = join(root, 'bench/quota/workloads');
 const usual = ['J1', 'K1', 'M2', 'S2a', 'T6', 'T8'];
-// Streams need it for their first token, and every answer beyond the time that its tokens take.
+// Time to the first token of streams, and added to the time of every answer's tokens.
 const ttft = '100'; // ms
 
 const bench = (file, seconds, ...more) =>
@@ -39,7 +39,7 @@ function percentile(values, p) {
   return sorted[Math.max(Math.ceil(p * sorted.length), 1) - 1];
 }
 
-// As bench/quota/outcome.cpp: 1 if everybody got the same part of what weighted max-min fairness gives them.
+// As in bench/quota/outcome.cpp: 1 if all clients got the same part of their weighted max-min fair share.
 function jain(clients) {
   const parts = [];
   for (const model of new Set(clients.map((c) => c.model))) {

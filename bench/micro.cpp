@@ -1,5 +1,5 @@
-// What one step costs: header parsing, a limiter decision, reading a request, a whole proxied request.
-// Run build/release/micro; the figures are for comparing two versions in one sitting, not for quoting.
+// Measures single steps: header parsing, a limiter decision, reading a request, a whole proxied request.
+// Run build/release/micro; use the figures only to compare two versions on the same machine.
 #include <string>
 #include <thread>
 
@@ -68,7 +68,7 @@ void limiter_decision(benchmark::State& state) {
 }
 BENCHMARK(limiter_decision);
 
-/// The same question with many waiting: submission and departure of one more.
+/// The same with many waiting: submission and cancellation of one more.
 void limiter_decision_behind_queue(benchmark::State& state) {
   limiter_settings settings;
   settings.quota.use_headers = false;

@@ -1,4 +1,4 @@
-# Draws what build/release/quota --csv wrote: gnuplot -e "csv='FILE'; svg='FILE'" bench/plot_quota.gp
+# Draws the output of build/release/quota --csv: gnuplot -e "csv='FILE'; svg='FILE'" bench/plot_quota.gp
 # Rows come in threes: ours, the seed's, direct clients; a group of bars for each workload, the first on top.
 set datafile separator comma
 set datafile columnheaders

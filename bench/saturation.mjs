@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { OpenAI, collect } from '../tests/clients/sdks.mjs';
 import { simulate, simulatedText, startProxy, startSim } from '../tests/clients/support.mjs';
 
-// Small, fast and the same everywhere (mulberry32).
+// A small, fast random number generator with the same results everywhere (mulberry32).
 function randomNumbers(seed) {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -51,7 +51,7 @@ async function runClient(origin, random, end, report) {
   }
 }
 
-// Returns what happened, as plain numbers.
+// Returns the results, as plain numbers.
 export async function saturate({ clients = 24, seconds = 60, tpm = 60_000, seed = 1, simArguments = [] } = {}) {
   const sim = await startSim('--quiet', '--model', `test,rpm=1000,tpm=${tpm}`, ...simArguments);
   const report = { ok: 0, errors: {}, statuses: {} };
@@ -66,7 +66,7 @@ export async function saturate({ clients = 24, seconds = 60, tpm = 60_000, seed 
     report.seconds = (performance.now() - start) / 1000;
     const stats = await sim.stats();
     const { admissions, refusals, tokens_used: used } = stats.models.test;
-    // A full bucket at the start, and what flowed in.
+    // A full bucket at the start, plus the refill.
     const quota = tpm + (tpm / 60) * report.seconds;
     Object.assign(report, { admissions, refusals, aborted: stats.aborted });
     Object.assign(report, { tokensPerSecond: used / report.seconds, quotaUsed: used / quota });

@@ -1,6 +1,6 @@
-// What a waiting ticket costs: microseconds to submit, cancel and release it, and bytes, behind 100,000 others. Of one
-// client, and of 10,000; and what an event costs with tickets waiting in 100 scopes and in 10,000. Run
-// build/release/tickets; the figures are for comparing two versions in one sitting.
+// Measures waiting tickets: microseconds to submit, cancel and release one behind 100,000 others, and its bytes, with
+// one client and with 10,000; and the cost of an event with tickets waiting in 100 scopes and in 10,000. Run
+// build/release/tickets; use the figures only to compare two versions on the same machine.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -135,7 +135,7 @@ void measure(const char* name, std::size_t clients) {
               static_cast<double>(bytes) / static_cast<double>(std::max<std::size_t>(depth, 1)));
 }
 
-/// Microseconds that an event costs: one submission, its departure, a look for who may go, and at when.
+/// Microseconds per event: a submission, its cancellation, poll() and next_deadline().
 double measure_scopes(std::size_t scopes) {
   constexpr std::size_t events = 2'000;
   auto settings = crowded();

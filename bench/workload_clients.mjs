@@ -7,7 +7,7 @@ const repetitions = 2; // of the SDK
 const restAfterLoss = 1; // s
 
 const between = ([low, high]) => low + Math.floor(Math.random() * (high - low + 1));
-// What simulated clients send is English too: other kinds of characters are guessed to be dearer.
+// English, as in the simulation: other kinds of characters are estimated to cost more.
 const sentence = 'the quota is full so this request has to wait for a while and ';
 const prose = (characters) => sentence.repeat(Math.ceil(characters / sentence.length)).slice(0, characters);
 const exponential = (mean) => -mean * Math.log(1 - Math.random());
@@ -17,7 +17,7 @@ function inputCharacters({ input_chars: range, tail }) {
   return Math.floor(Math.min(range[0] * (1 - Math.random()) ** (-1 / tail), range[1]));
 }
 
-// OpenAI's SDKs: the time told, if it is sensible; otherwise half a second, doubling to eight, up to a quarter less.
+// As OpenAI's SDKs: the time in the answer, if it is plausible; otherwise half a second, doubling to eight, minus up to a quarter.
 function sdkPause(done, told) {
   if (told > 0 && told <= 60) return told;
   return Math.min(0.5 * 2 ** done, 8) * (0.75 + 0.25 * Math.random());
@@ -129,7 +129,7 @@ export class Clients {
     return { text, headers, tokens };
   }
 
-  // One request of the application's through all repetitions by its SDK. True: it was served, or its client left.
+  // One request of the application, with all retries of its SDK. True: it was served, or its client disconnected.
   async ask(group, client) {
     const { text, headers, tokens } = this.request(group, client);
     const account = this.account(group, client);

@@ -1,4 +1,4 @@
-# Warnings and sanitizers as INTERFACE targets: linked PRIVATE by our own targets, so that no library we include is judged.
+# Warnings and sanitizers as INTERFACE targets, linked PRIVATE by our own targets, so that they do not apply to libraries.
 add_library(cooldown_options INTERFACE)
 target_compile_features(cooldown_options INTERFACE cxx_std_20)
 target_include_directories(cooldown_options INTERFACE ${PROJECT_SOURCE_DIR}/include)
@@ -19,13 +19,13 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(cooldown_options INTERFACE -Wno-restrict -Wno-mismatched-new-delete)
 endif()
 
-# The same value in every translation unit, or the one-definition rule is broken.
+# Must have the same value in every translation unit (one-definition rule).
 add_compile_definitions(
   COOLDOWN_VERSION="${PROJECT_VERSION}"
   BOOST_ASIO_SEPARATE_COMPILATION
   BOOST_ASIO_NO_DEPRECATED
   BOOST_BEAST_SEPARATE_COMPILATION
-  # Beast 1.81 asserts on bytes that a peer chooses (docs/decisions/002): no peer may end the process.
+  # Beast 1.81 has assertions that a peer's bytes can fail (docs/decisions/002); no peer may end the process.
   BOOST_DISABLE_ASSERTS
   SPDLOG_FMT_EXTERNAL)
 
@@ -33,11 +33,11 @@ if(COOLDOWN_SANITIZE)
   add_compile_options(-fsanitize=${COOLDOWN_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${COOLDOWN_SANITIZE})
   if(COOLDOWN_SANITIZE MATCHES "undefined")
-    # The check of vtable pointers asks the kernel through a pipe what may be read: it reports every object as a wrong one
-    # once descriptors run out, and tests let them run out.
+    # The check of vtable pointers uses a pipe: it reports every object as invalid once descriptors run out, which some
+    # tests provoke.
     add_compile_options(-fno-sanitize-recover=undefined -fno-sanitize=vptr)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-      # Its prologue data and coroutines together do not assemble in Clang 14 ("difference across sections").
+      # Clang 14 cannot assemble its prologue data together with coroutines ("difference across sections").
       add_compile_options(-fno-sanitize=function)
     endif()
   endif()
@@ -47,7 +47,7 @@ if(COOLDOWN_SANITIZE)
 endif()
 
 if(COOLDOWN_FUZZ)
-  # Coverage for libFuzzer in everything of ours; only the targets link its main().
+  # libFuzzer's coverage in all our code; only the fuzz targets link its main().
   add_compile_options(-fsanitize=fuzzer-no-link)
   add_link_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -1,7 +1,7 @@
 # `cmake --install`, and the Debian package (scripts/package).
 include(GNUInstallDirs)
 
-# The manual and the completions come from the program's own options.
+# The program generates its manual and completions from its options.
 set(generated ${CMAKE_BINARY_DIR}/generated)
 add_custom_command(
   OUTPUT ${generated}/cooldown-proxy.1.gz ${generated}/cooldown-proxy.bash ${generated}/_cooldown-proxy

@@ -1,4 +1,4 @@
-// The wiring diagram: reading main() names every part.
+// Connects all parts of the program.
 #include <algorithm>
 #include <exception>
 #include <iostream>
@@ -36,7 +36,7 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// What is legal but deserves a word at the start.
+/// Warnings about valid but risky settings, at the start.
 void warn_of_risks(const config::settings& s, observe::log& log) {
   auto const& c = s.cerebras;
   if (!config::is_loopback(s.server.host) && s.server.auth_tokens.empty())
@@ -51,8 +51,8 @@ void warn_of_risks(const config::settings& s, observe::log& log) {
   if (!c.tls.verify) log.warn("cerebras.tls.verify is false: anyone on the network path can read the API key");
 }
 
-/// What points a command's SDKs to the proxy. They insist on a key: where the proxy has one, theirs does not matter,
-/// but for a token of ours.
+/// The variables that point a command's SDKs to the proxy. SDKs insist on a key: if the proxy has its own, theirs is
+/// ignored, unless it is one of our tokens.
 std::vector<std::string> variables_for(const config::settings& settings, std::uint16_t port) {
   auto const origin = "http://127.0.0.1:" + std::to_string(port);
   std::vector<std::string> variables{"OPENAI_BASE_URL=" + origin + "/v1", "CEREBRAS_BASE_URL=" + origin};
@@ -64,7 +64,7 @@ std::vector<std::string> variables_for(const config::settings& settings, std::ui
   return variables;
 }
 
-/// Until there is nothing left to do. What fails for want of memory ends what it was about, and nothing else.
+/// Runs until there is nothing left to do. A failed allocation ends only what it was for.
 void run(net::asio::io_context& io, observe::log& log) {
   for (;;) {
     try {
@@ -76,7 +76,7 @@ void run(net::asio::io_context& io, observe::log& log) {
   }
 }
 
-/// The daemon, or with a command the proxy beside it.
+/// Runs the daemon, or with a command the proxy beside it.
 int serve(const config::settings& settings, const cli::source& from, const cli::arguments& args) {
   raise_descriptor_limit();
   net::keep_memory_reserve();
@@ -136,7 +136,7 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
   }
 }
 
-/// What is wrong with the files that the configuration names; nullopt: nothing.
+/// Errors of the files that the configuration names; nullopt: none.
 std::optional<std::string> unusable_file(const config::settings& settings) {
   try {
     auto const usable = net::make_tls_server(settings.server.tls);
@@ -172,7 +172,7 @@ int status_of(const config::settings& settings, const cli::arguments& args) {
   }
 }
 
-/// Nobody reads more than a screen of problems.
+/// At most a screen of errors is printed.
 void print_problems(const std::vector<std::string>& lines) {
   constexpr std::size_t most = 20;
   for (std::size_t i = 0; i < std::min(most, lines.size()); ++i) std::cerr << http::visible(lines[i]) << '\n';

@@ -27,7 +27,7 @@ using asio::ip::tcp;
 constexpr std::chrono::seconds patience{5};
 constexpr auto not_an_admin_port = "that is not an admin port (admin.port of the configuration, or --admin, names it)";
 
-/// How far the question got. All of it lives here, so that it can be given up at any moment.
+/// The state of the request, in one place, so that it can be abandoned at any moment.
 struct question {
   explicit question(asio::io_context& io) : names(io.get_executor()), socket(io.get_executor()) {}
   enum class step { look_up, connect, ask, answered } at = step::look_up;
@@ -60,7 +60,7 @@ net::task<void> ask(question& q, std::string host, std::string port) {
   if (!q.failed) q.at = question::step::answered;
 }
 
-/// Why there is no answer.
+/// A sentence that says why there is no answer.
 std::string explain(const question& q, bool timed_out, const admin_address& at) {
   auto const url = "http://" + authority(at);
   if (q.at == question::step::look_up)

@@ -14,7 +14,7 @@
 namespace cooldown::cli {
 namespace {
 
-/// A no_proxy list with this machine in it.
+/// Adds this machine to a no_proxy list.
 std::string with_loopback(std::string list) {
   if (list == "*") return list;
   for (std::string_view const name : {"127.0.0.1", "localhost"}) {
@@ -30,8 +30,8 @@ std::string with_loopback(std::string list) {
   return list;
 }
 
-/// This process's environment with `more` in it. What is sent to the proxy on this machine does not go through another
-/// one that HTTP_PROXY names. Programs read NO_PROXY in either spelling, so both are set, each with what it had.
+/// This process's environment plus `more`. Requests to the proxy on this machine must not go through HTTP_PROXY.
+/// Programs read NO_PROXY in upper or lower case, so both are set, each based on its own old value.
 std::vector<std::string> environment_with(const std::vector<std::string>& more) {
   std::map<std::string, std::string> variables;
   auto const set = [&](std::string_view entry) {
@@ -68,7 +68,7 @@ child::child(net::asio::io_context& io, const std::vector<std::string>& command,
   auto const environment = environment_with(more);
   auto const arguments = pointers_to(command);
   auto const variables = pointers_to(environment);
-  // The command gets the signals as this program found them.
+  // Restores the signal dispositions that this program started with.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t all;
@@ -93,12 +93,12 @@ void child::wait() {
     int status = 0;
     if (number == SIGCHLD && waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = -1;
-      // From now on the signals are the proxy's alone: while it drains, Ctrl-C ends it as it ends any program.
+      // The command has ended; from now on signals are for the proxy: while it drains, Ctrl-C ends it.
       signals_.clear();
       ended_(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
       return;
     }
-    // Ctrl-C reaches the command by itself, as one of the terminal's group; what it makes of it is its business.
+    // Ctrl-C reaches the command directly, because it belongs to the terminal's process group.
     if (number == SIGTERM || number == SIGHUP) signal(number);
     wait();
   });

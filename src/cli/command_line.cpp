@@ -18,8 +18,8 @@ bool takes_value(const CLI::App& cli, const std::string& arg) {
   return option && option->get_items_expected_max() > 0;
 }
 
-/// The seed's spelling `-config FILE`, which no option parser knows, becomes `--config FILE`; and the command of `run`
-/// begins where it begins, whether or not `--` stands before it.
+/// Converts the spelling `-config FILE`, which CLI11 does not know, to `--config FILE`, and finds where the command of
+/// `run` begins, with or without `--`.
 std::vector<std::string> as_typed(const CLI::App& cli, int argc, char** argv) {
   std::vector<std::string> args;
   bool run = false;
@@ -106,7 +106,7 @@ std::vector<described_option> options_of(const CLI::App& app) {
   return all;
 }
 
-/// Calls `use` with a parser as parse() has it.
+/// Calls `use` with the same parser as parse().
 template <class Use>
 auto with_parser(Use use) {
   arguments ignored;

@@ -15,10 +15,10 @@
 namespace cooldown::cli {
 namespace {
 
-// What is shorter is found in a file by chance.
+// Shorter values may occur in a file by chance.
 constexpr std::size_t least_secret = 8;
 
-/// What the proxy beside a command has of its own: free ports, this machine only, and no words in the command's output.
+/// Settings forced by `run`: free ports, this machine only, and no log in the command's output.
 void stand_beside(config::settings& settings, const overrides& above) {
   if (above.listen.empty()) {
     settings.server.host = "127.0.0.1";
@@ -33,7 +33,7 @@ void stand_beside(config::settings& settings, const overrides& above) {
     settings.logging.level = std::max(settings.logging.level, config::log_level::warn);
 }
 
-/// What is wrong with the options goes to `lines`.
+/// Errors of the options are added to `lines`.
 void override_settings(config::settings& settings, const overrides& above, std::vector<std::string>& lines) {
   auto const set = [&](const char* option, const char* key, const std::string& value) {
     if (auto const wrong = config::assign(settings, key, value)) lines.push_back(std::string(option) + ": " + *wrong);

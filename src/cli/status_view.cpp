@@ -37,7 +37,7 @@ double number(const json::object& o, std::string_view name) {
   return v && v->is_number() ? v->to_number<double>() : 0;
 }
 
-/// What a peer sent may hold anything.
+/// Escapes text that came from peers.
 std::string text(const json::object& o, std::string_view name) {
   auto const* const v = o.if_contains(name);
   return http::visible(v && v->is_string() ? std::string_view(v->as_string()) : std::string_view());
@@ -79,7 +79,7 @@ std::string reason(const json::object& o) {
   return held && held->is_object() ? text(held->as_object(), "text") : std::string();
 }
 
-/// "0 of 60 requests/min": the limit that counts at the moment.
+/// "0 of 60 requests/min": the binding limit.
 std::string limit_text(const json::object& b) {
   auto unit = text(b, "resource");
   std::replace(unit.begin(), unit.end(), '_', ' ');
@@ -88,7 +88,7 @@ std::string limit_text(const json::object& b) {
                      window == "minute" ? "min" : window);
 }
 
-/// Whether the provider fails, why, and when it is asked again. Empty: it does not.
+/// Whether the provider fails, why, and when it is tried again. Empty: it does not fail.
 std::string trouble(const json::object& status) {
   auto const& breaker = status.at("circuit_breaker").as_object();
   auto const& upstream = status.at("upstream").as_object();
@@ -130,7 +130,7 @@ struct waiting_line {
   std::optional<double> expected;  // nullopt: nobody knows
 };
 
-/// Of all models, in the order in which they are expected to be sent; last those that nobody knows it of.
+/// Waiting requests of all models, by the expected time of sending; those without one come last.
 void append_waiting(std::string& out, const json::array& scopes, const painter& paint) {
   std::vector<waiting_line> lines;
   for (auto const& s : scopes)
@@ -196,14 +196,14 @@ int show_status(const admin_address& at, bool watch, bool as_json) {
       auto const status = fetch_status(at);
       winsize size{};
       bool const known = terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
-      // All of it can be scrolled to; what is drawn again each second cannot.
+      // A single output can be scrolled; one that is redrawn every second cannot.
       std::size_t const rows = watch && size.ws_row > 1 ? size.ws_row - 1U : 0U;
       shown = as_json ? http::visible(json::serialize(status)) + '\n' : render_status(status, colours);
       if (known && !as_json) shown = fit(shown, size.ws_col, rows);
       complaint.clear();
     } catch (const std::exception& e) {
       auto const before = std::exchange(complaint, "cooldown-proxy status: " + http::visible(e.what()) + '\n');
-      // On a terminal that is watched it takes the place of what was shown; elsewhere it is said once.
+      // With --watch on a terminal the message replaces the display; elsewhere it is printed once.
       if (watch && terminal) {
         shown = complaint;
       } else if (complaint != before) {

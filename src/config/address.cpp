@@ -48,7 +48,7 @@ bool is_label(std::string_view label) {
          std::all_of(label.begin(), label.end(), [](char c) { return is_alnum(c) || c == '-' || c == '_'; });
 }
 
-/// The last label of a name, or all of a name without dots.
+/// The last label of a name, or the whole name if it has no dots.
 std::string_view last_label(std::string_view name) {
   auto const dot = name.rfind('.');
   return dot == std::string_view::npos ? name : name.substr(dot + 1);
@@ -71,7 +71,7 @@ bool is_path_text(std::string_view path) {
   return true;
 }
 
-/// "", "." and "..", percent-encoded or not: an upstream may resolve them to somewhere else.
+/// "", "." and "..", percent-encoded or not: a server may resolve them to another path.
 bool is_odd_segment(std::string_view segment) {
   auto text = lower(segment);
   for (auto at = text.find("%2e"); at != std::string::npos; at = text.find("%2e")) text.replace(at, 3, ".");
@@ -91,7 +91,7 @@ reading<std::string> read_prefix(std::string_view path) {
   }
 }
 
-/// A path without the endpoint's that it ends in; nullopt: it ends in none. People copy the whole URL of a request.
+/// The path without the endpoint at its end; nullopt: it does not end in one. People copy the whole URL of a request.
 std::optional<std::string> without_endpoint(std::string_view path) {
   for (std::string_view const endpoint :
        {"/chat/completions", "/completions", "/responses", "/messages", "/embeddings"}) {
@@ -101,7 +101,7 @@ std::optional<std::string> without_endpoint(std::string_view path) {
   return std::nullopt;
 }
 
-/// Names that stand for this machine everywhere (RFC 6761 §6.3), and those of Debian's /etc/hosts.
+/// Names of this machine everywhere (RFC 6761 §6.3), and those in Debian's /etc/hosts.
 bool is_localhost(std::string_view name) {
   return name == "localhost" || name.ends_with(".localhost") || name == "localhost.localdomain" ||
          name == "ip6-localhost" || name == "ip6-loopback";
@@ -112,7 +112,7 @@ constexpr address_bytes any_v6{};
 constexpr address_bytes loopback_v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1};
 constexpr address_bytes loopback_v6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 
-/// The addresses that a host is known for without asking anybody.
+/// The addresses of a host that are known without a look-up.
 std::vector<address_bytes> addresses_of(std::string_view host) {
   if (is_localhost(host)) return {loopback_v4, loopback_v6};
   if (auto const address = read_address(host)) return {*address};
@@ -139,7 +139,7 @@ bool leads_to(std::string_view host, std::string_view listener) {
   auto const listeners = addresses_of(listener);
   auto const targets = addresses_of(host);
   return std::any_of(targets.begin(), targets.end(), [&](address_bytes to) {
-    // A connection to an address that is none arrives at this machine.
+    // A connection to the unspecified address reaches this machine.
     if (to == any_v4) to = loopback_v4;
     if (to == any_v6) to = loopback_v6;
     return std::any_of(listeners.begin(), listeners.end(), [&](auto const& at) { return listens_for(at, to); });
@@ -170,7 +170,7 @@ reading<std::string> read_host(std::string_view text, zone z) {
 }
 
 reading<origin> read_url(std::string_view text) {
-  // A password, or a key in a query, may stand in what is refused below.
+  // The rejected text may contain a password, or a key in a query.
   bool const hide = text.find_first_of("@?#") != std::string_view::npos;
   origin url;
   auto rest = text;
@@ -202,7 +202,7 @@ reading<origin> read_url(std::string_view text) {
     authority = authority.substr(0, colon);
   }
   if (authority.empty()) return rejection{"has no host", hide};
-  // "::1" unbracketed would have lost its last group to the port.
+  // Without brackets, the last group of "::1" would be read as the port.
   if (!authority.starts_with('[') && authority.find(':') != std::string_view::npos)
     return rejection{"must have an IPv6 address in brackets", hide};
   auto host = read_host(authority, zone::refused);

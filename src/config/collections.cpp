@@ -18,7 +18,7 @@ constexpr std::size_t longest_name = 256;
 constexpr std::size_t longest_rule_name = 64;
 constexpr std::string_view every_other = "*";
 
-/// Puts a good reading into its field.
+/// Stores a valid value in its field.
 template <class Field, class T>
 std::optional<rejection> store(Field& field, reading<T> r) {
   if (auto* bad = std::get_if<rejection>(&r)) return std::move(*bad);
@@ -37,8 +37,8 @@ bool expect(yaml_node::kind kind, std::string_view what, const std::string& path
   return false;
 }
 
-/// Calls `use(name, value)` for each entry of a map, and complains of names that are none or come twice. False when
-/// anything was wrong.
+/// Calls `use(name, value)` for each entry of a map, and reports invalid and duplicate names. Returns false if there
+/// were any errors.
 template <class Use>
 bool each_entry(const std::string& path, const yaml_node& node, value_reader& values, Use use) {
   bool good = true;
@@ -139,7 +139,7 @@ bool read_match(const std::string& path, const yaml_node& node, client_rule& rul
   return false;
 }
 
-/// Names of users and keys are shown as "user …" and "key …": a rule cannot be taken for one of them.
+/// Users and keys without a name are shown as "user …" and "key …", so rules must not have such names.
 reading<std::string> read_rule_name(std::string_view text) {
   bool const plain = std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c != 0x7f; });
   if (text.empty() || text.size() > longest_rule_name || !plain)
@@ -178,7 +178,7 @@ bool read_client(const std::string& path, const yaml_node& node, client_rule& ru
   return good && matches;
 }
 
-/// What RFC 6454 §6.2 calls the serialization of an origin, as browsers send it: no path, no slash at its end.
+/// The serialization of an origin (RFC 6454 §6.2), as browsers send it: no path, no trailing slash.
 reading<std::string> read_web_origin(std::string_view text) {
   if (text == "*" || text == "null") return std::string(text);
   auto const scheme_end = text.find("://");
@@ -193,7 +193,7 @@ reading<std::string> read_web_origin(std::string_view text) {
   return origin;
 }
 
-/// A list of texts, each read by `read`; what is to be said of an item in `item`, but for its place in the list.
+/// A list of texts, each read by `read`; `item` describes an item in messages.
 template <class Read>
 bool read_texts(std::vector<std::string>& into, const char* what, scalar_rule item, const yaml_node& node,
                 value_reader& values, Read read) {
@@ -277,7 +277,7 @@ bool read_clients(settings& s, const yaml_node& node, value_reader& values) {
     auto& rule = clients.emplace_back();
     auto const place = path + '[' + std::to_string(clients.size() - 1) + ']';
     good = read_client(place, item, rule, values) && good;
-    // Metrics and pauses go by the name.
+    // Metrics and the page identify clients by this name.
     auto const same = [&](const client_rule& r) { return !r.name.empty() && r.name == rule.name; };
     if (std::any_of(clients.begin(), clients.end() - 1, same)) {
       values.complain(item.at, place + ".name", "another rule has the name " + in_quotes(rule.name) + " already");

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t longest_credential = 64 * 1024;
 
-/// What a service manager hands over in a file instead of the environment (systemd.exec(5), LoadCredential=). An empty
-/// one is the unit's default for a file that is not there.
+/// Credentials that a service manager passes in files instead of the environment (systemd.exec(5), LoadCredential=). An
+/// empty file is the unit's default for a missing one.
 std::optional<std::string> credential(const std::string& name) {
   const char* const folder = std::getenv("CREDENTIALS_DIRECTORY");
   if (folder == nullptr || *folder != '/' || name.empty() || name.find('/') != std::string::npos || name.front() == '.')

@@ -22,13 +22,13 @@ std::size_t name_length(std::string_view text) {
   return n;
 }
 
-/// What stands between ${ and }, added to `out`.
+/// Expands the text between ${ and }, and appends it to `out`.
 void expand_reference(std::string_view body, const environment& env, expansion& out) {
   auto const name = body.substr(0, name_length(body));
   auto const rest = body.substr(name.size());
   bool const has_default = rest.starts_with(":-");
   bool const has_message = rest.starts_with(":?");
-  // The body is not shown: it may be a key that somebody put into braces.
+  // The text is not shown: it may be a key that somebody has put into braces.
   if (name.empty() || !(rest.empty() || has_default || has_message)) {
     out.mistakes.emplace_back(
         "after '${' expected NAME}, NAME:-default} or NAME:?message}; write '$$' for a plain '$'");

@@ -21,7 +21,7 @@ constexpr std::uint64_t GiB = 1ULL << 30;
 constexpr std::uint64_t TiB = 1ULL << 40;
 constexpr std::uint64_t million = 1'000'000;
 
-/// Puts a good reading into its field.
+/// Stores a valid value in its field.
 template <class Field, class T>
 std::optional<rejection> store(Field& field, reading<T> r) {
   if (auto* bad = std::get_if<rejection>(&r)) return std::move(*bad);
@@ -218,7 +218,7 @@ constexpr choices<replenishment, 4> replenishments{{{"auto", replenishment::auto
 
 constexpr choices<tls_version, 2> tls_versions{{{"1.2", tls_version::v1_2}, {"1.3", tls_version::v1_3}}};
 
-/// A key that holds more than one value.
+/// A key that has more than one value.
 config_key collection(std::string path, std::string kind, std::string range, std::string fallback,
                       bool (*read)(settings&, const yaml_node&, value_reader&),
                       void (*print)(YAML::Emitter&, const settings&)) {

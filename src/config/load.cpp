@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
 
-/// "port:8080" is a value, not a key with one.
+/// "port:8080" is a single value, not a key with a value.
 std::string hint_for(const yaml_node& node) {
   auto const colon = node.text.find(':');
   if (node.type != yaml_node::kind::scalar || colon == std::string::npos || colon + 1 == node.text.size() ||
@@ -33,7 +33,7 @@ std::string hint_for(const yaml_node& node) {
   return "; a space is missing after '" + name + ":'";
 }
 
-/// What an unknown key may have been meant to be.
+/// Suggests what an unknown key may have been meant to be.
 std::string advice(const std::string& section, std::string_view name) {
   if (name.find('.') != std::string_view::npos) return "write one map in another instead of dots";
   auto const here = children(section);
@@ -47,7 +47,7 @@ std::string advice(const std::string& section, std::string_view name) {
   return "known here: " + joined(here, ", ");
 }
 
-/// Walks the tree along the table of keys; collects the settings and everything wrong with them.
+/// Compares the tree with the table of keys; collects settings and errors.
 class reader {
  public:
   reader(std::string_view file, const environment& env) : values_(file, env) {}
@@ -74,7 +74,7 @@ class reader {
     values_.complain(at, std::move(key), std::move(message));
   }
 
-  /// False when it is no map at all. A section without content is one with nothing but defaults.
+  /// False if it is not a map. An empty section has only defaults.
   bool read_section(const std::string& path, place at, const yaml_node& node) {
     if (!node.refusal.empty()) {
       complain(at, path, node.refusal);
@@ -101,7 +101,7 @@ class reader {
       return complain(key.at, section.empty() ? name : section,
                       "merge keys (<<) are not supported; write the keys out");
     auto const path = section.empty() ? name : section + '.' + name;
-    // A dotted name could spell the path of a key that is elsewhere.
+    // A dotted name could look like the path of a key in another section.
     auto const* known = name.find('.') == std::string::npos ? find_key(path) : nullptr;
     bool const is_map = known == nullptr && !name.empty() && name.find('.') == std::string::npos && is_section(path);
     if (known == nullptr && !is_map) {
@@ -130,8 +130,7 @@ class reader {
                                node, [&](std::string_view text) { return key.read(settings_, text); });
   }
 
-  /// What the file leaves open about the provider. A file of other things is no reason to schedule otherwise than
-  /// without one.
+  /// Defaults that depend on the file: without a section `cerebras`, headers decide, as without a file.
   void complete() {
     if (!given_.contains("cerebras")) settings_.cerebras.rate_limits.use_headers = true;
     if (given_.contains("cerebras.api_key")) return;
@@ -148,7 +147,7 @@ class reader {
     bool good = true;
   };
 
-  /// Neither the key nor a section around it was refused.
+  /// Neither the key nor a section around it was rejected.
   bool is_good(std::string path) const {
     for (;;) {
       auto const it = given_.find(path);
@@ -159,7 +158,7 @@ class reader {
     }
   }
 
-  /// A rule between two keys is reported at the first of them that the file gives.
+  /// Reports an error about two keys at the first of them that the file has.
   void complain_at_one_of(const std::array<std::string, 2>& paths, const std::array<std::string, 2>& messages) {
     for (std::size_t i = 0; i < paths.size(); ++i) {
       auto const it = given_.find(paths[i]);
@@ -176,7 +175,7 @@ class reader {
                                                        "must not be the port that admin.port has on the same host"});
   }
 
-  /// A proxy that is its own provider would send each request round in circles.
+  /// If the proxy were its own provider, requests would circle.
   void check_base_url() {
     constexpr const char* key = "cerebras.base_url";
     auto const& to = settings_.cerebras.base_url;
@@ -213,7 +212,7 @@ class reader {
              "), or the largest request could never wait"});
   }
 
-  /// The key that is missing is named, at the place of the other.
+  /// Names the missing key, at the position of the other.
   void check_server_tls() {
     constexpr const char* certificate = "server.tls.certificate_file";
     constexpr const char* key = "server.tls.key_file";
@@ -261,7 +260,7 @@ std::variant<settings, problems> load_file(const std::string& path, const enviro
     return one_problem(path, {}, "cannot read the file: " + std::generic_category().message(errno));
   };
   if (!file) return failed();
-  // One byte more than is allowed, so that parse() sees the excess; a device without end is no danger.
+  // Reads at most one byte more than allowed: then parse() reports the excess, and an endless device does no harm.
   std::string text(largest_file + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) return failed();

@@ -17,7 +17,7 @@ struct unit {
   std::uint64_t factor;
 };
 
-// Largest first: parts of a duration stand in this order.
+// Largest first, the required order of a duration's parts.
 constexpr std::array duration_units{unit{"h", 3'600'000}, unit{"m", 60'000}, unit{"s", 1'000}, unit{"ms", 1}};
 constexpr std::array size_units{unit{"TiB", 1ULL << 40},
                                 unit{"GiB", 1ULL << 30},
@@ -33,7 +33,7 @@ constexpr std::array size_units{unit{"TiB", 1ULL << 40},
 constexpr std::string_view duration_help = "expected a duration such as 250ms, 10s, 5m or 1h30m";
 constexpr std::string_view size_help = "expected a size such as 64KiB, 32MiB or 1GiB, or a number of bytes";
 
-// Beyond every range, and far enough below 2^64 that a few of them can be added.
+// Larger than every range, but far enough below 2^64 to add a few of them.
 constexpr std::uint64_t too_much = 1'000'000'000'000'000'000;
 
 std::string between(std::string_view low, std::string_view high) {
@@ -56,7 +56,7 @@ struct decimal {
   std::string_view fraction;
 };
 
-/// Digits with an optional fraction off the front of `rest`; nullopt when none stand there.
+/// Removes digits with an optional fraction from the front of `rest`; nullopt if there are none.
 std::optional<decimal> take_decimal(std::string_view& rest) {
   decimal d{take_while(rest, is_digit), {}};
   if (d.whole.empty()) return std::nullopt;
@@ -101,7 +101,7 @@ reading<std::uint64_t> read_integer(std::string_view text, std::uint64_t low, st
   if (negative) digits.remove_prefix(1);
   if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit))
     return rejection{"expected an integer, digits only"};
-  // YAML 1.1 reads 010 as eight, YAML 1.2 as ten: nobody should have to know.
+  // YAML 1.1 reads 010 as eight, YAML 1.2 as ten.
   if (digits.size() > 1 && digits.front() == '0') return rejection{"expected an integer without leading zeros"};
   auto const value = parse_u64(digits);
   if (!value || (negative && *value != 0) || *value < low || *value > high) return rejection{range};
@@ -183,7 +183,7 @@ reading<std::string> read_path(std::string_view text) {
 
 std::string show_duration(milliseconds value) {
   auto const ms = static_cast<std::uint64_t>(value.count());
-  // Whole minutes from five on: 120s is how people write two of them.
+  // Minutes are used from five on, because people write 120s rather than 2m.
   if (ms >= 3'600'000 && ms % 3'600'000 == 0) return std::to_string(ms / 3'600'000) + "h";
   if (ms >= 300'000 && ms % 60'000 == 0) return std::to_string(ms / 60'000) + "m";
   if (ms >= 1'000 && ms % 1'000 == 0) return std::to_string(ms / 1'000) + "s";

@@ -53,7 +53,7 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
   if (!best.empty()) return best;
   auto const shares = [&](const std::string& candidate) { return shares_beginning(name, candidate); };
   auto const found = std::find_if(known.begin(), known.end(), shares);
-  // Two that begin alike are no advice.
+  // Two names with the same beginning are ambiguous.
   if (found == known.end() || std::find_if(found + 1, known.end(), shares) != known.end()) return {};
   return *found;
 }

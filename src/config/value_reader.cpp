@@ -21,7 +21,7 @@ std::string_view without_line_end(std::string_view text) {
   return text;
 }
 
-/// "$NAME": what a shell would expand and this file does not.
+/// "$NAME": expanded by a shell, but not in this file.
 bool looks_like_variable(std::string_view text) {
   return text.size() > 1 && text.front() == '$' && text[1] != '$' && text[1] != '{' &&
          std::all_of(text.begin() + 1, text.end(), [](char c) {
@@ -29,8 +29,8 @@ bool looks_like_variable(std::string_view text) {
          });
 }
 
-/// Whether text that should hold no secret may hold one all the same: pasted at the wrong key, or swallowed by a value
-/// whose quote is closed much later.
+/// Whether text where no secret is expected may contain one: pasted at the wrong key, or included in a value whose
+/// quote is closed much later.
 bool may_hold_secret(std::string_view text) {
   return text.size() > 60 || text.find("sk-") != std::string_view::npos;
 }

@@ -18,7 +18,8 @@ namespace {
 constexpr std::size_t deepest = 32;
 constexpr std::size_t most_values = 10'000;
 
-/// Turns marks into places. What is missed at the end of the text is told at its last line, not below it.
+/// Converts yaml-cpp's marks to positions. Something missing at the end of the text is reported at its last line, not
+/// below it.
 class places {
  public:
   explicit places(std::string_view text) {
@@ -116,7 +117,7 @@ class tree_builder final : public YAML::EventHandler {
       parent.key = std::move(node);
       return;
     }
-    // yaml-cpp finds a value that is not there at the next token, often a line below.
+    // yaml-cpp reports a missing value at the next token, often a line below.
     if (node.type == yaml_node::kind::null && node.refusal.empty()) node.at = parent.key->at;
     parent.node.entries.push_back({std::move(*parent.key), std::move(node)});
     parent.key.reset();
@@ -139,7 +140,7 @@ bool is_indented_by_tab(std::string_view text, place at) {
   return text.starts_with('\t');
 }
 
-/// What yaml-cpp says, with a hint where it is laconic. Its words after a colon are cut: they quote the document.
+/// yaml-cpp's message, with a hint if it is terse. Text after a colon is dropped because it quotes the document.
 std::string explain(std::string_view message, std::string_view text, place at) {
   struct hint {
     std::string_view begins;
@@ -164,7 +165,8 @@ std::string explain(std::string_view message, std::string_view text, place at) {
   return explained.append(message.substr(0, message.find(':')));
 }
 
-/// yaml-cpp takes byte 4 for the end of the file and guesses UTF-16 from zeros: what YAML forbids ends here instead.
+/// yaml-cpp takes byte 4 for the end of the file and guesses UTF-16 from zeros; both are rejected here, as YAML
+/// requires.
 std::optional<yaml_error> find_forbidden_byte(std::string_view text) {
   place at{1, 1};
   for (char const c : text) {
@@ -178,7 +180,7 @@ std::optional<yaml_error> find_forbidden_byte(std::string_view text) {
   return std::nullopt;
 }
 
-/// The file of another program: "[server]" and then "port = 1", which YAML takes for a list and a second document.
+/// Another program's format: "[server]" and then "port = 1", which YAML takes for a list and a second document.
 bool looks_like_toml(std::string_view text) {
   auto const begin = text.find_first_not_of(" \t\r\n");
   return begin != std::string_view::npos && text[begin] == '[' && text.find(" = ", begin) != std::string_view::npos;
@@ -192,7 +194,7 @@ std::variant<yaml_node, yaml_error> read_yaml(std::string_view text) {
   if (auto bad = find_forbidden_byte(text)) return *std::move(bad);
   places const where(text);
   try {
-    // yaml-cpp closes an open quote at the end of the file without a word, but not at the end of a document.
+    // yaml-cpp silently closes an open quote at the end of the file, but not at the end of a document.
     std::istringstream in(std::string(text) + "\n...\n");
     YAML::Parser parser(in);
     tree_builder builder(where);

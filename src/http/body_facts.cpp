@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t longest_name = 256;
 constexpr std::uint64_t characters_per_token = 4;  // for prompts that come as token numbers
-// Deep enough for messages / message / content / part / content / part; what lies deeper is no text of any API.
+// Deep enough for messages / message / content / part / content / part; no API has text at a deeper level.
 constexpr unsigned deepest = 8;
 
 struct tally {
@@ -41,15 +41,15 @@ std::size_t index_of(const std::string_view (&names)[n], std::string_view name) 
   return static_cast<std::size_t>(std::find(std::begin(names), std::end(names), name) - std::begin(names));
 }
 
-/// What of a message, of a part of one, or of an item of `input` the model reads. Of a repeated key the last one
-/// counts, as with most JSON parsers: hence a place for each.
+/// The members of a message, of a part of one, or of an item of `input` that the model reads. Of a repeated key the
+/// last one counts, as with most JSON parsers; so each member has its own place.
 constexpr std::string_view text_keys[] = {
     "content", "text",  "reasoning_content", "reasoning", "refusal", "tool_calls",
     "output",  "input", "arguments",         "function",  "custom",  "function_call"};
 constexpr std::string_view call_keys[] = {"function", "custom", "function_call"};
 constexpr std::string_view image_types[] = {"image_url", "input_image", "image"};
 
-/// Of the request itself: walked as text, or counted as the JSON that it is.
+/// The members of the request itself: those read as text, and those counted as JSON.
 constexpr std::string_view spoken_keys[] = {"messages", "prompt", "suffix", "input", "instructions", "system"};
 constexpr std::string_view raw_keys[] = {"tools", "functions", "response_format"};
 constexpr std::string_view maximum_keys[] = {"max_completion_tokens", "max_output_tokens",
@@ -59,7 +59,7 @@ class body_walker {
  public:
   body_walker(std::string_view body, body_facts& facts) : body_(body), facts_(facts) {}
 
-  /// False when the document is not an object, or breaks off.
+  /// False if the document is not an object, or is cut short.
   bool walk(ondemand::document& document) {
     ondemand::object top;
     if (document.get_object().get(top) != simdjson::SUCCESS) return false;
@@ -100,7 +100,7 @@ class body_walker {
       if (!facts_.max_output_tokens) facts_.max_output_tokens = m;
   }
 
-  /// Strings, and whatever holds some: an array of them, of token numbers, of messages, of parts.
+  /// Strings, and values that contain strings: arrays of them, of token numbers, of messages, of parts.
   tally text_of(ondemand::value& value, unsigned depth) {
     tally sum;
     switch (type_of(value)) {
@@ -157,7 +157,7 @@ class body_walker {
       if (value.get_array().get(array) != simdjson::SUCCESS) return broken();
       if (array.raw_json().get(raw) != simdjson::SUCCESS) return broken();
     }
-    // simdjson takes the distance to the next token and trusts that there is one. One comparison rather than that.
+    // simdjson computes the distance to the next token and trusts that there is one. One comparison avoids that.
     if (raw.size() > body_.size()) return broken();
     return tally_of(measure_json(raw));
   }
@@ -174,14 +174,14 @@ class body_walker {
     return text;
   }
 
-  /// A string as it was written. Not consumed: the walk goes over it by itself.
+  /// A string as written, with its escapes. Not consumed: the caller's iteration skips it.
   static std::string_view between_quotes(ondemand::value& value) {
     auto const token = value.raw_json_token();
     auto const last = token.rfind('"');
     return last == std::string_view::npos || last == 0 ? std::string_view{} : token.substr(1, last - 1);
   }
 
-  /// Marks the document as broken where no value begins; simdjson itself would go on.
+  /// Marks the document as invalid if no value begins here; simdjson itself would continue.
   ondemand::json_type type_of(ondemand::value& value) {
     auto type = ondemand::json_type::null;
     if (value.type().get(type) != simdjson::SUCCESS) broken_ = true;

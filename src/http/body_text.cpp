@@ -13,17 +13,17 @@
 namespace cooldown::http {
 namespace {
 
-// What is unpacked is held beside the body for as long as it is looked into.
+// Bytes of the decoded body, which is held in addition to the body while it is read.
 constexpr std::size_t most_unpacked = 32U << 20U;
 
-/// How the units of UTF-16 and UTF-32 stand in a text.
+/// Size and byte order of the code units of UTF-16 and UTF-32.
 struct units {
   std::size_t size;  // bytes
   bool big_endian;
   std::size_t mark;  // bytes of its byte order mark
 };
 
-/// By the byte order mark, or else by where the zeros stand in its first characters, which are ASCII in JSON (RFC 4627
+/// Detected by the byte order mark, or else by the zeros among the first characters, which are ASCII in JSON (RFC 4627
 /// §3). nullopt: UTF-8.
 std::optional<units> units_of(std::string_view text) {
   if (text.starts_with(std::string_view("\xff\xfe\0\0", 4))) return units{4, false, 4};
@@ -87,7 +87,7 @@ std::string utf8_of(std::string_view text, const units& u) {
   return out;
 }
 
-/// Puts a number where Python writes, and reads, one of these names.
+/// Replaces one of these names, which Python writes and reads, by a number.
 void replace_name(std::string& json, std::size_t at) {
   for (std::string_view const name : {"NaN", "Infinity"})
     if (json.compare(at, name.size(), name) == 0) {
@@ -96,7 +96,7 @@ void replace_name(std::string& json, std::size_t at) {
     }
 }
 
-/// Makes the first object of the text strict JSON, and drops what stands behind it, which some servers never read.
+/// Converts the first object of the text to strict JSON, and drops what follows, which some servers never read.
 void keep_first_object(std::string& json) {
   bool in_string = false;
   std::size_t depth = 0;

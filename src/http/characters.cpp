@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint64_t ones = 0x0101010101010101u;
 constexpr std::uint64_t tops = 0x8080808080808080u;
 
-// Of every `stride` bytes the first `block` are looked at: enough to tell prose from code, for a quarter of the cost.
+// Of every `stride` bytes only the first `block` are examined: enough to distinguish prose from code, for a quarter of
+// the cost.
 constexpr std::size_t block = 64;
 constexpr std::size_t stride = 256;
 constexpr int most_prose = 56;  // letters and blanks of a block: prose has more, code and tables have fewer
@@ -35,7 +36,7 @@ struct wide_bytes {
   std::uint64_t characters() const { return all - continuations; }
 };
 
-/// Eight bytes at a time. Each lane counts up to 255 before the lanes are added up.
+/// Eight bytes at a time. Each byte lane counts up to 255 before the lanes are added.
 wide_bytes count_wide_bytes(std::string_view bytes) {
   wide_bytes total;
   std::size_t at = 0;
@@ -61,7 +62,7 @@ wide_bytes count_wide_bytes(std::string_view bytes) {
 
 enum class block_kind : std::uint8_t { prose, code, dense };
 
-/// Base64 and the like have neither blanks nor most punctuation; prose is letters and blanks nearly throughout.
+/// Base64 and the like have no blanks and little punctuation; prose consists almost entirely of letters and blanks.
 block_kind kind_of(const char* at) {
   int prose = 0;
   std::uint64_t low = 0;  // bytes below '+'
@@ -79,7 +80,7 @@ block_kind kind_of(const char* at) {
   return prose > most_prose ? block_kind::prose : block_kind::code;
 }
 
-/// Spreads ASCII characters over the kinds that samples of their text show.
+/// Distributes ASCII characters over the kinds found in samples.
 character_kinds kinds_of(std::string_view text, std::uint64_t ascii) {
   std::uint64_t samples = 0;
   character_kinds seen;

@@ -19,7 +19,7 @@ bool is_white(char c) {
   return c == ' ' || c == '\t';
 }
 
-/// HTAB, SP, VCHAR and obs-text: what a quoted-string or a field value is made of.
+/// HTAB, SP, VCHAR and obs-text: the characters of quoted strings and field values.
 bool is_text(char c) {
   auto const u = static_cast<unsigned char>(c);
   return c == '\t' || (u >= 0x20 && u != 0x7f);

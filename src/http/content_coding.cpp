@@ -9,7 +9,7 @@
 namespace cooldown::http {
 namespace {
 
-// Text is coded to a tenth, streams of like events to a thirtieth; beyond this it is made to cost.
+// Text compresses to a tenth, streams of similar events to a thirtieth; a higher ratio is an attack.
 constexpr std::uint64_t largest_ratio = 100;
 constexpr std::uint64_t free_bytes = 256 * 1024;  // that any body may have
 
@@ -57,7 +57,7 @@ struct inflater::state {
     failed = inflateInit2(&z, is_wrapped(first) ? any_wrapper : no_wrapper) != Z_OK;
     begun = !failed;
   }
-  /// One step; false: nothing more will come of the input.
+  /// One step; false: the input yields nothing more.
   bool step(const std::function<void(std::string_view)>& use) {
     z.next_out = reinterpret_cast<Bytef*>(buffer.data());
     z.avail_out = static_cast<uInt>(buffer.size());
@@ -68,7 +68,7 @@ struct inflater::state {
     failed = (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) ||
              out > free_bytes + largest_ratio * (in - z.avail_in);
     if (failed || result == Z_BUF_ERROR) return false;
-    // Members of gzip may follow each other (RFC 1952 §2.2).
+    // Several gzip members may follow each other (RFC 1952 §2.2).
     if (result == Z_STREAM_END) failed = inflateReset(&z) != Z_OK;
     return !failed && (z.avail_in > 0 || z.avail_out == 0);
   }
@@ -84,7 +84,7 @@ bool inflater::feed(std::string_view coded, const std::function<void(std::string
     if (s.failed) break;
     auto const piece = coded.substr(0, UINT32_MAX / 2);
     coded.remove_prefix(piece.size());
-    // zlib reads only, though its type does not say so.
+    // zlib only reads from it, although the type is not const.
     s.z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(piece.data()));
     s.z.avail_in = static_cast<uInt>(piece.size());
     s.in += piece.size();

@@ -10,7 +10,7 @@
 namespace cooldown::http {
 namespace {
 
-// Servers behind servers decode again what others have decoded.
+// Servers behind other servers may decode again.
 constexpr unsigned most_decodings = 3;
 
 std::string decoded(std::string_view text) {
@@ -31,7 +31,7 @@ std::string_view bare(std::string_view segment) {
   return segment;
 }
 
-/// The segments of a path whose dot segments are removed; those that are empty are segments, or are none.
+/// The segments of a path after removing dot segments; empty segments are kept or dropped.
 std::vector<std::string> segments_of(std::string_view path, bool encoded_slashes, bool empty_ones) {
   auto const text = encoded_slashes ? decoded(path) : std::string(path);
   std::vector<std::string> segments;
@@ -51,7 +51,7 @@ std::vector<std::string> segments_of(std::string_view path, bool encoded_slashes
   return segments;
 }
 
-/// What was encoded may be a query to whoever decodes first.
+/// Decoded text may contain a query, for a server that decodes before it splits.
 std::string_view without_query(std::string_view segment) {
   return bare(segment.substr(0, segment.find_first_of("?#")));
 }
@@ -60,7 +60,7 @@ endpoint endpoint_at(const std::vector<std::string>& segments) {
   if (segments.empty()) return endpoint::other;
   auto const last = without_query(segments.back());
   if (iequals(last, "completions") || iequals(last, "responses")) return endpoint::completion;
-  // Deeper in a path a message is a thing that is kept, and generates nothing.
+  // Deeper in a path, "messages" are stored objects, and nothing is generated.
   bool const top = segments.size() == 1 || iequals(segments[segments.size() - 2], "v1");
   if (iequals(last, "messages") && top) return endpoint::message;
   return iequals(last, "embeddings") ? endpoint::embedding : endpoint::other;
@@ -69,7 +69,7 @@ endpoint endpoint_at(const std::vector<std::string>& segments) {
 }  // namespace
 
 endpoint endpoint_of(std::string_view path) {
-  // Nearly all paths have one reading.
+  // Nearly all paths have only one interpretation.
   if (path.find_first_of("%\\;") == std::string_view::npos && path.find("//") == std::string_view::npos)
     return endpoint_at(segments_of(path, false, false));
   auto found = endpoint::other;

@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-/// `text` as JSON can hold it: Boost.JSON passes bytes that are not UTF-8 through, and clients choke on them.
+/// `text` as valid UTF-8: Boost.JSON passes invalid bytes through, and clients fail on them.
 json::string utf8(std::string_view text) {
   json::string out(text.data(), text.size());
   if (!simdjson::validate_utf8(text.data(), text.size()))
@@ -26,7 +26,7 @@ bool is_flat_field(std::string_view name) {
   return std::find(std::begin(flat_fields), std::end(flat_fields), name) != std::end(flat_fields);
 }
 
-/// The provider's error, or the text of one, with all that readers look for in it.
+/// The provider's error, or one made from its text, with all members that clients look for.
 json::object completed(const json::value& from, unsigned status) {
   json::object out;
   if (auto const* const text = from.if_string()) out["message"] = *text;

@@ -9,14 +9,15 @@ namespace {
 
 using kind = declared_framing::kind;
 
-// Beyond it no honest body lies, and any arithmetic on the length is safe.
+// No legitimate body is larger, and arithmetic on lengths up to this cannot overflow.
 constexpr std::size_t most_length_digits = 15;
 
 declared_framing bad(const char* reason) {
   return {kind::bad, 0, reason};
 }
 
-/// token *( "," token ), ending in chunked and naming it once: a message whose end we could find, but not its content.
+/// token *( "," token ), ending in chunked and naming it once: a message whose end could be found, but whose content
+/// could not be decoded.
 bool is_coded_and_chunked(std::string_view list) {
   std::string_view token;
   unsigned chunked = 0;

@@ -14,8 +14,8 @@ bool is_control(char c) {
   return (u < 0x20 && c != '\t') || u == 0x7f;
 }
 
-/// The first control character except HTAB in [from, to), or `to`. Eight bytes at a time: heads are mostly free of
-/// them.
+/// The first control character except HTAB in [from, to), or `to`. Eight bytes at a time, because heads contain hardly
+/// any.
 std::size_t find_control(std::string_view bytes, std::size_t from, std::size_t to) {
   while (to - from >= 8) {
     std::uint64_t eight = 0;
@@ -41,7 +41,7 @@ head_scanner::state head_scanner::fail(unsigned status, const char* reason) {
 }
 
 head_scanner::state head_scanner::scan(std::string_view bytes) {
-  // Nothing behind the limit is looked at, so the verdict does not depend on how the bytes were cut into pieces.
+  // Bytes beyond the limit are ignored, so that the result does not depend on how the bytes were split.
   bool const is_full = bytes.size() >= limits_.max_size;
   bytes = bytes.substr(0, limits_.max_size);
   while (state_ == state::need_more && scanned_ < bytes.size()) {

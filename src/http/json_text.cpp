@@ -9,14 +9,14 @@ namespace cooldown::http {
 
 namespace {
 
-/// The length of the UTF-8 sequence that `text` begins with; 0: it begins with none.
+/// The length of the UTF-8 sequence at the start of `text`; 0: invalid.
 std::size_t sequence_length(std::string_view text) {
   auto const at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
   auto const continues = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80U; };
   auto const first = at(0);
   if (first < 0x80) return 1;
   if (first >= 0xc2 && first < 0xe0) return continues(1) ? 2 : 0;
-  // Neither overlong forms, nor surrogates, nor anything beyond U+10FFFF.
+  // Rejects overlong forms, surrogates, and anything above U+10FFFF.
   if (first >= 0xe0 && first < 0xf0) {
     bool const legal = !(first == 0xe0 && at(1) < 0xa0) && !(first == 0xed && at(1) >= 0xa0);
     return legal && continues(1) && continues(2) ? 3 : 0;
@@ -40,7 +40,7 @@ struct range {
   char32_t first, last;
 };
 
-/// Control characters, and format characters (Unicode's category Cf) that are invisible or turn the order of others.
+/// Control characters, and format characters (Unicode category Cf) that are invisible or change the order of others.
 constexpr range not_shown[] = {{0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},      {0x61c, 0x61c},
                                {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},  {0x2060, 0x206f},
                                {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
@@ -58,14 +58,14 @@ void append_unit(std::string& out, char32_t unit) {
   for (unsigned shift = 16; shift > 0; shift -= 4) out += "0123456789abcdef"[(unit >> (shift - 4)) & 0xfU];
 }
 
-/// As JSON does: beyond U+FFFF by the two surrogates of UTF-16.
+/// As in JSON: characters above U+FFFF as two UTF-16 surrogates.
 void append_escaped(std::string& out, char32_t code) {
   if (code < 0x10000) return append_unit(out, code);
   append_unit(out, 0xd800 + ((code - 0x10000) >> 10U));
   append_unit(out, 0xdc00 + ((code - 0x10000) & 0x3ffU));
 }
 
-/// Most of all text, and never escaped.
+/// Fast path: most characters, never escaped.
 bool is_plain(char c) {
   return c > ' ' && c < 0x7f && c != '"' && c != '\\';
 }

@@ -125,7 +125,7 @@ class converter {
     return true;
   }
 
-  /// Bytes and extensions have no counterpart.
+  /// Bytes and extensions have no counterpart in JSON.
   bool skip(std::optional<std::uint64_t> size, std::size_t more) {
     if (!size || left_.size() < *size + more) return false;
     left_.remove_prefix(*size + more);

@@ -46,7 +46,7 @@ std::optional<duration> client_timeout(header_view fields) {
     bool const whole = iequals(f.name, "x-stainless-timeout");
     if (!whole && !iequals(f.name, "x-stainless-read-timeout")) continue;
     auto seconds = seconds_in(f.value);
-    // "0" is what is left of a timeout below a second.
+    // A timeout below a second is truncated to "0".
     if (seconds && *seconds == 0 && whole) seconds = 1;
     if (!seconds || *seconds <= 0) continue;
     auto const timeout = duration_of_seconds(std::min(*seconds, static_cast<double>(longest)));

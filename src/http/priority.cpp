@@ -27,13 +27,13 @@ bool is_token_char(char c) {
   return is_letter(c) || is_digit(c) || std::string_view("!#$%&'*+-.^_`|~:/").find(c) != std::string_view::npos;
 }
 
-/// Structured fields (RFC 8941 §4.2), as far as telling good ones from bad needs. Each step takes what it knows off the
-/// front; false: the whole field is bad.
+/// Parses structured fields (RFC 8941 §4.2) as far as needed to recognize invalid ones. Each step removes what it
+/// parses from the front; false: the whole field is invalid.
 class dictionary_parser {
  public:
   explicit dictionary_parser(std::string_view text) : rest_(text) {}
 
-  /// The last `u` that is an integer in range counts; one that is anything else does not count at all.
+  /// The last `u` that is an integer in range counts; other values of `u` are ignored.
   bool parse(std::optional<std::uint8_t>& urgency) {
     skip(" ");
     while (!rest_.empty()) {

@@ -18,7 +18,7 @@ refusal refuse(unsigned status, const char* reason) {
   return protocol_error{status, reason};
 }
 
-/// True for "method target HTTP/d.d", given that the version is not one of ours: 505 tells that client more than 400.
+/// True for "method target HTTP/d.d" with an unsupported version: 505 tells that client more than 400.
 bool names_other_version(std::string_view bytes) {
   auto const line = bytes.substr(0, bytes.find("\r\n"));
   constexpr std::string_view form = " HTTP/d.d";
@@ -29,7 +29,7 @@ bool names_other_version(std::string_view bytes) {
 
 refusal check_method(std::string_view method) {
   if (method.size() > most_method_size) return refuse(501, "the method is too long to be one");
-  // Methods are case-sensitive, but not everybody behind us need know.
+  // Methods are case-sensitive, but servers behind us may not know that.
   if (iequals(method, "CONNECT")) return refuse(501, "CONNECT is not served here");
   if (iequals(method, "TRACE")) return refuse(405, "TRACE is not served here");
   return std::nullopt;
@@ -41,7 +41,7 @@ refusal reduce_absolute_form(request_head& head, std::size_t scheme) {
   auto const authority = rest.substr(0, rest.find_first_of("/?"));
   if (!is_authority(authority)) return refuse(400, "the authority of the request target is malformed");
   auto const path = rest.substr(authority.size());
-  // "/?query" is not in the input, so no view can name it; nobody sends this.
+  // "/?query" does not occur in the input, so no view can represent it; nobody sends this.
   if (path.starts_with('?')) return refuse(400, "the request target has a query but no path");
   head.authority = authority;
   head.target = !path.empty() ? path : head.method == "OPTIONS" ? "*" : "/";
@@ -88,7 +88,7 @@ refusal check_framing(request_head& head, const field_notes& notes) {
 
 refusal check_expectation(request_head& head, const field_notes& notes) {
   if (notes.expects_else) return refuse(417, "an expectation other than 100-continue");
-  // One of HTTP/1.0 must be ignored, and without content there is nothing to continue with (RFC 9110 §10.1.1).
+  // In HTTP/1.0 it must be ignored, and without a body there is nothing to continue with (RFC 9110 §10.1.1).
   bool const has_content = head.body.how == body_framing::kind::chunked || head.body.length > 0;
   head.expect_continue = notes.expects_continue && head.http11 && has_content;
   return std::nullopt;

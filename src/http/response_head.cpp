@@ -27,13 +27,13 @@ std::optional<protocol_error> parse_response_head(std::string_view bytes, std::s
   head.http11 = parser.http11;
   head.keep_alive = parser.notes.is_persistent(parser.http11);
 
-  // Checked even where no body can be: whoever writes such a head may as well send one.
+  // Checked even if no body is allowed: a server that sends such a head may also send a body.
   using declared = declared_framing::kind;
   auto const framing = declared_framing_of(parser.notes, head.http11);
   if (framing.how == declared::bad || framing.how == declared::unknown_coding) return refuse(framing.reason);
   if (has_no_body(head.status, method)) {
     head.body = {body_framing::kind::none, 0};
-    // RFC 9112 §6.1 and RFC 9110 §8.6 forbid both here. A body may follow all the same: don't meet it.
+    // RFC 9112 §6.1 and RFC 9110 §8.6 forbid both here. A body may follow anyway, so the connection is not reused.
     bool const never_has_body = head.status < 200 || head.status == 204;
     if (never_has_body && (framing.how == declared::chunked || framing.length > 0)) head.keep_alive = false;
   } else if (framing.how == declared::chunked) {

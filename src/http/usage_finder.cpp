@@ -9,8 +9,8 @@ namespace {
 constexpr std::string_view name = "usage";
 constexpr std::size_t other_name = name.size() + 1;
 
-// `usage` stands at the top, in the response or message that an event holds, or in a choice of a list. Deeper, a model
-// may have written it: as the arguments of a call.
+// `usage` is at the top level, in the response or message inside an event, or in an item of `choices`. At deeper levels
+// a model may have written it, for example in the arguments of a call.
 constexpr std::size_t deepest = 3;
 
 bool is_space(char c) {
@@ -38,7 +38,7 @@ void usage_finder::keep(std::string_view part) {
   }
 }
 
-/// Outside of strings.
+/// Handles a character outside of strings.
 void usage_finder::step(char c, const std::function<void(std::string_view)>& use) {
   if (is_space(c)) return;
   auto const expected = std::exchange(next_, expects::nothing);
@@ -66,7 +66,7 @@ void usage_finder::step(char c, const std::function<void(std::string_view)>& use
   }
 }
 
-/// Inside a string: passes what is alike from `at` on. Returns what comes next.
+/// Inside a string: skips ordinary characters from `at` on. Returns the next position.
 std::size_t usage_finder::pass_string(std::string_view json, std::size_t at, either_byte& ends) {
   if (escaped_) {
     escaped_ = false;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view data_field = "data:";
 constexpr std::string_view event_start = "data: {";
 
-// No request has so many; a sum of them fits wherever tokens are counted.
+// No request has this many tokens; sums of such counts do not overflow.
 constexpr std::uint64_t most_tokens = 1'000'000'000'000;
 
 struct counts {
@@ -46,8 +46,8 @@ void read_details(ondemand::value& details, std::optional<std::uint64_t>& cached
   });
 }
 
-/// Chat completions name them prompt_ and completion_tokens, the Responses API and Messages input_ and output_tokens.
-/// Messages count what is read from a cache, or written to it, apart from the input.
+/// Chat completions use prompt_tokens and completion_tokens, the Responses API and Messages use input_tokens and
+/// output_tokens. Messages count input read from or written to a cache separately.
 std::optional<counts> read_counts(std::string_view json) {
   counts out;
   bool const ok = with_json(json, 0, [&](ondemand::document& document) {
@@ -75,7 +75,7 @@ std::optional<counts> read_counts(std::string_view json) {
   return ok ? std::optional(out) : std::nullopt;
 }
 
-/// Takes over a count that says something. True: a zero was not believed.
+/// Takes a count unless it is zero. Returns true if a zero was ignored.
 bool replace(std::uint64_t& known, const std::optional<std::uint64_t>& told) {
   if (!told) return false;
   if (*told == 0) return known > 0;
@@ -113,7 +113,7 @@ void usage_reader::take(std::string_view part) {
   line_start_.append(part.substr(0, event_start.size() - before));
   line_ += part.size();
   bool const is_data = line_start_.starts_with(data_field);
-  // No line of JSON begins so.
+  // Not the start of a line of JSON.
   if (is_data && !events_) {
     events_ = true;
     finder_.restart();
@@ -130,9 +130,9 @@ void usage_reader::end_line(char end) {
   bool const half = end == '\n' && line_end_ == '\r' && line_ == 0;
   line_end_ = end;
   if (half) return;
-  // An event ends with an empty line; till then its lines of data are one text.
+  // An event ends with an empty line; until then its data lines form one text.
   if (events_ && line_ == 0) finder_.restart();
-  // It is white space between the parts of JSON, and stands in no string.
+  // A line break is white space between JSON tokens, and cannot occur inside a string.
   if (!events_ || line_start_.starts_with(data_field)) find("\n");
   count_line();
   line_start_.clear();
@@ -161,7 +161,7 @@ void usage_reader::believe(std::string_view object) {
   auto const sum = known_.prompt_tokens + known_.completion_tokens;
   auto const total = told->total.value_or(0);
   if (!told->prompt && !told->completion && total == 0) return;
-  // A total that leaves out what is known is none.
+  // A total that is smaller than its known parts is ignored.
   known_.total_tokens = total == 0 || (kept && total < sum) ? sum : total;
 }
 

@@ -25,7 +25,7 @@ void history::sample(const std::vector<scope_report>& scopes, time_point now, wa
   for (auto const& s : scopes) {
     auto [found, fresh] = tracks_.try_emplace(key(s.model, s.credential));
     auto& t = found->second;
-    // A scope that was forgotten and comes anew counts from nothing.
+    // A scope that was forgotten and is created again starts from zero.
     if (fresh || s.totals.released < t.before.released) t.before = {};
     point p{.time = time,
             .released = static_cast<float>(s.totals.released - t.before.released),
@@ -50,7 +50,7 @@ void history::sample(const std::vector<scope_report>& scopes, time_point now, wa
   forget(time);
 }
 
-/// What is too old, and beyond the bound the scopes that were released to longest ago.
+/// Drops points that are too old and, beyond the bound, the scopes that were released to longest ago.
 void history::forget(std::uint32_t now) {
   auto const oldest = now - static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(span).count());
   for (auto i = tracks_.begin(); i != tracks_.end();) {

@@ -43,7 +43,7 @@ const char* name_of(config::log_level level) {
   return "off";
 }
 
-/// The text of a second is made once.
+/// The time is formatted once per second.
 std::string timestamp() {
   static std::time_t last = -1;
   static std::string text;

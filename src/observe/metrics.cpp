@@ -27,7 +27,7 @@ class exposition {
     f.type = type;
     return f;
   }
-  /// Without samples it is left out.
+  /// A family without samples is left out.
   void put(MetricFamily f) {
     if (!f.metric.empty()) families_.push_back(std::move(f));
   }
@@ -66,8 +66,8 @@ class exposition {
   std::vector<MetricFamily> families_;
 };
 
-/// Of the scopes whose models have a name of their own (stats::requests). Families are filled side by side, so that
-/// each stays together.
+/// Metrics by scope, for models with their own name (stats::requests). All families are filled in one pass, and each is
+/// written in one piece.
 void scope_families(exposition& out, const sources& from, time_point now) {
   auto const gauge = [](const char* name, const char* help) { return exposition::make(name, help, MetricType::Gauge); };
   auto const counter = [](const char* name, const char* help) {
@@ -87,7 +87,7 @@ void scope_families(exposition& out, const sources& from, time_point now) {
   auto used = counter("scope_used_tokens_total", "Tokens used by those whose answers told.");
   auto refused = counter("scope_upstream_refusals_total", "429s of the provider.");
   for (auto const& s : scopes_of(from, now, 0)) {
-    // A client can make up any number of models and keys; what the provider has accepted is few.
+    // Clients can make up any number of models and keys; only those that the provider has accepted are listed.
     if (!s.succeeded || !from.counts.requests.contains(s.model)) continue;
     labels const with{{"model", http::utf8_text(s.model)},
                       {"credential", http::utf8_text(from.called.of(s.credential))}};
@@ -163,8 +163,8 @@ void limiter_families(exposition& out, const sources& from, time_point now) {
   scope_families(out, from, now);
 }
 
-/// From the text format of Prometheus to OpenMetrics 1.0: a counter's family goes without its suffix, and the end is
-/// marked.
+/// Converts the text format of Prometheus to OpenMetrics 1.0: a counter's family has no suffix, and an end marker is
+/// added.
 std::string open_metrics(const std::string& text) {
   std::string out;
   std::istringstream lines(text);

@@ -7,7 +7,7 @@
 namespace cooldown::observe {
 namespace {
 
-/// What waits for the breaker at least; `opens_in` is nullopt while tests are under way.
+/// The minimum wait for the breaker; nullopt while trials are in progress.
 void wait_for_breaker(scope_report& s, std::optional<duration> opens_in) {
   if (s.paused) return;
   if (s.held_by == constraint::in_flight) s.held_by = constraint::circuit_breaker;
@@ -32,7 +32,7 @@ std::vector<scope_report> scopes_of(const sources& from, time_point now, std::si
     if (breaker != state::closed) wait_for_breaker(s, opens_in);
     by_name.emplace(std::pair(s.credential, std::string_view(s.model)), &s);
   }
-  // They have been released before all others: they are first.
+  // They were released before all others, so they come first.
   for (auto h = from.held.rbegin(); h != from.held.rend(); ++h) {
     auto const found = by_name.find({h->credential, h->model});
     if (found == by_name.end()) continue;

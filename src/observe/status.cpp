@@ -21,12 +21,12 @@ json::object budget(const scope_report::budget_report& b, time_point now) {
   return o;
 }
 
-/// Adds what holds something back, if anything does.
+/// Adds the reason for waiting, if there is one.
 void add_held_by(json::object& o, constraint c) {
   if (c != constraint::none) o["held_by"] = {{"code", name_of(c)}, {"text", text_of(c)}};
 }
 
-/// What has to happen before a request is sent of which nobody knows when that will be.
+/// What has to happen before a request without a known time is sent.
 const char* event_awaited(constraint held_by) {
   switch (held_by) {
     case constraint::paused:
@@ -60,7 +60,7 @@ json::object breaker(const circuit_breaker& b, time_point now) {
   return o;
 }
 
-/// Since the start; those who used most first.
+/// Totals since the start, ordered by tokens used.
 json::array clients(const stats& counts) {
   std::vector<std::pair<std::string, stats::client_totals>> all(counts.clients.begin(), counts.clients.end());
   std::stable_sort(all.begin(), all.end(),

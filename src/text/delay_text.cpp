@@ -39,7 +39,7 @@ std::optional<duration> decimal(std::string_view text, std::uint64_t unit_ns) {
     if (!n || *n > longest_seconds * nanos_per_second / unit_ns) return std::nullopt;
     whole = *n;
   }
-  // Digits beyond the ninth cannot change a nanosecond but by rounding up.
+  // Digits after the ninth only matter for rounding up.
   std::uint64_t scaled = 0;
   bool more = false;
   for (std::size_t i = 0; i < fraction.size(); ++i) {
@@ -63,7 +63,7 @@ std::optional<duration> decimal(std::string_view text, std::uint64_t unit_ns) {
   return duration{static_cast<duration::rep>(ns)};
 }
 
-/// "1h2m3.5s", "825ms": each unit once at most is not demanded, as in Go.
+/// "1h2m3.5s", "825ms"; units may repeat, as in Go.
 std::optional<duration> go_duration(std::string_view text) {
   duration total{};
   while (!text.empty()) {

@@ -8,10 +8,10 @@
 namespace cooldown {
 namespace {
 
-// Nobody means a path that is encoded more often than this.
+// More layers of encoding are treated as an attack.
 constexpr int most_encodings = 4;
 
-/// Without one layer of percent-encoding. White space that some parsers of URLs ignore is left out.
+/// Decodes one layer of percent-encoding, and drops white space that some URL parsers ignore.
 std::string decoded(std::string_view path) {
   auto out = percent_decoded(path);
   std::erase_if(out, [](char c) { return c == '\t' || c == '\r' || c == '\n'; });
@@ -40,7 +40,7 @@ bool may_climb(std::string_view path) {
   std::string plain(path);
   for (int i = 0; i < most_encodings; ++i) {
     auto next = decoded(plain);
-    // Two bytes that no UTF-8 has: they begin a longer spelling of an ASCII character (RFC 3629 §10).
+    // These two bytes never occur in UTF-8: they begin an overlong form of an ASCII character (RFC 3629 §10).
     if (next.find_first_of("\xc0\xc1") != std::string::npos || has_dot_dot(next)) return true;
     if (next == plain) return false;
     plain = std::move(next);
