@@ -6,7 +6,7 @@
 
 namespace cooldown::config {
 
-/// cerebras.limits: {MODEL: {rpm: 30, ...}, ...}; "default" and "*" stand for every other model.
+/// cerebras.limits: {MODEL: {rpm: 30, ...}, ...}; "default" and "*" apply to every other model.
 bool read_limits(settings& s, const yaml_node& node, value_reader& values);
 
 /// cerebras.queue.fair_share_by: a list of words, or one.
@@ -18,10 +18,10 @@ bool read_clients(settings& s, const yaml_node& node, value_reader& values);
 /// server.auth_tokens: [SECRET, ...].
 bool read_auth_tokens(settings& s, const yaml_node& node, value_reader& values);
 
-/// server.allowed_origins: [ORIGIN, ...]; "*" stands for every one.
+/// server.allowed_origins: [ORIGIN, ...]; "*": any.
 bool read_allowed_origins(settings& s, const yaml_node& node, value_reader& values);
 
-/// server.allowed_hosts: [NAME, ...]; "*" stands for every one.
+/// server.allowed_hosts: [NAME, ...]; "*": any.
 bool read_allowed_hosts(settings& s, const yaml_node& node, value_reader& values);
 
 }  // namespace cooldown::config

@@ -1,5 +1,5 @@
-// Which class of a queue is next, and what those that wait save of what others get: the rules, for the queue itself and
-// for the copy of it that is run ahead. A class has `size`, `since`, `saved` and first_cost().
+// Decides which class of a queue is next, and what waiting classes save of the tokens that others use; shared by the
+// queue and by the copy for forecasts. A class has `size`, `since`, `saved` and first_cost().
 #pragma once
 
 #include <algorithm>
@@ -10,14 +10,14 @@
 
 namespace cooldown::class_turns {
 
-// Of the tokens, so much is for the least urgent class that waits, and so much for one that has waited for long.
+// The shares of the tokens that are saved for the least urgent waiting class, and for one that has waited for long.
 constexpr double least_share = 0.05;
 constexpr double aged_share = 0.1;
 
-/// Class `to` has got tokens, or given them back (negative): those below it that wait save their part.
+/// Class `to` has used tokens, or given them back (negative): the waiting classes below it save their share.
 template <class Class, std::size_t n>
 void share_out(std::array<Class, n>& classes, std::size_t to, double tokens, time_point now, duration ageing) {
-  // What was spent beyond the savings was not saved, and does not become so by coming back.
+  // Tokens spent beyond the savings were not saved, so giving them back does not add to the savings.
   if (tokens > 0) classes[to].saved = std::max(0.0, classes[to].saved - tokens);
   std::size_t last = n, aged = n;
   for (auto i = to + 1; i < n; ++i) {
@@ -33,8 +33,8 @@ void share_out(std::array<Class, n>& classes, std::size_t to, double tokens, tim
   }
 }
 
-/// The class that gets the next release out of turn: of those that have waited long enough, or have saved what their
-/// next ticket costs, the one that waited longest. nullptr: none.
+/// The class that gets the next release out of turn: the longest waiting of those that have waited long enough or have
+/// saved the cost of their next ticket. nullptr: none.
 template <class Classes>
 auto overdue(Classes& classes, time_point now, duration ageing) -> decltype(classes.data()) {
   decltype(classes.data()) found = nullptr;
@@ -48,7 +48,7 @@ auto overdue(Classes& classes, time_point now, duration ageing) -> decltype(clas
   return found;
 }
 
-/// What classes less urgent than `c` have saved towards their next tickets.
+/// The savings of classes less urgent than `c`, each at most the cost of its next ticket.
 template <class Classes, class Class>
 double kept_below(const Classes& classes, const Class& c) {
   double sum = 0;

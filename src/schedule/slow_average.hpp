@@ -1,11 +1,11 @@
-// How long something lasts, on the average of the latest.
+// A slowly moving average of durations.
 #pragma once
 
 #include "cooldown/time.hpp"
 
 namespace cooldown {
 
-/// Zero: there has been none. The first stands for itself, each after it moves the average by one part in `parts`.
+/// Moves `of` towards `next` by one part in `parts`. Zero means no value yet: the first value is taken as it is.
 inline void average(duration& of, duration next, int parts) {
   of = of == duration::zero() ? next : of + (next - of) / parts;
 }

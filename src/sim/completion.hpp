@@ -6,7 +6,7 @@
 
 namespace cooldown::sim {
 
-/// Admits and generates, refuses, or fails as it is told to. All arguments outlive the coroutine.
+/// Admits a request and generates its answer, refuses it, or fails on demand. All arguments outlive the coroutine.
 asio::awaitable<next_step> complete(connection& client, simulation& world, const http_request& request, endpoint kind);
 
 }  // namespace cooldown::sim

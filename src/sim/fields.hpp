@@ -1,5 +1,4 @@
-// The fields of one YAML map, read one after another: what is of the wrong type, out of its range or not known is an
-// error with its line.
+// Reads the fields of one YAML map. Wrong types, values out of range and unknown fields are errors with their lines.
 #pragma once
 
 #include <cmath>
@@ -56,7 +55,7 @@ Value choice_in(const yaml_node& node, std::string_view what, const choices<Valu
   not_one_of(node, what, known);
 }
 
-/// A map whose fields are asked for by name; `end` complains of those that nobody asked for.
+/// A map whose fields are read by name; `end` reports the fields that were not read.
 class fields {
  public:
   fields(const yaml_node& map, std::string path);

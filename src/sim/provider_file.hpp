@@ -10,21 +10,21 @@
 
 namespace cooldown::sim {
 
-/// Of a run, if its file says nothing else.
+/// Length of a run if its file has none.
 inline constexpr nanoseconds usual_length = std::chrono::minutes{30};
 
 /// Throws a bad_field.
 provider_settings read_provider(const yaml_node& node, const std::string& path);
 
-/// `file:line: what is wrong`
+/// `file:line: message`
 std::string complaint(const std::string& file, config::place at, const std::string& message);
 
-/// What a file says about the provider and about how long a run is; the rest of it is not looked at.
+/// The provider in a file, and the length of a run; the rest of the file is ignored.
 struct provider_file {
   provider_settings provider;
   nanoseconds length = usual_length;
 };
-/// Of the file named so; a string says what is wrong with it.
+/// Reads the file with that name. A string is an error message.
 std::variant<provider_file, std::string> load_provider(const std::string& path);
 
 }  // namespace cooldown::sim

@@ -8,9 +8,9 @@
 
 namespace cooldown {
 
-/// A refusal says when a limit was used up, not how large it is. What is admitted between two such moments is what came
-/// in between: the refill, or what others leave of it. That lowers the value. Use without a refusal raises it again, by
-/// steps that grow; a step that is refused falls back to the value that had held, and the next one waits longer.
+/// A refusal shows when a limit was used up, not how large it is. What is admitted between two refusals is the refill,
+/// or what others leave of it; that lowers the value. Use without a refusal raises it again in growing steps. If a step
+/// is refused, the value falls back to the last one that held, and the next step waits longer.
 ///
 ///   configured ──refused, refused again──► lowered ──a stretch of use──► climbing ──refused──► lowered
 ///                                             └──refused again, with less: others come and go──► as before

@@ -11,8 +11,8 @@
 
 namespace cooldown {
 
-/// Of the tokens that are saved for others, so many can be left in a limit when `cost` goes. Only a bucket can be saved
-/// in: what is left of a window is lost at its end. And a bucket is never quite full.
+/// How many of the tokens saved for other classes can stay in a limit when a request of `cost` is sent. Only a bucket
+/// can hold savings, because the rest of a window is lost at its end; and a bucket is never completely full.
 inline double most_saved(refill model, double capacity, double cost, double saved) {
   constexpr double savable = 0.9;
   return model == refill::continuous ? std::clamp(savable * capacity - cost, 0.0, std::max(0.0, saved)) : 0;

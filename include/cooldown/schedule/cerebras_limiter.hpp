@@ -53,7 +53,7 @@ struct ticket_facts {
   std::uint64_t client = 0;  // hash; its fair share is charged
   std::uint64_t group = 0;   // of clients that have one share between them; 0: the client alone
   double weight = 1;         // of that client's share
-  std::uint8_t urgency = 3;  // RFC 9218: 0 goes first, 7 last
+  std::uint8_t urgency = 3;  // RFC 9218: 0 is the most urgent, 7 the least
   /// Hash of the request's body. If a ticket ends while it waits (disconnect, rejection) and the same request comes
   /// back within two minutes, it resumes its position. 0: unknown.
   std::uint64_t body_hash = 0;
@@ -63,7 +63,7 @@ struct ticket_facts {
 struct standing {
   std::size_t position;  // 1: next
   time_point expected;   // when it will be released; while paused: when it would be if resumed now
-  constraint held_by;    // what keeps it from going now
+  constraint held_by;    // what it waits for
 };
 
 /// The request may be sent now.
@@ -75,7 +75,7 @@ struct queued {
   ticket_id id;
   std::size_t position;  // 1: next
   time_point expected;   // when it will be released; see standing
-  constraint held_by;    // what keeps it from going now
+  constraint held_by;    // what it waits for
 };
 /// The request is rejected, and there is no ticket.
 struct refused {
@@ -294,7 +294,7 @@ class cerebras_limiter {
     return settings_.max_in_flight == 0 || in_flight < settings_.max_in_flight;
   }
   struct turn {
-    const request_queue::head* goes;  // nullptr: none may go now
+    const request_queue::head* goes;  // nullptr: none may be released now
     time_point next;                  // when one may
   };
   turn turn_of(scope& s, time_point now);

@@ -31,7 +31,7 @@ class queue_preview {
     auto* const first = in_turn();
     if (first == nullptr) return std::nullopt;
     auto* const due = overdue(now);
-    // As the limiter does: what is more urgent passes one out of turn that has not saved its cost and has yet to wait.
+    // As in the limiter: more urgent tickets pass one out of turn that has not saved its cost and still has to wait.
     bool const yields = due && due->saved < due->first_cost() &&
                         wait(due->first_cost(), 0) > ageing_ / longest_hold_up &&
                         wait(first->first_cost(), kept_below(*first)) <= duration::zero();

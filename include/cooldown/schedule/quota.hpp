@@ -215,7 +215,7 @@ class quota {
   time_point careful_until_{};  // inputs are not taken for charged at admission
   double proven_requests_ = 0;  // the most that were admitted within a minute
   struct total_bucket {
-    double factor = 0;      // it is so many times the main limit; 0: none seen
+    double factor = 0;      // ratio to the main limit; 0: none seen
     double last_share = 0;  // the last remaining under the main limit's name, of that limit
     time_point proven_at{};
   };
