@@ -1,4 +1,4 @@
-// One request as an application makes it, and what a provider answers to it.
+// One request of an application, and the provider's answer to it.
 #pragma once
 
 #include <algorithm>
@@ -15,9 +15,9 @@
 namespace cooldown::bench {
 
 constexpr duration first_token = std::chrono::milliseconds{50};
-constexpr duration overhead = std::chrono::milliseconds{100};  // of an answer, beyond the time its tokens take
+constexpr duration overhead = std::chrono::milliseconds{100};  // added to the time of an answer's tokens
 
-/// Lives from the application's request to its answer, through all repetitions by its SDK.
+/// Lives from the application's request to its answer, through all retries of its SDK.
 struct call {
   std::uint64_t serial = 0;  // in the order of arrival
   const client_group* group = nullptr;
@@ -29,24 +29,24 @@ struct call {
   int output = 0;
   bool stream = false;
   bool bad = false;                  // the provider answers 400
-  bool without_usage = false;        // its answer does not tell what it has used
-  std::optional<duration> patience;  // after that its client leaves
+  bool without_usage = false;        // its answer has no `usage`
+  std::optional<duration> patience;  // its client disconnects after this time
 
   time_point began{};
   time_point submitted{};       // the last time
   time_point sent{};            // the last time
-  unsigned repetitions = 0;     // by the SDK
-  unsigned repeats = 0;         // by our proxy, since it was submitted
+  unsigned repetitions = 0;     // retries by the SDK
+  unsigned repeats = 0;         // retries by our proxy, since it was submitted
   bool with_scheduler = false;  // submitted, and not answered yet
   bool over = false;
   std::optional<time_point> admitted;
   std::optional<sim::reservation> held;  // admitted, not yet settled
   std::optional<double> forecast;        // seconds from `submitted`
   ticket_id ticket = 0;                  // of our limiter
-  double believed = 0;                   // to be left when it was sent; for traces
+  double believed = 0;                   // units believed to be left when it was sent; for traces
 
   double tokens() const { return static_cast<double>(facts.input_tokens + output); }
-  /// From its admission on.
+  /// Time from its admission.
   duration generation() const { return overhead + group->time_per_token * output / group->choices; }
   int generated_by(time_point t) const {
     auto const since = seconds_of(t - *admitted - first_token) / seconds_of(group->time_per_token) * group->choices;

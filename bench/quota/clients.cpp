@@ -9,7 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr unsigned sdk_repetitions = 2;
-constexpr int longest_reply = 16'384;  // where no maximum is given
+constexpr int longest_reply = 16'384;  // without a maximum
 constexpr auto rest_after_loss = 1s;
 
 int between(std::mt19937_64& random, range r) {
@@ -30,7 +30,8 @@ std::mt19937_64 seeded(unsigned seed, std::size_t index, unsigned purpose) {
   return std::mt19937_64(s);
 }
 
-/// OpenAI's SDKs: the time told, if it is sensible; otherwise half a second, doubling to eight, up to a quarter less.
+/// As OpenAI's SDKs: the time in the answer, if it is plausible; otherwise half a second, doubling to eight, minus up
+/// to a quarter.
 duration sdk_pause(unsigned repetitions, std::optional<duration> told, std::mt19937_64& random) {
   if (told && *told > 0s && *told <= 60s) return *told;
   auto const pause = std::min(0.5 * static_cast<double>(1U << std::min(repetitions, 4U)), 8.0);
@@ -112,7 +113,7 @@ call_ptr clients::make(std::size_t index) {
   for (int i = 0; i < g.choices; ++i)
     c->output += g.reply_tail ? pareto(from.random, {g.reply, most}, *g.reply_tail) : std::min(g.reply, most);
   c->stream = between(from.random, {0, 1}) == 1;
-  // Drawn in any case, so that every request takes the same number of draws.
+  // Always drawn, so that every request uses the same number of draws.
   auto const cancel = g.cancel.value_or(cancellation{.share = 0});
   auto const patience = std::chrono::milliseconds{between(from.random, in_ms(cancel.after))};
   if (chance(from.random, cancel.share)) c->patience = patience;

@@ -1,4 +1,4 @@
-// The applications and the SDK they use: when they ask, how they repeat what was refused, when they lose patience.
+// The applications and the SDK they use: when they send requests, how they retry, when they disconnect.
 #pragma once
 
 #include <functional>
@@ -10,14 +10,14 @@
 
 namespace cooldown::bench {
 
-/// The random numbers of a connection's n-th request are the same whoever schedules it, so contestants face the same
+/// The random numbers of a connection's n-th request do not depend on the scheduler, so all schedulers face the same
 /// traffic.
 class clients {
  public:
   struct hooks {
-    std::function<void(const call_ptr&)> begun;   // the application asks
+    std::function<void(const call_ptr&)> begun;   // the application makes a request
     std::function<void(const call_ptr&)> submit;  // the SDK sends, the first time or again
-    std::function<void(const call_ptr&)> left;    // the application does not want it any more
+    std::function<void(const call_ptr&)> left;    // the application has disconnected
     std::function<void(const call_ptr&)> lost;    // the SDK gave up
   };
 
@@ -27,16 +27,16 @@ class clients {
   void served(const call_ptr& c);
   /// An answer other than 200.
   void refused(const call_ptr& c, bool retry_helps, std::optional<duration> retry_after);
-  /// The connection broke. Returns the request that takes the place of `c`, which is over; its SDK repeats it.
+  /// The connection broke, which ends `c`. Returns the request that replaces it: the SDK's retry.
   call_ptr cut_off(const call_ptr& c);
 
  private:
   struct connection {
     const client_group* group;
     std::uint64_t client;
-    std::mt19937_64 random;  // of what it asks for
-    std::mt19937_64 when;    // of when it asks
-    std::mt19937_64 fate;    // of what becomes of it
+    std::mt19937_64 random;  // for the contents of requests
+    std::mt19937_64 when;    // for the times of requests
+    std::mt19937_64 fate;    // for errors and disconnects
   };
 
   call_ptr make(std::size_t index);

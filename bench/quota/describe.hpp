@@ -1,4 +1,4 @@
-// A workload as JSON, for programs that run it elsewhere than here (bench/acceptance.mjs).
+// A workload as JSON, for programs that run it elsewhere (bench/acceptance.mjs).
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace cooldown::bench {
 
-/// One object on one line: what its file says of clients and configuration, defaults filled in, and `possible_tokens`.
+/// One object on one line: the file's clients and configuration with defaults filled in, and `possible_tokens`.
 std::string description_of(const workload& w, double possible_tokens);
 
 /// As a JSON string.

@@ -1,4 +1,4 @@
-// A clock and what is to happen when: simulated time, so that hours pass in seconds.
+// A simulated clock and its events, so that hours pass in seconds.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ class event_loop {
   time_point start() const { return start_; }
   duration elapsed() const { return now_ - start_; }
 
-  /// What is due at the same time happens in the order in which it was asked for.
+  /// Events at the same time happen in the order in which they were added.
   void at(time_point when, std::function<void()> what) {
     events_.push_back({std::max(when, now_), order_++, std::move(what)});
     std::push_heap(events_.begin(), events_.end(), later);

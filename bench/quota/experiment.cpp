@@ -39,7 +39,7 @@ class experiment final : public surroundings {
       if (!c.admitted) result_.waited(seconds_of(loop_.now() - c.began), c.group->watched);
     }
     result_.tokens = provider_.tokens_used();
-    // The seed wakes everybody at once, and direct clients have no queue: neither has a head.
+    // The seed wakes all requests at once, and direct clients have no queue, so neither has a head.
     if (options_.who == contestant::ours) result_.lateness = lateness_.seconds();
     return std::move(result_);
   }
@@ -108,7 +108,7 @@ class experiment final : public surroundings {
     scheduler_->left(c);
   }
 
-  /// What has been generated is used and charged.
+  /// Generated tokens count as used and charged.
   void stop_generating(const call_ptr& c) {
     if (!c->admitted) return;
     auto const output = c->held ? c->generated_by(loop_.now()) : c->output;
@@ -116,12 +116,12 @@ class experiment final : public surroundings {
     provider_.settle(*c, output);
   }
 
-  /// Every connection breaks, and everything learned is lost, but for what is to be kept.
+  /// A restart: every connection breaks, and everything learned is lost, except what is kept.
   void restart(bool keep) {
     former_.push_back(std::move(scheduler_));
     scheduler_ = make();
     if (keep) scheduler_->go_on(*former_.back());
-    for (auto const& [serial, c] : std::map(open_)) {  // of which some are lost now
+    for (auto const& [serial, c] : std::map(open_)) {  // a copy, because some are removed meanwhile
       if (!c->with_scheduler) continue;
       c->with_scheduler = false;
       ++result_.non_200;
@@ -187,14 +187,14 @@ class experiment final : public surroundings {
   const workload& w_;
   run_options options_;
   event_loop loop_;
-  std::mt19937_64 random_;  // of the network
+  std::mt19937_64 random_;  // for the network's delays
   outcome result_;
-  std::map<std::uint64_t, call_ptr> open_;  // asked for, without an end
+  std::map<std::uint64_t, call_ptr> open_;  // requests without an answer yet
   provider provider_;
   clients clients_;
   lateness lateness_;
   std::unique_ptr<scheduler> scheduler_;
-  std::vector<std::unique_ptr<scheduler>> former_;  // before restarts: some of their timers are still armed
+  std::vector<std::unique_ptr<scheduler>> former_;  // from before restarts: some of their timers are still set
 };
 
 }  // namespace

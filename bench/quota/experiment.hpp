@@ -1,4 +1,4 @@
-// One workload, one contestant, one seed: who did what when, and what came of it.
+// Runs one workload with one scheduler and one seed, and returns the outcome.
 #pragma once
 
 #include "quota/outcome.hpp"
@@ -12,7 +12,7 @@ struct run_options {
   duration length = std::chrono::seconds{120};
   unsigned seed = 1;
   bool trace = false;
-  scheduler_maker make{};  // in place of `who`'s scheduler: one that watches it
+  scheduler_maker make{};  // instead of `who`'s scheduler, for example one that observes it
 };
 
 /// Deterministic: the same arguments give the same outcome.

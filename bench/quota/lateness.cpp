@@ -25,7 +25,7 @@ void lateness::quota_changed(time_point now) {
   for (auto& each : lines_) look(each.second, now);
 }
 
-/// What was admissible already stays so since then, unless the change has taken its room.
+/// A head that was admissible stays admissible since then, unless the change has used up its room.
 void lateness::look(line& l, time_point now) {
   if (l.waiting.empty()) {
     l.head = 0;

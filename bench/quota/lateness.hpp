@@ -1,4 +1,5 @@
-// How long after the earliest possible moment the head of a queue was released: only the provider knows that moment.
+// Measures how long after the earliest possible moment, which only the provider knows, the head of a queue was
+// released.
 #pragma once
 
 #include <functional>
@@ -10,7 +11,7 @@
 
 namespace cooldown::bench {
 
-/// Of the longest waiting request of each model. A release out of turn is not judged.
+/// For the longest waiting request of each model. Releases out of turn do not count.
 class lateness {
  public:
   using when_admissible = std::function<std::optional<time_point>(const call_ptr&)>;
@@ -26,8 +27,8 @@ class lateness {
  private:
   struct line {
     std::map<std::uint64_t, call_ptr> waiting;
-    std::uint64_t head = 0;              // whom `earliest` is about; 0: nobody
-    std::optional<time_point> earliest;  // nullopt: not while nothing changes
+    std::uint64_t head = 0;              // the request that `earliest` is about; 0: none
+    std::optional<time_point> earliest;  // nullopt: never, unless something changes
   };
   void look(line& l, time_point now);
 

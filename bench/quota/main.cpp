@@ -1,5 +1,5 @@
-// The schedule, measured: hours of traffic in seconds on the pure core, against the simulator's admission rules and
-// with a simulated clock. docs/schedule.md explains workloads and columns.
+// Measures the schedule: hours of traffic in seconds, with the pure limiter, the simulator's provider and a simulated
+// clock. docs/schedule.md explains workloads and columns.
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -65,7 +65,7 @@ result_row measure(const workload& w, contestant who, const std::vector<double>&
 
 using file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
-/// The tokens of the omniscient, by seed.
+/// Tokens that the omniscient scheduler used, by seed.
 std::vector<double> possible_tokens(const workload& w, const arguments& a) {
   std::vector<double> all;
   for (unsigned i = 0; i < a.seeds; ++i) all.push_back(run_once(w, contestant::omniscient, a.seed + i).tokens);

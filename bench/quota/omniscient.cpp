@@ -1,4 +1,4 @@
-// The measure of every share: a scheduler that sees the provider's quota itself.
+// The reference for every share: a scheduler that sees the provider's quota itself.
 #include <map>
 
 #include "quota/scheduler.hpp"
@@ -6,7 +6,7 @@
 namespace cooldown::bench {
 namespace {
 
-/// First come, first served; the head goes the instant that the quota itself admits it.
+/// First come, first served; the head is sent the moment the provider would admit it.
 class omniscient final : public scheduler {
  public:
   explicit omniscient(surroundings& world) : world_(world) {}
@@ -16,7 +16,7 @@ class omniscient final : public scheduler {
     quota_changed();
   }
   void head(const call_ptr& /*c*/, const rate_headers& /*headers*/) override {}
-  /// Had it known, it would have sent the request a moment earlier or later.
+  /// It would have sent the request a moment earlier or later, had it known.
   void refused(const call_ptr& c, const refusal& why) override {
     if (why.retry_helps()) {
       submit(c);
@@ -30,7 +30,7 @@ class omniscient final : public scheduler {
     quota_changed();
   }
 
-  /// Sending changes the quota, which comes back here: what is underway already sees to it.
+  /// Sending changes the quota, which calls this function again; the call already running handles that.
   void quota_changed() override {
     if (busy_) return;
     busy_ = true;

@@ -7,7 +7,7 @@
 namespace cooldown::bench {
 namespace {
 
-constexpr unsigned allowed_repeats = 2;  // as the proxy's default
+constexpr unsigned allowed_repeats = 2;  // the proxy's default
 
 class ours final : public scheduler {
  public:
@@ -96,7 +96,7 @@ class ours final : public scheduler {
   static scope_name scope_of(const call& c) { return {1, c.model == 0 ? "m" : "n"}; }
   time_point now() const { return world_.loop().now(); }
 
-  /// A 400, or a 503: what may be repeated keeps its ticket.
+  /// A 400 or a 503: a request that may be retried keeps its ticket.
   void failed(const call_ptr& c, const refusal& why) {
     attempt_facts const f{.metered = true,
                           .method = "POST",
@@ -131,7 +131,7 @@ class ours final : public scheduler {
     });
     if (!alarm || *alarm == time_point::max()) return;
     world_.loop().at(*alarm, [this, when = *alarm] {
-      if (driver_.alarm() != when) return;  // set for another time since
+      if (driver_.alarm() != when) return;  // it has been set for another time since
       driver_.alarm_rang();
       update();
     });

@@ -22,9 +22,9 @@ constexpr figure_text texts[figure_count] = {
     {"at once", "refused_at_once", "most_refused_at_once", 0, false},
 };
 
-constexpr double notable_forecast = 0.5;  // seconds: below it a relative error says little
+constexpr double notable_forecast = 0.5;  // seconds; relative errors of shorter forecasts mean little
 
-/// The smallest value that at least this part of all does not exceed.
+/// The smallest value that at least this part of all values does not exceed.
 double percentile(std::vector<double> v, double p) {
   if (v.empty()) return not_applicable;
   auto const rank = static_cast<std::ptrdiff_t>(std::ceil(p * static_cast<double>(v.size())));
@@ -33,7 +33,8 @@ double percentile(std::vector<double> v, double p) {
   return v[static_cast<std::size_t>(at)];
 }
 
-/// Divides `total` among clients: nobody gets more than it asked for, and nobody could get more but from a poorer one.
+/// Divides `total` among clients by max-min fairness: no client gets more than it asked for, and none could get more
+/// except from a poorer one.
 std::vector<double> max_min(const std::vector<client_total>& clients, double total) {
   std::vector<std::size_t> order(clients.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;

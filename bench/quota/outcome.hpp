@@ -1,4 +1,4 @@
-// What an experiment shows, and the figures made of it.
+// The outcome of an experiment, and the figures computed from it.
 #pragma once
 
 #include <array>
@@ -17,14 +17,14 @@ struct client_total {
   double weight = 1;
   double tokens = 0;     // served
   double asked = 0;      // in tokens
-  bool endless = false;  // it would take more at any time
+  bool endless = false;  // it would always use more
 };
 
 struct outcome {
   std::uint64_t admitted = 0;
-  std::uint64_t refused = 0;  // 429s of the provider's
+  std::uint64_t refused = 0;  // 429s of the provider
   std::uint64_t non_200 = 0;  // answers to clients
-  std::uint64_t lost = 0;     // requests given up after their repetitions
+  std::uint64_t lost = 0;     // requests given up after their retries
   double tokens = 0;          // used at the provider, by us
   std::vector<double> waits;  // seconds
   std::vector<double> watched_waits;
@@ -33,8 +33,8 @@ struct outcome {
   std::map<std::uint64_t, client_total> clients;
   std::uint64_t most_refused_at_once = 0;
 
-  /// A 429 of the provider's, of an attempt that was sent at `sent`; we hear of it at `heard`. Those that were sent
-  /// before the first of them was heard of are refused at once.
+  /// A 429 of the provider to an attempt sent at `sent`, which arrives at `heard`. 429s to attempts that were sent
+  /// before the first of them arrived count as refused at once.
   void was_refused(time_point sent, time_point heard);
   void waited(double seconds, bool watched);
   void was_forecast(double seconds, double actual);
@@ -82,13 +82,14 @@ class figures {
   std::array<double, figure_count> values_;
 };
 
-/// `best_tokens`: what the omniscient got out of the same quota.
+/// `best_tokens`: tokens that the omniscient scheduler used of the same quota.
 figures figures_of(const outcome& o, double best_tokens, bool unequal);
 
 figures mean_of(const std::vector<figures>& runs);
 figures worst_of(const std::vector<figures>& runs);
 
-/// 1: everybody got the same part of what weighted max-min fairness gives them; 1/n: one of n got it all.
+/// Jain's index: 1 if all clients got the same part of their weighted max-min fair share; 1/n if one of n got
+/// everything.
 double jain_index(const std::map<std::uint64_t, client_total>& clients);
 
 }  // namespace cooldown::bench

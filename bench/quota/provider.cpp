@@ -7,7 +7,7 @@
 namespace cooldown::bench {
 namespace {
 
-/// Seeds differ in where the provider's windows end.
+/// The ends of the provider's windows depend on the seed.
 wall_time first_moment(unsigned seed) {
   return wall_time{std::chrono::hours{490'000}} + std::chrono::seconds{seed * 37 % 60};
 }
@@ -52,7 +52,7 @@ std::optional<refusal> provider::arrive(call& c, rate_headers& headers) {
   auto answer = provider_.arrive(quota_of(c), c.facts, c.bad, now());
   if (auto* const no = std::get_if<sim::provider_refusal>(&answer)) {
     refusal why{std::move(*no), {}};
-    // Its Date comes with the rate-limit headers.
+    // The provider sends Date together with the rate-limit headers.
     auto const& rules = provider_.settings();
     bool const dated = why.limit ? rules.refusals == sim::refusal_style::telling : rules.headers_on_errors;
     if (dated) why.headers.push_back({"date", sim::date_text(wall())});

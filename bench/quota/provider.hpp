@@ -13,20 +13,20 @@ namespace cooldown::bench {
 
 class provider {
  public:
-  /// `changed` is called whenever somebody was charged or refunded, or limits changed.
+  /// `changed` is called after every charge, refund or change of limits.
   provider(event_loop& loop, const workload& w, unsigned seed, duration length, std::function<void()> changed);
 
-  /// The request arrives: charges `c.held`, or refuses. nullopt: admitted, and `headers` is what its answer carries.
+  /// The request arrives: charges `c.held`, or refuses. nullopt: admitted, and `headers` are those of its answer.
   std::optional<refusal> arrive(call& c, rate_headers& headers);
 
-  /// The answer is over, or its client left in the middle: `output` tokens were generated.
+  /// The answer has ended, or its client has disconnected: `output` tokens were generated.
   void settle(call& c, int output);
 
   std::optional<time_point> admissible_at(const call& c);
   wall_time wall() const { return wall_at_start_ + loop_.elapsed(); }
   double tokens_used() const { return used_; }
 
-  /// What a refusal of `c` was about, for a trace.
+  /// The limit that refused `c`, for a trace.
   std::int64_t cost_of(const call& c) { return quota_of(c).cost_of(c.facts).uncached; }
   std::int64_t left_for(const call& c);
 

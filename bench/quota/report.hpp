@@ -1,4 +1,4 @@
-// The table, and the same for programs.
+// The table, and the same as CSV and JSON.
 #pragma once
 
 #include <cstdio>
@@ -8,20 +8,20 @@
 
 namespace cooldown::bench {
 
-/// One line: a workload under one contestant.
+/// One row: a workload with one scheduler.
 struct result_row {
   std::string workload;
   std::string scheduler;
   figures mean;   // over the seeds
-  figures worst;  // of them
+  figures worst;  // the worst of the seeds
 };
 
-/// A Markdown table whose columns align as plain text as well.
+/// A Markdown table that is also aligned as plain text.
 class table {
  public:
   explicit table(std::FILE* out) : out_(out) {}
   void head() const;
-  /// `with_worst`: in a second line.
+  /// `with_worst`: prints the worst seeds in a second line.
   void row(const result_row& r, bool with_worst) const;
 
  private:
@@ -29,10 +29,10 @@ class table {
   std::FILE* out_;
 };
 
-/// One JSON object a line; numbers that do not apply are null. `with_worst`: the worst of the seeds as well.
+/// One JSON object per line; figures that do not apply are null. `with_worst`: includes the worst of the seeds.
 void print_json(std::FILE* out, const result_row& r, bool with_worst);
 
-/// Numbers that do not apply are empty.
+/// Figures that do not apply are empty.
 class csv {
  public:
   explicit csv(std::FILE* out) : out_(out) {}

@@ -1,5 +1,5 @@
-// What the limiter is measured against, besides the omniscient: clients without any proxy, and the limiter that this
-// project began with.
+// What the limiter is compared with, besides the omniscient scheduler: clients without a proxy, and the limiter that
+// this project began with.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// No proxy: every request goes at once, and its SDK sees the provider's 429.
+/// No proxy: every request is sent at once, and its SDK sees the provider's 429.
 class direct : public scheduler {
  public:
   explicit direct(surroundings& world) : world_(world) {}
@@ -27,8 +27,8 @@ class direct : public scheduler {
   surroundings& world_;
 };
 
-/// The seed's limiter: once a header shows that the next request does not fit, everybody waits for the whole reset (a
-/// minute where none is told) and is woken at once. Nothing is reserved, and a 429 goes on to the client.
+/// The seed's limiter: once a header shows that the next request does not fit, all requests wait for the whole reset (a
+/// minute if none is sent) and are woken at once. Nothing is reserved, and 429s go to the client.
 class seed final : public direct {
  public:
   explicit seed(surroundings& world) : direct(world) {}
@@ -103,7 +103,7 @@ class seed final : public direct {
     });
   }
 
-  std::map<int, gate> gates_;  // whose elements stay where they are
+  std::map<int, gate> gates_;  // a map, whose elements do not move
 };
 
 }  // namespace

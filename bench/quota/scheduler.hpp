@@ -1,4 +1,4 @@
-// Who decides when a request goes upstream: our limiter, and what it is measured against.
+// The interface of schedulers, which decide when a request is sent: our limiter, and those it is compared with.
 #pragma once
 
 #include <functional>
@@ -10,17 +10,17 @@
 
 namespace cooldown::bench {
 
-/// What a scheduler can do and see.
+/// The world of a scheduler.
 class surroundings {
  public:
   virtual ~surroundings() = default;
   virtual event_loop& loop() = 0;
   virtual wall_time wall() const = 0;  // the proxy's clock
-  /// The request goes to the provider.
+  /// Sends the request to the provider.
   virtual void send(const call_ptr& c) = 0;
   /// The client gets an answer other than 200.
   virtual void refuse(const call_ptr& c, bool retry_helps, std::optional<duration> retry_after) = 0;
-  /// When the provider would admit it, if nothing happens until then: for the omniscient only.
+  /// When the provider would admit it, if nothing happens until then; only for the omniscient scheduler.
   virtual std::optional<time_point> admissible_at(const call_ptr& c) = 0;
 };
 
@@ -32,17 +32,17 @@ class scheduler {
   virtual void refused(const call_ptr& c, const refusal& why) = 0;
   virtual void done(const call_ptr& c) = 0;
   virtual void left(const call_ptr& c) = 0;
-  /// Somebody was charged or refunded, or limits changed.
+  /// A charge, a refund or a change of limits has happened.
   virtual void quota_changed() {}
-  /// Tokens that it takes to be left; for traces.
+  /// Tokens that it believes to be left; for traces.
   virtual double believed(const call_ptr& /*c*/) { return 0; }
-  /// Goes on with what its predecessor has learned, if it can.
+  /// Takes over what its predecessor has learned, if it can.
   virtual void go_on(scheduler& /*former*/) {}
-  /// The limiter that it drives; nullptr: it has none.
+  /// The limiter that it drives; nullptr: none.
   virtual cerebras_limiter* limiter() { return nullptr; }
 };
 
-/// Makes a scheduler of a surrounding world, which outlives it.
+/// Makes a scheduler for a world, which outlives it.
 using scheduler_maker = std::function<std::unique_ptr<scheduler>(surroundings&)>;
 
 enum class contestant : std::uint8_t { omniscient, ours, seed, direct };

@@ -1,5 +1,5 @@
-// What is asked of the schedule: a provider with its rules and moods, what is configured at the proxy, and groups of
-// clients. Files describe it (workload_file.hpp); what a file leaves out is as here.
+// A workload: a simulated provider, the limits configured at the proxy, and groups of clients. Files describe it
+// (workload_file.hpp); the defaults here apply to whatever a file leaves out.
 #pragma once
 
 #include <cstdint>
@@ -24,17 +24,17 @@ inline range in_ms(duration_range r) {
 
 enum class pace : std::uint8_t {
   closed,   // the next request follows the answer, after a pause
-  poisson,  // requests come at random, whatever becomes of the earlier ones
-  bursts,   // every connection asks at the same moments
+  poisson,  // requests come at random, independent of earlier ones
+  bursts,   // all connections send requests at the same moments
 };
 
-/// Some clients disconnect when they have waited so long for the end of the answer.
+/// A share of the clients disconnects if the answer is not complete in time.
 struct cancellation {
   double share;
   duration_range after{std::chrono::seconds{1}, std::chrono::seconds{10}};
 };
 
-/// Limits that may be configured beside requests and tokens a minute, by their names.
+/// Names of the limits that may be configured in addition to requests and tokens a minute.
 inline constexpr std::pair<const char*, std::size_t> configurable[] = {
     {"rph", slot_of(resource::requests, window::hour)},
     {"rpd", slot_of(resource::requests, window::day)},
@@ -48,21 +48,22 @@ inline constexpr std::pair<const char*, std::size_t> configurable[] = {
 /// Connections that behave alike.
 struct client_group {
   int connections = 24;
-  bool one_client = true;  // all of them belong to one client; otherwise each is a client of its own
+  bool one_client = true;  // all belong to one client; otherwise each is a client
   pace how = pace::closed;
   duration pause{0};                          // closed: mean, exponentially distributed
   double rate = 1;                            // poisson: requests a second, of the whole group
-  duration every = std::chrono::seconds{30};  // bursts: from one to the next
+  duration every = std::chrono::seconds{30};  // bursts: time between them
   range input_chars{100, 2000};
-  std::optional<double> tail;  // the input is Pareto distributed within its range, with this exponent; absent: uniform
+  std::optional<double>
+      tail;  // the input is Pareto distributed within its range, with this exponent; nullopt: uniformly
   std::optional<range> max_output = range{200, 400};  // max_completion_tokens
   int images = 0;                                     // in each input
-  int image_tokens = 765;                             // that one of them counts as
-  int choices = 1;                                    // `n`: so many answers, each of `reply`
+  int image_tokens = 765;                             // tokens per image
+  int choices = 1;                                    // `n`: number of answers, each of `reply`
   int reply = 200;                                    // tokens, unless the maximum is lower
-  std::optional<double> reply_tail;                   // it is Pareto distributed from there, with this exponent
+  std::optional<double> reply_tail;                   // it is Pareto distributed from `reply` up, with this exponent
   duration time_per_token = std::chrono::microseconds{500};
-  std::optional<double> cached;  // share of the input; absent: as the provider says
+  std::optional<double> cached;  // share of the input; nullopt: the provider's
   std::optional<cancellation> cancel;
   int model = 0;
   std::uint8_t urgency = 3;
@@ -76,11 +77,11 @@ struct workload {
   sim::provider_settings provider{};
   double rpm_limit = 1e6;  // as configured at the proxy
   double tpm_limit = 60'000;
-  configured_limits configured{};  // beyond these two
-  duration skew{0};                // our wall clock runs ahead of the provider's by this
+  configured_limits configured{};  // further limits
+  duration skew{0};                // how far our wall clock is ahead of the provider's
   std::vector<client_group> groups{client_group{}};
-  bool unequal = false;  // clients are not meant to get the same: Jain's index says nothing
-  /// Of the proxy. `keep`: it goes on with what it has learned; otherwise all of that is lost.
+  bool unequal = false;  // clients are not meant to get equal shares: no Jain's index
+  /// A restart of the proxy. `keep`: it keeps what it has learned; otherwise it forgets everything.
   struct restart {
     duration at{0};
     bool keep = false;

@@ -10,7 +10,7 @@
 
 namespace cooldown::bench {
 
-/// "file:line: what is wrong"
+/// "file:line: message"
 struct workload_error {
   std::string message;
 };
@@ -18,7 +18,7 @@ struct workload_error {
 /// The workload that `text` describes; `file` is its name, for messages.
 std::variant<workload, workload_error> read_workload(std::string_view text, const std::string& file);
 
-/// Of a file, or of every .yaml in a directory, in the order of their names.
+/// The workloads in a file, or in all .yaml files of a directory, ordered by file name.
 std::variant<std::vector<workload>, workload_error> load_workloads(const std::string& path);
 
 }  // namespace cooldown::bench

@@ -1,4 +1,5 @@
-// Our names for Asio's types: one thread, one io_context, concrete executors.
+// Our names for Asio's types. Everything runs on one thread with one io_context, so the executor is a concrete type.
+// Clocks are read here, and nowhere below src/net.
 #pragma once
 
 #include <algorithm>
