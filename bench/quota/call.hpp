@@ -33,8 +33,8 @@ struct call {
   std::optional<duration> patience;  // its client disconnects after this time
 
   time_point began{};
-  time_point submitted{};       // the last time
-  time_point sent{};            // the last time
+  time_point submitted{};       // most recently
+  time_point sent{};            // most recently
   unsigned repetitions = 0;     // retries by the SDK
   unsigned repeats = 0;         // retries by our proxy, since it was submitted
   bool with_scheduler = false;  // submitted, and not answered yet
