@@ -224,7 +224,7 @@ std::string manual_page() {
         "\"\n.SH NAME\ncooldown\\-proxy \\- queue LLM API requests until the provider's quota admits them\n"
         ".SH SYNOPSIS\n.B cooldown\\-proxy\n[\\fIOPTIONS\\fR] [\\fICOMMAND\\fR]\n.SH DESCRIPTION\n"
         "Without a command, serves OpenAI\\-compatible clients, by default on http://127.0.0.1:8080/v1: each "
-        "request waits until the provider's quota, as its response headers tell it, admits it.\n.SH OPTIONS\n";
+        "request waits until the provider's quota, as shown by its response headers, admits it.\n.SH OPTIONS\n";
     append_options(out, cli);
     out += ".SH COMMANDS\n";
     for (auto const* s : cli.get_subcommands([](const CLI::App*) { return true; })) {
@@ -238,11 +238,11 @@ std::string manual_page() {
         ".B /etc/cooldown\\-proxy/config.yaml\nThe configuration: the first of these, unless \\fB\\-\\-config\\fR "
         "names another. None is needed.\n"
         ".SH EXAMPLES\n.TP\n.B CEREBRAS_API_KEY=csk\\-... cooldown\\-proxy\nServe on http://127.0.0.1:8080/v1.\n"
-        ".TP\n.B cooldown\\-proxy run \\-\\- python3 agent.py\nGive one program a proxy of its own.\n"
+        ".TP\n.B cooldown\\-proxy run \\-\\- python3 agent.py\nRun one program with its own proxy.\n"
         ".TP\n.B cooldown\\-proxy status \\-\\-watch\nWatch the quota and the queue.\n"
         ".SH ENVIRONMENT\n.TP\n.B CEREBRAS_API_KEY\nThe key for the provider, where the configuration does not name "
         "another.\n.TP\n.B NO_COLOR\nNo colours in \\fBstatus\\fR.\n"
-        ".SH EXIT STATUS\n0: clean shutdown. 64: usage error. 69: no address to listen on, or no proxy to ask. "
+        ".SH EXIT STATUS\n0: clean shutdown. 64: usage error. 69: cannot listen, or no proxy answers. "
         "70: any other error. 78: configuration error. 1: \\-\\-check\\-config found an error. \\fBrun\\fR ends with "
         "its "
         "command's.\n"

@@ -64,12 +64,12 @@ constexpr dialect_field table[] = {
     {"anthropic-ratelimit-requests-reset", reset, requests, minute},
 };
 
-/// Beyond 2^53 doubles lose whole tokens, and nobody sells that many.
+/// Above 2^53 doubles cannot represent every integer, and no limit is that large.
 std::optional<std::uint64_t> exact(std::optional<std::uint64_t> n) {
   return n && *n > (1ULL << 53) ? std::nullopt : n;
 }
 
-/// A count: digits; a fraction ("29.0") is cut, as some gateways format every number as a float.
+/// A count: digits; a fraction ("29.0") is truncated, because some gateways format every number as a float.
 std::optional<std::uint64_t> count(std::string_view text) {
   text = trim(text);
   auto const dot = text.find('.');
@@ -80,7 +80,7 @@ std::optional<std::uint64_t> count(std::string_view text) {
   return exact(parse_u64(text.substr(0, dot)));
 }
 
-/// "-20", and what gateways make of it.
+/// "-20", also as a float.
 bool is_negative(std::string_view text) {
   text = trim(text);
   return text.size() > 1 && text.front() == '-' && count(text.substr(1));

@@ -17,10 +17,11 @@ bool contains(std::string_view text, std::string_view word) {
 
 // In codes and types.
 constexpr std::string_view incurable_names[] = {"insufficient_quota", "billing", "payment", "spend", "credit"};
-// In texts, which advise to pay in many refusals that a wait cures, so that they come last. An address is "suspended".
+// In texts. They are checked last, because many refusals that waiting cures also advise to pay. The space in " spend"
+// excludes "suspended".
 constexpr std::string_view incurable_words[] = {"insufficient_quota", "billing", "payment",
                                                 "spending",           " spend",  "credit"};
-// In codes and types; "too_many_requests" says no more than the status.
+// In codes and types; "too_many_requests" says no more than the status does.
 constexpr std::string_view load_names[] = {"queue_exceeded", "overload", "capacity"};
 constexpr std::string_view quota_names[] = {"quota", "rate_limit", "token"};
 // In texts.
@@ -30,7 +31,7 @@ bool contains_any(std::string_view text, std::span<const std::string_view> words
   return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return contains(text, w); });
 }
 
-/// What a code or a type says; nullopt: nothing of use.
+/// The meaning of a code or a type; nullopt: unknown.
 std::optional<refusal::kind> kind_of(std::string_view name) {
   using kind = refusal::kind;
   if (contains_any(name, incurable_names)) return kind::incurable;
@@ -51,7 +52,7 @@ bool says_no_retry(header_view headers) {
   });
 }
 
-/// Which limit it is about, as far as the body tells.
+/// The limit that the body names, if any.
 void read_limit(const error_fields& body, const refusal_text& text, refusal& r) {
   r.counts = text.counts;
   r.over = text.over;
@@ -124,7 +125,7 @@ refusal classify_refusal(const error_fields& body, header_view headers, wall_tim
   if (!said && (r.retry_after || shows_exhausted(headers))) said = kind::quota;
   if (!said && contains_any(body.message, incurable_words)) said = kind::incurable;
   r.what = said.value_or(kind::load);
-  // Providers send it with a refusal for load as well, which is over in a second: there it decides nothing.
+  // Providers also send it with refusals for load, which are over in a second: there it is ignored.
   if (says_no_retry(headers) && said != kind::load && !r.retry_after) r.what = kind::incurable;
   if (r.what == kind::quota && text.limit && text.requested > text.limit) r.what = kind::too_large;
   if (r.what == kind::quota || r.what == kind::too_large) return r;

@@ -13,8 +13,8 @@ constexpr std::string_view hop_by_hop[] = {
     "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization",
     "te",         "trailer",    "upgrade",          "transfer-encoding"};
 
-// Nomination lets a sender withdraw fields of its own hop. Used on these it changes what the message means to the one
-// behind us: another body, another account, another answer ("hop-by-hop header abuse").
+// A Connection header lets a sender remove headers of its own hop. Removing these would change the meaning of the
+// message for the provider: another body, another account, another answer ("hop-by-hop header abuse").
 constexpr std::string_view protected_names[] = {
     "host",         "content-length", "authorization", "cookie",        "set-cookie",
     "expect",       "date",           "age",           "etag",          "vary",
@@ -35,7 +35,7 @@ constexpr std::string_view session_ends[] = {"session", "session-id", "session-a
 class name_words {
  public:
   explicit name_words(std::string_view name) {
-    // Longer names end like shorter ones.
+    // The words that tell are at the end, so the last 128 characters suffice.
     name.remove_prefix(name.size() - std::min(name.size(), buffer_.size()));
     std::transform(name.begin(), name.end(), buffer_.begin(), [](char c) { return c == '_' ? '-' : ascii_lower(c); });
     text_ = {buffer_.data(), name.size()};

@@ -73,18 +73,17 @@ void scope_families(exposition& out, const sources& from, time_point now) {
   auto const counter = [](const char* name, const char* help) {
     return exposition::make(name, help, MetricType::Counter);
   };
-  auto limit = gauge("budget_limit", "A limit of the provider's, in requests or tokens.");
-  auto left = gauge("budget_remaining", "What is left of it now, requests in flight deducted.");
-  auto reset = gauge("budget_reset_seconds", "Time until it is full again, where the provider tells.");
-  auto queued = gauge("scope_queued_requests", "Requests of the model and key that wait.");
-  auto in_flight = gauge("scope_in_flight_requests", "Those at the provider.");
-  auto concurrency =
-      gauge("scope_concurrency_limit",
-            "As many the provider takes at once, where its refusals for want of capacity have shown it.");
-  auto paused = gauge("scope_paused", "1 while somebody paused it.");
-  auto released = counter("scope_released_requests_total", "Requests let through.");
-  auto tokens = counter("scope_released_tokens_total", "Tokens reserved for them.");
-  auto used = counter("scope_used_tokens_total", "Tokens used by those whose answers told.");
+  auto limit = gauge("budget_limit", "A limit of the provider, in requests or tokens.");
+  auto left = gauge("budget_remaining", "What is left of the limit now, after deducting requests in flight.");
+  auto reset = gauge("budget_reset_seconds", "Time until the limit is full again, if that is known.");
+  auto queued = gauge("scope_queued_requests", "Waiting requests of the model and key.");
+  auto in_flight = gauge("scope_in_flight_requests", "Requests of the model and key at the provider.");
+  auto concurrency = gauge("scope_concurrency_limit",
+                           "Requests that the provider takes at once, learned from its refusals for lack of capacity.");
+  auto paused = gauge("scope_paused", "1 while the model is paused.");
+  auto released = counter("scope_released_requests_total", "Requests released.");
+  auto tokens = counter("scope_released_tokens_total", "Tokens reserved for released requests.");
+  auto used = counter("scope_used_tokens_total", "Tokens used, as reported by answers.");
   auto refused = counter("scope_upstream_refusals_total", "429s of the provider.");
   for (auto const& s : scopes_of(from, now, 0)) {
     // Clients can make up any number of models and keys; only those that the provider has accepted are listed.
@@ -115,9 +114,9 @@ void scope_families(exposition& out, const sources& from, time_point now) {
 
 void client_families(exposition& out, const stats& s) {
   auto requests =
-      exposition::make("client_requests_total", "Metered requests at their end, by client.", MetricType::Counter);
+      exposition::make("client_requests_total", "Finished metered requests, by client.", MetricType::Counter);
   auto tokens =
-      exposition::make("client_used_tokens_total", "Tokens used by those whose answers told.", MetricType::Counter);
+      exposition::make("client_used_tokens_total", "Tokens used, as reported by answers.", MetricType::Counter);
   for (auto const& [name, totals] : s.clients) {
     labels const with{{"client", http::utf8_text(name)}};
     exposition::add(requests, static_cast<double>(totals.requests), with);
@@ -140,8 +139,8 @@ void process_families(exposition& out) {
   plain("process_resident_memory_bytes", "Resident memory.", MetricType::Gauge, p.resident_bytes);
   plain("process_virtual_memory_bytes", "Virtual memory.", MetricType::Gauge, p.virtual_bytes);
   plain("process_open_fds", "Open file descriptors.", MetricType::Gauge, p.open_descriptors);
-  plain("process_max_fds", "Most that may be open.", MetricType::Gauge, p.most_descriptors);
-  plain("process_start_time_seconds", "When it started, in seconds since 1970.", MetricType::Gauge, p.started);
+  plain("process_max_fds", "Maximum number of open file descriptors.", MetricType::Gauge, p.most_descriptors);
+  plain("process_start_time_seconds", "Start time, in seconds since 1970.", MetricType::Gauge, p.started);
 }
 
 void limiter_families(exposition& out, const sources& from, time_point now) {
@@ -153,12 +152,12 @@ void limiter_families(exposition& out, const sources& from, time_point now) {
               c.header_parsing_failures);
   out.counter("dynamic_timings_used_total", "Releases decided by the provider's headers.", c.dynamic_timings_used);
   out.counter("fallback_timings_used_total", "Releases decided by the configured limits.", c.fallback_timings_used);
-  out.counter("released_requests_total", "Metered requests let through.", c.released);
-  out.counter("delayed_requests_total", "Metered requests let through after waiting.", c.waited);
+  out.counter("released_requests_total", "Metered requests released.", c.released);
+  out.counter("delayed_requests_total", "Metered requests released after waiting.", c.waited);
   out.counter("upstream_refusals_total", "429s of the provider that were absorbed: clients waited instead.",
               c.upstream_refusals);
   out.gauge("queued_requests", "Requests waiting, for quota or for the provider.", queue_length(from));
-  out.gauge("queued_bytes", "Bytes of their bodies.", limiter.queued_bytes());
+  out.gauge("queued_bytes", "Bytes of the bodies of waiting requests.", limiter.queued_bytes());
   out.gauge("in_flight_requests", "Metered requests at the provider.", at_provider(from));
   scope_families(out, from, now);
 }
@@ -183,8 +182,7 @@ std::string open_metrics(const std::string& text) {
 std::string metrics_text(const sources& from, time_point now, metrics_format format) {
   auto const& s = from.counts;
   exposition out;
-  auto& requests =
-      out.family("requests_total", "Requests at their end, by model, status and outcome.", MetricType::Counter);
+  auto& requests = out.family("requests_total", "Finished requests by model, status and outcome.", MetricType::Counter);
   for (auto const& [model, endings] : s.requests)
     for (auto const& [ending, n] : endings)
       exposition::add(requests, static_cast<double>(n),
@@ -194,22 +192,23 @@ std::string metrics_text(const sources& from, time_point now, metrics_format for
   auto& responses = out.family("responses_total", "Responses to clients by status.", MetricType::Counter);
   for (auto const& [status, n] : s.responses)
     exposition::add(responses, static_cast<double>(n), {{"status", std::to_string(status)}});
-  auto& refusals = out.family("refusals_total", "Refusals of our own by code.", MetricType::Counter);
+  auto& refusals = out.family("refusals_total", "Requests rejected by the proxy, by code.", MetricType::Counter);
   for (auto const& [code, n] : s.refusals) exposition::add(refusals, static_cast<double>(n), {{"code", code}});
   limiter_families(out, from, now);
 
   out.histogram_of("wait_seconds", "Time from submission to release of metered requests.", s.waits);
   out.histogram_of("forecast_error_ratio",
-                   "How far the wait forecast at submission was off, as a share of it, for requests that waited.",
+                   "Error of the wait forecast at submission, relative to the forecast, for requests that waited.",
                    s.forecast_errors);
-  auto& waited = out.family("waited_seconds_total", "Time that released requests waited, by what held them back.",
-                            MetricType::Counter);
+  auto& waited =
+      out.family("waited_seconds_total", "Time that released requests waited, by reason.", MetricType::Counter);
   for (std::size_t i = 1; i < constraint_count; ++i)
     exposition::add(waited, s.waited_for[i], {{"held_by", name_of(static_cast<constraint>(i))}});
-  out.histogram_of("upstream_response_seconds", "Time from a request sent to its response head.", s.upstream_seconds);
-  out.histogram_of("used_share_ratio", "Tokens used as a share of those reserved, by request.", s.used_share);
+  out.histogram_of("upstream_response_seconds", "Time from sending a request to its response head.",
+                   s.upstream_seconds);
+  out.histogram_of("used_share_ratio", "Used tokens relative to reserved tokens, per request.", s.used_share);
 
-  auto& tokens = out.family("tokens_total", "Tokens that usage reported.", MetricType::Counter);
+  auto& tokens = out.family("tokens_total", "Tokens reported in usage.", MetricType::Counter);
   exposition::add(tokens, static_cast<double>(s.prompt_tokens), {{"kind", "prompt"}});
   exposition::add(tokens, static_cast<double>(s.completion_tokens), {{"kind", "completion"}});
   exposition::add(tokens, static_cast<double>(s.cached_tokens), {{"kind", "cached"}});
@@ -221,11 +220,11 @@ std::string metrics_text(const sources& from, time_point now, metrics_format for
   out.gauge("requests_in_progress", "Requests being served, waiting ones included.", s.requests_in_progress);
   out.counter("received_bytes_total", "Bytes received from clients.", s.bytes_from_clients);
   out.counter("sent_bytes_total", "Bytes sent to clients.", s.bytes_to_clients);
-  out.counter("clients_gone_total", "Clients that left before their answer was complete.", s.clients_gone);
+  out.counter("clients_gone_total", "Clients that disconnected before their answer was complete.", s.clients_gone);
   out.counter("answers_cut_total", "Answers of the provider that broke off.", s.answers_cut);
-  out.counter("upstream_attempts_total", "Requests sent to the provider, repeats included.", s.upstream_attempts);
-  out.counter("upstream_retries_total", "Repeats after failures.", s.upstream_retries);
-  out.counter("upstream_failures_total", "Attempts without an acceptable answer.", s.upstream_failures);
+  out.counter("upstream_attempts_total", "Requests sent to the provider, including retries.", s.upstream_attempts);
+  out.counter("upstream_retries_total", "Retries after failures.", s.upstream_retries);
+  out.counter("upstream_failures_total", "Attempts without a valid answer.", s.upstream_failures);
   auto failures =
       exposition::make("provider_failures_total",
                        "Attempts at metered requests in which the provider failed, by kind; answers of 500 and above "
@@ -243,8 +242,8 @@ std::string metrics_text(const sources& from, time_point now, metrics_format for
        {circuit_breaker::state::closed, circuit_breaker::state::open, circuit_breaker::state::half_open})
     exposition::add(breaker, from.breaker.current(now) == state ? 1 : 0, {{"state", name_of(state)}});
   out.gauge("circuit_breaker_failures", "Failures of the provider in a row.", from.breaker.failures());
-  out.counter("reloads_total", "Configurations taken over.", s.reloads);
-  out.counter("reload_failures_total", "Configurations refused.", s.reload_failures);
+  out.counter("reloads_total", "Successful reloads.", s.reloads);
+  out.counter("reload_failures_total", "Rejected reloads.", s.reload_failures);
   out.gauge("draining", "1 while shutting down.", from.draining ? 1 : 0);
   out.gauge("uptime_seconds", "Time since the start.", from.uptime_seconds);
   process_families(out);

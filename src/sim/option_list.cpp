@@ -50,14 +50,14 @@ void add_provider(CLI::App& app, sim_options& options, words& said) {
            options.run = found.length;
            said.provider_file = file;
          },
-         "A workload's YAML file, of which the provider: section says how the provider is (docs/schedule.md); other "
-         "options change it")
+         "A workload's YAML file, whose provider: section describes the provider (docs/schedule.md); other options "
+         "override it")
       ->type_name("FILE");
   app.add_option("--model", said.models,
                  "NAME,rpm=30,tpm=60000,... with rps, rpm, rph, rpd, tpm, tph, tpd, total (factor of the total-token "
                  "bucket); repeatable. Default: gpt-oss-120b and llama3.1-8b with rpm=30,tpm=60000,rph=900,rpd=14400")
       ->allow_extra_args(false);
-  app.add_flag("--any-model", options.any_model, "Unknown models exist too, with the limits of the first");
+  app.add_flag("--any-model", options.any_model, "Every model name exists, with the limits of the first model");
   app.add_option("--refill", provider.rules.refill, "How limits refill: bucket, window or sliding (default bucket)")
       ->type_name("NAME")
       ->transform(one_of(refill_names));
@@ -71,10 +71,11 @@ void add_provider(CLI::App& app, sim_options& options, words& said) {
   app.add_option("--headers-until", said.headers_until, "Seconds after which rate-limit headers vanish")
       ->check(CLI::Range(0.0, 1e9));
   app.add_option("--refusal", said.refusal,
-                 "A 429 carries: headers, bare retry-after, or generic: that, and no code in its body (default bare)")
+                 "Headers of a 429: headers, bare (retry-after only), or generic (bare, and no code in its body) "
+                 "(default bare)")
       ->type_name("NAME")
       ->transform(one_of(refusal_names));
-  app.add_option("--retry-after", said.retry_after, "Seconds that a refusal without headers says (default 60)")
+  app.add_option("--retry-after", said.retry_after, "retry-after of refusals without headers, in seconds (default 60)")
       ->check(CLI::Range(0, 1000000));
   app.add_option("--rps", options.rps, "Hidden limit of requests per second; 0: none")
       ->check(CLI::NonNegativeNumber)
@@ -83,7 +84,7 @@ void add_provider(CLI::App& app, sim_options& options, words& said) {
                  "Output charged at admission to a request without a maximum (documented rule)")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{10000000}))
       ->capture_default_str();
-  app.add_option("--foreign", provider.rules.foreign_tpm, "Tokens per minute that another consumer takes")
+  app.add_option("--foreign", provider.rules.foreign_tpm, "Tokens per minute that somebody else uses")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
 }
@@ -98,7 +99,7 @@ void add_answers(CLI::App& app, sim_options& options, words& said) {
   app.add_option("--reply-tokens", options.reply_tokens, "Length of a reply, unless its maximum is lower")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{10000000}))
       ->capture_default_str();
-  app.add_option("--chars-per-token", said.chars_per_token, "Characters of input in a token (default 4)")
+  app.add_option("--chars-per-token", said.chars_per_token, "Characters of input per token (default 4)")
       ->check(CLI::Range(0.01, 1000.0));
   app.add_option("--fault", said.faults,
                  "KIND[=ARG][@PROBABILITY]; repeatable: status=CODE, load, payment, reset, stall, garbage, delay=MS, "
@@ -110,7 +111,7 @@ void add_answers(CLI::App& app, sim_options& options, words& said) {
 
 void add_server(CLI::App& app, sim_options& options, words& said) {
   app.add_option("--listen", said.listen, "HOST:PORT; port 0: any free one")->capture_default_str();
-  app.add_option("--api-key", options.api_key, "The only right bearer key; without it every key is right");
+  app.add_option("--api-key", options.api_key, "The only accepted bearer key; without it every key is accepted");
   auto* cert =
       app.add_option("--tls-cert", options.tls_cert, "Certificate chain (PEM): serve https")->check(CLI::ExistingFile);
   auto* key = app.add_option("--tls-key", options.tls_key, "Its private key (PEM)")->check(CLI::ExistingFile);

@@ -21,26 +21,26 @@ enum class tls_version { v1_2, v1_3 };
 
 /// TLS on the listening side: with both files or none.
 struct server_tls_settings {
-  std::string certificate_file;  // PEM: the server's certificate, then those between it and its authority
+  std::string certificate_file;  // PEM: the server's certificate, followed by the intermediate ones
   std::string key_file;          // PEM: its private key, without a passphrase
   tls_version min_version = tls_version::v1_2;
   bool operator==(const server_tls_settings&) const = default;
 };
 
 struct server_settings {
-  std::string host = "127.0.0.1";                // address to listen on; beyond loopback anyone there can spend the key
-  std::uint16_t port = 8080;                     // 0: any free port, said in the log
-  std::size_t max_connections = 10'000;          // more than this many clients wait at the door
-  std::size_t max_header_size = 64 * 1024;       // bytes of request line and fields; beyond: 431 (414 for the line)
+  std::string host = "127.0.0.1";           // address to listen on; if not loopback, anyone there can spend the key
+  std::uint16_t port = 8080;                // 0: any free port; the log names it
+  std::size_t max_connections = 10'000;     // client connections at once
+  std::size_t max_header_size = 64 * 1024;  // bytes of request line and headers; beyond: 431 (414 for the line)
   std::size_t max_body_size = 32 * 1024 * 1024;  // bytes of one request body; beyond: 413
   milliseconds header_timeout{10'000};           // from the first byte of a head to its end; beyond: 408
-  milliseconds body_timeout{60'000};     // silence while a body is read (core/body_pace.hpp), or an answer is not taken
-  milliseconds idle_timeout{120'000};    // between two requests of a connection
-  milliseconds drain_timeout{30'000};    // what exchanges in progress get at shutdown
-  std::vector<std::string> auth_tokens;  // secrets; a request needs one of them; none: nobody needs any
+  milliseconds body_timeout{60'000};             // pause while a body is read (body_pace.hpp), or an answer is not read
+  milliseconds idle_timeout{120'000};            // between two requests of a connection
+  milliseconds drain_timeout{30'000};            // time for exchanges in progress at shutdown
+  std::vector<std::string> auth_tokens;          // secrets; a request needs one of them; empty: none needed
   std::vector<std::string> allowed_origins;  // web pages that may use the main port (Fetch Standard, CORS); "*": any
-  std::vector<std::string> allowed_hosts;    // further names that clients may call the main port by; "*": any
-  bool core_dumps = false;                   // true: a crash may leave the keys in memory on disk
+  std::vector<std::string> allowed_hosts;    // further host names of the main port; "*": any
+  bool core_dumps = false;                   // true: a crash may write the keys in memory to disk
   server_tls_settings tls;
   bool operator==(const server_settings&) const = default;
 };
@@ -50,14 +50,14 @@ enum class replenishment { automatic, window, continuous, sliding };
 
 struct rate_limit_settings {
   bool use_headers = false;     // schedule by the provider's rate-limit headers
-  bool header_fallback = true;  // without fresh headers: true: rpm_limit and tpm_limit decide; false: nothing does
+  bool header_fallback = true;  // without fresh headers, true: rpm_limit and tpm_limit decide; false: nothing does
   milliseconds header_timeout{5'000};  // how long to wait for the first header, at start and after a reset
   milliseconds reset_buffer{100};      // added to every reset the provider announces
   config::replenishment replenishment = config::replenishment::automatic;
   bool operator==(const rate_limit_settings&) const = default;
 };
 
-/// What tells clients apart when the quota is shared among them. None of it: all are one client.
+/// What distinguishes clients when the quota is shared among them. None: all are one client.
 struct client_attributes {
   bool credential = true;  // as the client sent it
   bool user = true;        // `user` of the body
@@ -75,21 +75,22 @@ struct queue_settings {
   milliseconds max_wait{600'000};               // longest wait of one request; Prefer: wait=N lowers it
   std::size_t max_in_flight = 0;                // metered requests at the upstream at once; 0: no bound
   std::optional<milliseconds> keepalive_after;  // who waits so long for a stream gets SSE comments; `off`: nobody
-  std::optional<milliseconds> ageing{30'000};   // after so long a class gets a release out of turn; `off`: never
-  unsigned default_priority = 3;                // class of a request that names none: 0 goes first, 7 last
-  unsigned highest_priority = 0;                // the most urgent class that a request itself can name
+  std::optional<milliseconds> ageing{
+      30'000};                    // a class that has waited so long gets a release out of turn; `off`: never
+  unsigned default_priority = 3;  // class of a request that names none: 0 is the most urgent, 7 the least
+  unsigned highest_priority = 0;  // the most urgent class that a request itself can name
   client_attributes fair_share_by;
   bool operator==(const queue_settings&) const = default;
 };
 
-/// Limits of a model, in requests, tokens and, where a provider keeps two buckets, total tokens (cached ones included)
-/// a minute, an hour and a day. Absent: none that is known.
+/// Limits of a model: requests, tokens and, if the provider keeps two buckets, total tokens (including cached ones) per
+/// minute, hour and day. nullopt: unknown.
 struct model_limits {
   std::optional<std::uint64_t> rpm, rph, rpd, tpm, tph, tpd, total_tpm, total_tph, total_tpd;
   bool operator==(const model_limits&) const = default;
 };
 
-/// A kind of client: all that is given must match.
+/// A rule for clients: all conditions given must match.
 struct client_rule {
   std::optional<std::string> credential;  // secret; the key that the client sends
   std::optional<std::string> user;
@@ -97,7 +98,7 @@ struct client_rule {
   std::optional<unsigned> priority;          // class of a request that names none; absent: queue.default_priority
   double weight = 1;                         // of its fair share
   std::optional<unsigned> highest_priority;  // absent: queue.highest_priority
-  std::string name{};                        // what its clients are called; empty: by what tells them apart
+  std::string name{};                        // name of its clients; empty: by their attributes
   bool operator==(const client_rule&) const = default;
 };
 
@@ -110,8 +111,8 @@ struct breaker_settings {
 
 struct timeout_settings {
   milliseconds connect{5'000};       // one connection attempt, TLS handshake included
-  milliseconds first_byte{300'000};  // from the request sent to the response head; beyond: 504
-  milliseconds idle{300'000};        // silence within a response body
+  milliseconds first_byte{300'000};  // from the last byte of the request to the response head; beyond: 504
+  milliseconds idle{300'000};        // longest pause within a response body
   bool operator==(const timeout_settings&) const = default;
 };
 
@@ -128,25 +129,26 @@ struct origin {
   std::string host = "api.cerebras.ai";  // without brackets, even for IPv6
   std::uint16_t port = 443;
   std::string prefix;             // "" or "/path" without a trailing slash
-  std::string authority() const;  // as it stands in Host: brackets for IPv6, no default port
-  /// Where a client's request goes: the prefix before its path. A prefix that ends in a version, as providers print
-  /// their base URLs ("/openai/v1"), takes the place of the client's "/v1".
+  std::string authority() const;  // for Host: brackets for IPv6, no default port
+  /// The target of a client's request: the prefix before its path. A prefix that ends in a version, as providers print
+  /// their base URLs ("/openai/v1"), replaces the client's "/v1".
   std::string target_for(std::string_view target) const;
-  /// False if a server might take the target, behind the prefix, for one outside of it. A prefix may be a tenant's own.
+  /// False if a server might read the target, after the prefix, as one outside of it. A prefix may belong to one
+  /// tenant.
   bool contains(std::string_view target) const;
   bool operator==(const origin&) const = default;
 };
 
 struct cerebras_settings {
   origin base_url;
-  std::string api_key;               // secret; empty: the client's own Authorization goes through
-  std::uint64_t rpm_limit = 30;      // requests a minute: the fallback, and what no header reports
-  std::uint64_t tpm_limit = 60'000;  // tokens a minute: the fallback
-  std::map<std::string, model_limits, std::less<>> limits;  // by model; "*": every other
+  std::string api_key;               // secret; empty: the client's own Authorization is passed on
+  std::uint64_t rpm_limit = 30;      // requests a minute, if no header reports that limit
+  std::uint64_t tpm_limit = 60'000;  // tokens a minute, without rate-limit headers
+  std::map<std::string, model_limits, std::less<>> limits;  // by model; "*": every other model
   rate_limit_settings rate_limits;
   queue_settings queue;
-  std::vector<client_rule> clients;  // the first that matches counts
-  unsigned retries = 2;              // repeats of a metered request before its first response byte; 0: never
+  std::vector<client_rule> clients;  // the first matching rule applies
+  unsigned retries = 2;              // retries of a metered request before its first response byte; 0: never
   breaker_settings circuit_breaker;
   timeout_settings timeouts;
   tls_settings tls;
@@ -160,8 +162,8 @@ struct feature_flags {
 
 struct admin_settings {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 8081;  // 0: any free port, said in the log
-  std::string token;          // secret; what a request needs; empty: none, and then only from this machine
+  std::uint16_t port = 8081;  // 0: any free port; the log names it
+  std::string token;          // secret that requests need; empty: none needed, and only this machine may connect
   bool operator==(const admin_settings&) const = default;
 };
 
@@ -186,7 +188,7 @@ struct settings {
   bool operator==(const settings&) const = default;
 };
 
-/// Whether listening there lets in this machine only.
+/// Whether only this machine can connect to that address.
 bool is_loopback(std::string_view host);
 
 }  // namespace cooldown::config

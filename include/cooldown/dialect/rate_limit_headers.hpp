@@ -1,4 +1,4 @@
-// Rate-limit response fields of the known dialects, told apart by what arrives, as one snapshot.
+// Reads the rate-limit headers of the known dialects into one snapshot; the headers present tell the dialect.
 #pragma once
 
 #include <string>
@@ -16,18 +16,18 @@ struct unnamed_windows {
   window tokens = window::minute;
 };
 
-/// Why a snapshot is not whole.
+/// Why a snapshot is incomplete.
 struct rate_limit_header_error {
-  bool absent = false;         // no rate-limit header at all: nothing to complain of at a provider that sends none
+  bool absent = false;         // no rate-limit header at all: not an error of a provider that sends none
   std::string message;         // "missing required rate limit headers: x-ratelimit-limit-tokens-minute"
-  rate_limit_snapshot rest{};  // what the other headers say: one that is missing or unusable takes nothing from them
+  rate_limit_snapshot rest{};  // the other headers, which remain usable
 };
 
-/// Reads the fields of Cerebras and OpenAI, Groq and Mistral (x-ratelimit-*), Anthropic and the IETF drafts
-/// (RateLimit). Names are case-insensitive; an invalid value counts as absent; a negative remaining is an overdrawn
-/// limit and counts as 0, unless the limit is negative too, which is how some say "unlimited"; of a repeated header the
-/// most careful value holds. Without a tokens-minute limit, or with neither its remaining nor its reset: an error that
-/// names what is missing. `now` is for dates and epochs in reset fields.
+/// Reads the headers of Cerebras and OpenAI, Groq and Mistral (x-ratelimit-*), Anthropic and the IETF drafts
+/// (RateLimit). Names are case-insensitive. An invalid value counts as absent. A negative remaining (an overdrawn
+/// limit) counts as 0, unless the limit is negative too, which means "unlimited" at some providers. Of a repeated
+/// header the most conservative value applies. Without a tokens-minute limit, or with neither its remaining nor its
+/// reset, the result is an error that names what is missing. `now`: for dates and epochs in resets.
 std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_headers(
     header_view headers, wall_time now, const unnamed_windows& unnamed = {});
 

@@ -1,4 +1,4 @@
-// What a provider means by a 429.
+// Classifies the provider's 429s.
 #pragma once
 
 #include <optional>
@@ -12,16 +12,16 @@ namespace cooldown {
 struct refusal {
   enum class kind : std::uint8_t {
     quota,      // a limit is used up: waiting cures it
-    load,       // the provider is busy, or takes no more requests at once: a short pause cures it
+    load,       // the provider is busy, or its concurrency limit is reached: a short pause cures it
     too_large,  // the request is larger than a whole limit: no wait cures it
-    incurable,  // payment, spending limits, x-should-retry: false where nothing says when to come again: pass it on
+    incurable,  // payment, spending limits, x-should-retry: false without a time to retry: pass it on
   };
   kind what = kind::quota;
-  std::optional<resource> counts;  // which limit, where the provider says so
+  std::optional<resource> counts;  // which limit, if the provider says so
   std::optional<window> over;
   bool burst = false;                   // a per-second limit
-  std::optional<std::uint64_t> limit;   // how large the limit is, where the text says so
-  std::optional<duration> retry_after;  // the provider's word: of headers, else of the body
+  std::optional<std::uint64_t> limit;   // the limit's value, if the text says so
+  std::optional<duration> retry_after;  // from headers, else from the body
 };
 
 /// The error fields of a 429's body, whatever its shape; empty where absent.
@@ -29,12 +29,12 @@ struct error_fields {
   std::string_view message;
   std::string_view type;
   std::string_view code;
-  std::string_view wait{};  // a delay that a field of its own holds: "37s"
+  std::string_view wait{};  // a delay in a separate member: "37s"
 };
 
-/// Classifies a 429: by its code, then its type, then by a limit that its text names. A word like "billing" decides
-/// only where nothing names a limit, a time to come again or an exhausted budget: many refusals that a wait cures
-/// advise to pay. What is still unknown counts as load: a short pause is the least harm.
+/// Classifies a 429 by its code, then its type, then by a limit that its text names. A word like "billing" decides only
+/// if nothing names a limit, a time to retry or an exhausted budget, because many refusals that waiting cures advise to
+/// pay. An unknown 429 counts as load: a short pause does the least harm.
 refusal classify_refusal(const error_fields& body, header_view headers, wall_time now);
 
 /// retry-after-ms, else Retry-After in seconds or as a date.

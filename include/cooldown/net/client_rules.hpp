@@ -1,4 +1,4 @@
-// Which client a request is of, and what the configuration grants it.
+// Identifies the client of a request, and what the configuration grants it.
 #pragma once
 
 #include <cstdint>
@@ -12,19 +12,19 @@
 
 namespace cooldown::net {
 
-/// What is known of a request's sender.
+/// The known facts about a request's sender.
 struct sender {
   std::uint64_t credential = 0;  // salted hash of the key that it sent
-  std::string_view user;         // of the body; empty: not given
+  std::string_view user;         // from the body; empty: absent
   std::string_view address;
-  std::string_view session{};  // of an agent; empty: not given
+  std::string_view session{};  // of an agent; empty: absent
 };
 
 /// How the queue treats a request.
 struct client_standing {
-  std::uint64_t client = 0;  // a salted hash of what tells clients apart
+  std::uint64_t client = 0;  // a salted hash of the attributes that distinguish clients
   std::uint64_t group =
-      0;  // the same but for `user` and session, where there is more: they have one share between them
+      0;  // the same without `user` and session, if other attributes count as well: its clients have one share
   double weight = 1;
   std::uint8_t urgency = 3;
 };
@@ -36,15 +36,14 @@ class client_rules {
 
   client_rules(const config::cerebras_settings& settings, hasher hash);
 
-  /// `asked`: the urgency that the request itself names.
+  /// `asked`: the urgency in the request's own Priority header.
   client_standing standing_of(const sender& who, std::optional<std::uint8_t> asked) const;
 
-  /// What a client is called: by the name of its rule, by its `user`, or by its address and what its key is called
-  /// (`key`), and by its session, as far as these tell clients apart. Of a session a number is shown: it may be a
-  /// secret.
+  /// The name of a client: that of its rule, its `user`, or its address with the name of its key (`key`), plus its
+  /// session, depending on what distinguishes clients. A session is shown as a number, because it may be a secret.
   std::string name_of(const sender& who, std::string_view key) const;
 
-  /// The name of the first rule that matches everything with this key; empty: there is none.
+  /// The name of the first rule that matches by this key alone; empty: none.
   std::string_view name_of_key(std::uint64_t credential) const;
 
  private:
@@ -61,7 +60,7 @@ class client_rules {
   std::vector<rule> rules_;
 };
 
-/// The key in the value of a header: without its scheme, where that is Bearer.
+/// The key in a header's value, without the scheme Bearer.
 std::string_view key_of(std::string_view credential);
 
 }  // namespace cooldown::net
