@@ -1,46 +1,19 @@
 #include "cooldown/net/tls.hpp"
 
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
-
-#include <sys/stat.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "cooldown/net/authorities.hpp"
+
 namespace cooldown::net {
 namespace {
-
-std::string contents_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string changed_at(const std::string& path) {
-  struct stat s {};
-  if (::stat(path.c_str(), &s) != 0) return {};
-  return std::to_string(s.st_ino) + ' ' + std::to_string(s.st_mtim.tv_sec) + '.' + std::to_string(s.st_mtim.tv_nsec);
-}
-
-/// Where the system keeps its authorities: the environment's word goes before what OpenSSL was built with.
-std::string place(const char* variable, const char* otherwise) {
-  auto const* const told = ::secure_getenv(variable);
-  return told ? told : otherwise;
-}
-
-std::string sha256(const std::string& text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-  unsigned size = 0;
-  EVP_Digest(text.data(), text.size(), out.data(), &size, EVP_sha256(), nullptr);
-  return {out.begin(), out.begin() + size};
-}
 
 /// Whom a certificate that cannot be traced was issued by.
 std::string issuer_in(X509_STORE_CTX* chain) {
@@ -73,13 +46,6 @@ struct verification {
 
 }  // namespace
 
-std::string authorities_of(const config::tls_settings& settings) {
-  if (!settings.ca_file.empty()) return sha256(contents_of(settings.ca_file));
-  // The directory's files are looked up one by one, by name; adding or removing one changes it.
-  return sha256(contents_of(place(X509_get_default_cert_file_env(), X509_get_default_cert_file())) + '\n' +
-                changed_at(place(X509_get_default_cert_dir_env(), X509_get_default_cert_dir())));
-}
-
 /// The newest session OpenSSL gave us (TLS 1.3 sends tickets after the handshake, so a callback is the only way to get
 /// them).
 struct tls_client::session_cache {
@@ -110,6 +76,7 @@ tls_client::tls_client(const config::tls_settings& settings)
   error_code ec;
   if (settings_.ca_file.empty()) {
     context_.set_default_verify_paths(ec);
+    if (auto const file = authorities_file(is_there); !ec && !file.empty()) context_.load_verify_file(file, ec);
     if (ec)
       throw std::runtime_error("cerebras.tls: the system's certificate authorities cannot be read: " + ec.message());
   } else {
