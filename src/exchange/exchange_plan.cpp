@@ -4,6 +4,7 @@
 
 #include "cooldown/exchange/circuit_breaker.hpp"
 #include "cooldown/exchange/retry.hpp"
+#include "cooldown/exchange/wrong_base_url.hpp"
 
 namespace cooldown {
 namespace {
@@ -140,7 +141,7 @@ exchange_step exchange_plan::failed(const attempt_end& end, time_point now) {
       return next_attempt(now);
     case end_kind::answered:
       if (end.status == 429 && facts_.metered) return {.next = step::ask_about_429};
-      return repeat_or({.next = step::relay}, end);
+      return end.status == 404 ? refused_with_404(end) : repeat_or({.next = step::relay}, end);
     case end_kind::no_connection:
     case end_kind::broken:
     case end_kind::unacceptable:
@@ -157,6 +158,12 @@ exchange_step exchange_plan::failed(const attempt_end& end, time_point now) {
   auto const last = rejection(why, may_pass(why) ? std::optional(retry_after_failure) : std::nullopt);
   // A timeout is not repeated: the first attempt may still be generating, and charged.
   return end.kind == end_kind::timeout ? last : repeat_or(last, end);
+}
+
+exchange_step exchange_plan::refused_with_404(const attempt_end& end) const {
+  auto const wrong = wrong_base_url(facts_.path, facts_.metered, end.serves_without_v1);
+  if (wrong.empty()) return {.next = step::relay};
+  return {.next = step::reject, .why = reason::not_found, .explanation = wrong, .uncharged = true};
 }
 
 exchange_step exchange_plan::repeat_or(const exchange_step& last, const attempt_end& end) {
@@ -180,8 +187,12 @@ exchange_step exchange_plan::paused(time_point now) {
   return next_attempt(now);
 }
 
-exchange_step exchange_plan::pass_429() {
-  return {.next = step::relay};
+/// With a length of its own, what came of it would look complete.
+exchange_step exchange_plan::pass_429(bool whole, std::optional<duration> retry_after) {
+  if (whole) return {.next = step::relay};
+  return {.next = step::reject,
+          .why = reason::upstream_unavailable,
+          .retry_after = retry_after.value_or(retry_after_failure)};
 }
 
 const char* name_of(attempt_end::what kind) {

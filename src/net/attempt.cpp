@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cooldown/dialect/refusal.hpp"
+#include "cooldown/exchange/wrong_base_url.hpp"
 #include "cooldown/net/sending.hpp"
 #include "cooldown/net/upstream_head.hpp"
 
@@ -86,6 +87,9 @@ task<attempt_result> upstream_attempt::make(upstream_ptr to, const request& r, c
     c_.shared.stats.upstream_seconds.record(seconds_of(took_));
     out.end.status = head_.status;
     out.end.retry_after = retry_after_of(head_.fields, wall_now());
+    auto& served = to_->provider->serves_without_v1;
+    served = served || shows_service_without_v1(r.path(), r.metered, head_.status);
+    out.end.serves_without_v1 = served;
     // It was on its way before the request was: the server had waited for one for too long (RFC 9110 §15.5.9).
     out.end.stale = head_.status == 408 && connection_->reused && !head_.keep_alive;
   } else if (out.end.kind == kind::broken) {

@@ -58,15 +58,6 @@ const char* text_of(relay_end end) {
   }
 }
 
-/// What a 404 of the provider for this path mostly means; empty: anything.
-std::string_view wrong_base_url(const request& r, const provider& p) {
-  if (r.path().starts_with("/v1/v1/"))
-    return "The provider answered 404, and the path begins with /v1/v1: leave /v1 out of the client's base URL.";
-  if (r.metered && !p.serves_without_v1 && !r.path().starts_with("/v1/"))
-    return "The provider answered 404, and the path does not begin with /v1: add /v1 to the client's base URL.";
-  return {};
-}
-
 /// The actor: performs the steps of an exchange_plan. Lives in run_exchange's frame.
 class exchange {
  public:
@@ -86,6 +77,7 @@ class exchange {
         waiting_(c, record_, writer_, first_comment_),
         plan_({.metered = r.metered,
                .method = r.method,
+               .path = r.path(),
                .retries = settings_->cerebras.retries,
                .breaker_enabled = settings_->cerebras.circuit_breaker.failure_threshold > 0,
                .wait_until = r.metered ? record_.started() + max_wait_ : record_.started()}) {
@@ -230,15 +222,6 @@ task<exchange_step> exchange::attempt(bool fresh) {
     if (end.local && step.next == exchange_step::what::reject) explanation_ = result.local.message() + ".";
   }
   if (step.next != exchange_step::what::relay && step.next != exchange_step::what::ask_about_429) attempt_.drop();
-  if (r_.metered && end.status >= 200 && end.status < 300 && !r_.path().starts_with("/v1/"))
-    to_->provider->serves_without_v1 = true;
-  auto const wrong = end.status == 404 ? wrong_base_url(r_, *to_->provider) : std::string_view();
-  if (!wrong.empty()) {
-    attempt_.drop();
-    if (ticket_) ticket_->settle(0, std::nullopt);
-    explanation_ = wrong;
-    co_return exchange_step{.next = exchange_step::what::reject, .why = reason::not_found};
-  }
   co_return step;
 }
 
@@ -292,12 +275,8 @@ task<exchange_step> exchange::ask_about_429() {
     ticket_->settle(0, std::nullopt);
   }
   if (seen.what == verdict::refuse) co_return rejected(*seen.refusal);
-  if (whole) co_return exchange_plan::pass_429();
-  // With a length of its own, what came of it would look complete.
-  ++a_.stats.answers_cut;
-  auto const retry_after = retry_after_of(attempt_.head().fields, wall_now()).value_or(std::chrono::seconds{1});
-  co_return exchange_step{
-      .next = exchange_step::what::reject, .why = reason::upstream_unavailable, .retry_after = retry_after};
+  if (!whole) ++a_.stats.answers_cut;
+  co_return exchange_plan::pass_429(whole, retry_after_of(attempt_.head().fields, wall_now()));
 }
 
 /// The client left, or we are shutting down.
@@ -345,9 +324,10 @@ void exchange::note_verdict(verdict_on_provider verdict, const attempt_result& r
 
 task<bool> exchange::reject(exchange_step step) {
   if (step.unsent && ticket_) ticket_->not_sent();
+  if (step.uncharged && ticket_) ticket_->settle(0, std::nullopt);
   refusal_details details;
   details.retry_after = step.retry_after;
-  details.explanation = std::move(explanation_);
+  details.explanation = step.explanation.empty() ? std::move(explanation_) : std::string(step.explanation);
   auto const keep = co_await writer_.reject(step.why, std::move(details));
   co_return keep;
 }

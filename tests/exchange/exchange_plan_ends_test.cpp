@@ -152,8 +152,16 @@ TEST(ExchangePlanEnds, EachEndHasAWordForMetrics) {
   EXPECT_STREQ(name_of(end_kind::answered), "status");
 }
 
-TEST(ExchangePlanEnds, AJudged429IsPassedOn) {
-  EXPECT_EQ(exchange_plan::pass_429().next, step::relay);
+TEST(ExchangePlanEnds, AJudged429IsPassedOnIfItIsWhole) {
+  EXPECT_EQ(exchange_plan::pass_429(true, 5s).next, step::relay);
+  for (auto const& asked : {std::optional<duration>(5s), std::optional<duration>()}) {
+    auto const cut = exchange_plan::pass_429(false, asked);
+    EXPECT_EQ(cut.next, step::reject);
+    EXPECT_EQ(cut.why, reason::upstream_unavailable);
+    EXPECT_EQ(cut.retry_after, asked.value_or(1s));
+    EXPECT_FALSE(cut.unsent) << "the limiter has been told";
+    EXPECT_FALSE(cut.uncharged);
+  }
 }
 
 }  // namespace

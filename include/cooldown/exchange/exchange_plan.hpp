@@ -15,6 +15,7 @@ namespace cooldown {
 struct exchange_facts {
   bool metered = false;          // a completion or an embedding: waits for quota, and may be retried
   std::string_view method;       // unmetered requests are retried only if idempotent; must outlive the plan
+  std::string_view path{};       // of the target; must outlive the plan
   unsigned retries = 0;          // retries that the configuration allows
   bool breaker_enabled = false;  // a failing provider is not called for a while
   time_point wait_until;         // latest time to wait for quota and provider
@@ -39,6 +40,7 @@ struct attempt_end {
   bool stale = false;                     // a kept connection ended before the first byte of an answer
   duration rested{};                      // how long that connection had been idle
   bool local = false;                     // an error of this machine
+  bool serves_without_v1 = false;         // the provider is known to serve paths that do not begin with /v1
 
   /// False if it was answered, or nothing was tried.
   bool failed() const {
@@ -72,6 +74,8 @@ struct exchange_step {
   duration pause{};
   reason why = reason::internal_error;
   std::optional<duration> retry_after{};  // of a rejection
+  std::string_view explanation{};         // of a rejection; empty: nothing to add to `why`
+  bool uncharged = false;                 // reject: the provider has refused the request, which costs nothing
   bool unsent = false;  // renew, reject, hang_up: nothing has reached the provider (renew: since the last release)
   verdict_on_provider verdict = verdict_on_provider::none;  // for the breaker, if it allowed an attempt
 };
@@ -99,14 +103,15 @@ class exchange_plan {
   exchange_step ended(const attempt_end& end, time_point now);
   exchange_step paused(time_point now);
 
-  /// The limiter has classified a 429: it goes to the client unchanged.
-  static exchange_step pass_429();
+  /// The limiter has classified a 429: it goes to the client unchanged, if the `whole` of it came.
+  static exchange_step pass_429(bool whole, std::optional<duration> retry_after);
 
   unsigned repeats() const { return repeats_; }
 
  private:
   exchange_step next_attempt(time_point now);
   exchange_step failed(const attempt_end& end, time_point now);
+  exchange_step refused_with_404(const attempt_end& end) const;
   exchange_step repeat_or(const exchange_step& last, const attempt_end& end);
   exchange_step rejection(reason why, std::optional<duration> retry_after) const;
   verdict_on_provider judge(const attempt_end& end) const;
