@@ -63,10 +63,11 @@ intake_result refuse_websocket(app& shared) {
 intake_result refuse_for_room(app& shared, body_room::answer why) {
   refusal_details details;
   details.retry_after = std::chrono::seconds{1};
-  details.explanation = why == body_room::answer::full
-                            ? "The bodies of all requests together take up cerebras.queue.max_bytes; raise it."
-                            : "The bodies of this client's requests take up its share of cerebras.queue.max_bytes; "
-                              "send fewer at once, or raise it.";
+  details.explanation =
+      why == body_room::answer::full
+          ? "The bodies of all requests together take up cerebras.queue.max_bytes; raise it."
+          : "The bodies of this client's requests, or of those from its address, take up their share of "
+            "cerebras.queue.max_bytes; send fewer at once, or raise it.";
   return {.kind = what::refused, .refusal = refusal_reply(shared, reason::queue_full, details)};
 }
 
@@ -105,6 +106,15 @@ bool is_last_hop(const http::request_head& head) {
                      [](const header_field& f) { return iequals(f.name, "max-forwards") && parse_u64(f.value) == 0U; });
 }
 
+/// Tokens are ours to give; keys can be made up.
+body_room::owner owner_of(const client_connection& c, std::string_view token, std::string_view key) {
+  if (!token.empty()) {
+    auto const known = c.shared.credential_of(token);
+    return {known, known};
+  }
+  return {c.shared.credential_of(key.empty() ? c.peer : key), c.network};
+}
+
 void take_facts(client_connection& c, const config::settings& settings, request& r) {
   auto const& head = r.head;
   r.id = c.shared.next_request_id++;
@@ -121,9 +131,7 @@ void take_facts(client_connection& c, const config::settings& settings, request&
   r.urgency = http::urgency_of(head.fields);
   auto const credential = http::credential_in(head.fields);
   auto const token = token_of(head, settings);
-  r.share.belongs_to(c.shared.credential_of(!token.empty()        ? token
-                                            : !credential.empty() ? key_of(credential)
-                                                                  : c.peer));
+  r.share.belongs_to(owner_of(c, token, key_of(credential)));
   r.coding = http::coding_of(head.fields);
   if (c.serves != role::proxy) {
     auto const type = head.find("content-type").value_or("");
@@ -171,7 +179,7 @@ task<intake_result> read_head(client_connection& c, request& r) {
     }
     bool const nothing_yet = c.in.size() == 0;
     if (!nothing_yet && c.serves == role::proxy) {
-      if (counted == 0) r.share.belongs_to(c.shared.credential_of(c.peer));
+      if (counted == 0) r.share.belongs_to({c.shared.credential_of(c.peer), c.network});
       auto const room = count_head(r, counted, c.in.capacity() - counted, *settings);
       if (room != body_room::answer::taken) co_return refuse_for_room(c.shared, room);
       counted = c.in.capacity();

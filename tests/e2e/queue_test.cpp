@@ -293,7 +293,7 @@ TEST(Queue, UploadsOfOneClientLeaveRoomForOthersAndForItsSmallRequests) {
     if (!answer.empty()) {
       ++refused;
       EXPECT_THAT(answer, HasSubstr("HTTP/1.1 503"));
-      EXPECT_THAT(answer, HasSubstr("its share of cerebras.queue.max_bytes"));
+      EXPECT_THAT(answer, HasSubstr("share of cerebras.queue.max_bytes"));
     }
     received = p.metric("cooldown_received_bytes_total");
   }

@@ -243,12 +243,12 @@ TEST_F(Intake, WithoutRoomForItsBodyARequestMayComeAgain) {
   auto const most = settings.cerebras.queue.max_bytes;
   body_room::bounds const all{most, most};
   for (auto const& sent : {post(sized(90'000)) + std::string(90'000, 'x'), post(chunked) + "5\r\nhello\r\n"}) {
-    ASSERT_EQ(shared->bodies.take(1, 0, most, all), body_room::answer::taken);
+    ASSERT_EQ(shared->bodies.take({1, 1}, 0, most, all), body_room::answer::taken);
     send(sent);
     expect_refused(503, "queue_full");
     EXPECT_THAT(result->refusal.fields, HasSubstr("Retry-After: 1"));
     EXPECT_THAT(result->refusal.body, HasSubstr("bodies of all requests"));
-    shared->bodies.give_back(1, most);
+    shared->bodies.give_back({1, 1}, most);
     begin();
   }
 }
@@ -259,24 +259,47 @@ TEST_F(Intake, OneClientLeavesRoomForOthers) {
   // Its own key tells who it is.
   auto const mine = shared->credential_of("mine");
   body_room::bounds const all{settings.cerebras.queue.max_bytes, settings.server.max_body_size};
-  ASSERT_EQ(shared->bodies.take(mine, 0, 150 * 1024, all), body_room::answer::taken);
+  ASSERT_EQ(shared->bodies.take({mine, 0}, 0, 150 * 1024, all), body_room::answer::taken);
   send(post(sized(90'000) + "Authorization: Bearer mine\r\n") + std::string(90'000, 'x'));
   expect_refused(503, "queue_full");
   EXPECT_THAT(result->refusal.body, HasSubstr("this client's requests"));
-  shared->bodies.give_back(mine, 150 * 1024);
+  shared->bodies.give_back({mine, 0}, 150 * 1024);
+}
+
+TEST_F(Intake, KeysThatCanBeMadeUpShareTheRoomOfTheirAddress) {
+  settings.cerebras.queue.max_bytes = 256 * 1024;
+  settings.cerebras.api_key = "ours";
+  settings.server.auth_tokens = {"a-token-of-ours"};
+  body_room::bounds const all{settings.cerebras.queue.max_bytes, settings.server.max_body_size};
+  for (bool const with_token : {false, true}) {
+    if (!with_token) settings.server.auth_tokens.clear();
+    begin();
+    body_room::owner const another{1, c->network};
+    ASSERT_EQ(shared->bodies.take(another, 0, 150 * 1024, all), body_room::answer::taken);
+    send(post(sized(90'000) + "Authorization: Bearer a-token-of-ours\r\n") + std::string(90'000, 'x'));
+    if (with_token) {
+      expect_ready(std::string(90'000, 'x'));
+      r.reset();
+    } else {
+      expect_refused(503, "queue_full");
+      EXPECT_THAT(result->refusal.body, HasSubstr("from its address"));
+    }
+    shared->bodies.give_back(another, 150 * 1024);
+    settings.server.auth_tokens = {"a-token-of-ours"};
+  }
 }
 
 TEST_F(Intake, ALargeHeadWithoutRoomMayComeAgain) {
   settings.server.max_header_size = 64 * 1024;
   begin();
   auto const most = settings.cerebras.queue.max_bytes;
-  ASSERT_EQ(shared->bodies.take(1, 0, most, {most, most}), body_room::answer::taken);
+  ASSERT_EQ(shared->bodies.take({1, 1}, 0, most, {most, most}), body_room::answer::taken);
   send("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(40'000, 'x'));
   settle();
   send(std::string(20'000, 'x') + "\r\n\r\n");
   expect_ready("");  // its own head takes nothing from the room
   r.reset();
-  shared->bodies.give_back(1, most);
+  shared->bodies.give_back({1, 1}, most);
 }
 
 TEST_F(Intake, QuestionsThatAreForUsAreKnown) {

@@ -50,23 +50,23 @@ class body_share {
   body_share(const body_share&) = delete;
   body_share& operator=(const body_share&) = delete;
 
-  /// Sets the client; to be called before grow().
-  void belongs_to(std::uint64_t client) { client_ = client; }
+  /// Sets the owner; to be called before grow().
+  void belongs_to(const body_room::owner& whose) { owner_ = whose; }
 
   body_room::answer grow(std::size_t n, const body_room::bounds& b) {
-    auto const a = room_.take(client_, mine_, n, b);
+    auto const a = room_.take(owner_, mine_, n, b);
     if (a == body_room::answer::taken) mine_ += n;
     note_memory_held(room_.total());
     return a;
   }
   void clear() {
-    room_.give_back(client_, std::exchange(mine_, 0));
+    room_.give_back(owner_, std::exchange(mine_, 0));
     note_memory_held(room_.total());
   }
 
  private:
   body_room& room_;
-  std::uint64_t client_ = 0;
+  body_room::owner owner_;
   std::size_t mine_ = 0;
 };
 
