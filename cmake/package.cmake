@@ -41,12 +41,12 @@ if(COOLDOWN_PACKAGE)
   set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
   # procps has the kill of ExecReload=.
   set(CPACK_DEBIAN_PACKAGE_DEPENDS "ca-certificates, procps")
-  set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "queue of LLM API requests before the provider's quota")
+  set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "queue for LLM API requests in front of a rate-limited provider")
   set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
       "A local proxy between OpenAI-compatible clients and a provider such as
-Cerebras. It reads the rate-limit headers of every response and releases
-each request at the moment the quota admits it, so that clients wait a
-little instead of being refused with 429.")
+Cerebras. It reads the rate-limit headers of every response and forwards
+each request as soon as the quota allows, so that clients wait a little
+instead of getting a 429.")
   set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
       "${PROJECT_SOURCE_DIR}/packaging/postinst;${PROJECT_SOURCE_DIR}/packaging/prerm;${PROJECT_SOURCE_DIR}/packaging/postrm;${CMAKE_BINARY_DIR}/conffiles")
   set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)

@@ -13,7 +13,7 @@ constexpr std::uint64_t most = 1ULL << 53;                // beyond, doubles los
 constexpr std::uint64_t longest_reset = 366ULL * 86'400;  // seconds
 constexpr std::size_t most_policies = 16;
 
-/// The value of `key` among parameters that `separator` divides.
+/// The value of `key` among parameters separated by `separator`.
 std::optional<std::string_view> parameter(std::string_view of, char separator, std::string_view key) {
   std::string_view token;
   while (next_token(of, separator, token)) {
@@ -48,7 +48,7 @@ std::string_view name_of_member(std::string_view member) {
   return trim(member.substr(0, member.find(';')));
 }
 
-/// Which limit a policy is about; nullopt: none that we could keep to.
+/// The limit that a policy is about; nullopt: none that the proxy can track.
 std::optional<std::size_t> slot_of_policy(std::string_view member) {
   auto const unit = parameter(member, ';', "qu").value_or("requests");
   bool const of_tokens = mentions(unit, "token") || mentions(name_of_member(member), "token");
@@ -61,7 +61,7 @@ std::optional<std::size_t> slot_of_policy(std::string_view member) {
   return std::nullopt;
 }
 
-/// Of two values the more careful.
+/// The more conservative of two values.
 void keep(limit_snapshot& slot, const limit_snapshot& s) {
   if (s.limit && *s.limit > 0) slot.limit = std::min(*s.limit, slot.limit.value_or(*s.limit));
   if (s.remaining) slot.remaining = std::min(*s.remaining, slot.remaining.value_or(*s.remaining));

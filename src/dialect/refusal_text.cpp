@@ -20,7 +20,7 @@ constexpr bool is_word(char c) {
   return is_letter(c) || is_digit(c) || c == '_';
 }
 
-/// Where `word` begins at or after `from`, in any case, and not within a longer word; npos: nowhere.
+/// The position of `word` at or after `from`, case-insensitively and not within a longer word; npos: none.
 std::size_t find_word(std::string_view text, std::string_view word, std::size_t from = 0) {
   auto const same = [](char a, char b) { return ascii_lower(a) == ascii_lower(b); };
   for (auto begin = text.begin() + static_cast<std::ptrdiff_t>(std::min(from, text.size()));;) {
@@ -88,7 +88,7 @@ std::optional<duration> unit_of(std::string_view name) {
   return found == std::end(units) ? std::nullopt : std::optional{duration{static_cast<duration::rep>(found->ns)}};
 }
 
-/// "1.02s", "6m0s", "20 seconds", "1 hour and 3 minutes". A number without a unit is one of seconds.
+/// "1.02s", "6m0s", "20 seconds", "1 hour and 3 minutes". A number without a unit is in seconds.
 std::optional<duration> delay(std::string_view text) {
   std::optional<duration> total;
   for (;;) {
@@ -160,7 +160,7 @@ void read_window(std::string_view text, refusal_text& r) {
     if (!within_address(text, at)) read(text.substr(at + 1));
 }
 
-/// RPM, TPD, ITPM, …: what is counted, and over what.
+/// RPM, TPD, ITPM, …: resource and window.
 void read_abbreviation(std::string_view text, refusal_text& r) {
   for (auto at = text.find('P', 1); at != std::string_view::npos; at = text.find('P', at + 1)) {
     if (at + 1 >= text.size() || (at + 2 < text.size() && is_word(text[at + 2]))) continue;

@@ -7,11 +7,11 @@ namespace cooldown {
 namespace {
 
 constexpr unsigned enough = 3;
-// A reset is rounded, to a second at worst, and somebody may have used a little between the two readings.
+// A reset is rounded, at most to a second, and others may have used a little between the two readings.
 constexpr double tolerance = 0.1;
 constexpr double rounding = 1;  // second
 
-/// nullopt: it does not tell.
+/// nullopt: inconclusive.
 std::optional<window> window_of(const limit_snapshot& s) {
   if (!s.limit || !s.remaining || !s.reset || *s.remaining >= *s.limit) return std::nullopt;
   double const used = static_cast<double>(*s.limit - *s.remaining) / static_cast<double>(*s.limit);

@@ -1,4 +1,4 @@
-// What the sentence of a refusal says: which limit, how large it is, and when to come again.
+// Reads the text of a refusal: which limit, its size, and when to try again.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace cooldown {
 struct refusal_text {
   std::optional<resource> counts;
   std::optional<window> over;
-  bool per_second = false;                 // a limit over a second
-  bool at_once = false;                    // a limit of requests in progress
-  std::optional<std::uint64_t> limit;      // as the text names it
+  bool per_second = false;                 // a limit per second
+  bool at_once = false;                    // a concurrency limit
+  std::optional<std::uint64_t> limit;      // as named in the text
   std::optional<std::uint64_t> requested;  // by this request
   std::optional<duration> wait;            // "try again in …"
 };

@@ -1,23 +1,23 @@
-// Over what time a limit counts whose headers do not say it.
+// Finds the window of a limit whose headers do not name it.
 #pragma once
 
 #include "cooldown/limit/rate_limit_snapshot.hpp"
 
 namespace cooldown {
 
-/// x-ratelimit-limit-requests is a limit of a minute at OpenAI, and of a day at Groq. Where the reset is the time until
-/// it is full again, it tells: used ÷ limit = reset ÷ window. What it tells three times in a row is believed; until
-/// then it is a minute.
+/// x-ratelimit-limit-requests is a limit per minute at OpenAI, and per day at Groq. If the reset is the time until
+/// full, it tells which: used ÷ limit = reset ÷ window. A result that occurs three times in a row is used; until then a
+/// minute is assumed.
 class unnamed_window {
  public:
-  /// What one answer shows. True: from now on it is another window.
+  /// Learns from one answer. Returns true if the window has changed.
   bool observe(const limit_snapshot& s);
 
   window over() const { return over_; }
 
  private:
   window over_ = window::minute;
-  window told_ = window::minute;  // by the last readings that told anything
+  window told_ = window::minute;  // according to the last conclusive readings
   unsigned times_ = 0;            // in a row
 };
 
