@@ -1,4 +1,4 @@
-// What of a text a terminal shows.
+// Text of peers on a terminal.
 #include "terminal.hpp"
 
 #include <gtest/gtest.h>

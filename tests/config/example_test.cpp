@@ -1,4 +1,4 @@
-// config.yaml.example and docs/configuration.md say what the loader does: held to its table of keys.
+// config.yaml.example and docs/configuration.md agree with the loader's table of keys.
 #include <algorithm>
 #include <map>
 #include <sstream>

@@ -1,4 +1,4 @@
-// Whatever bytes the file has: an answer, in time, and no secret in it.
+// For any bytes, the loader answers in time, and without secrets.
 #include <algorithm>
 #include <array>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What the tests of the configuration share.
+// Helpers for the tests of the configuration.
 #pragma once
 
 #include <fstream>

@@ -1,4 +1,4 @@
-// The provider's wall clock as its Date fields tell it.
+// The provider's wall clock, estimated from its Date headers.
 #include "cooldown/dialect/provider_clock.hpp"
 
 #include <random>

@@ -1,4 +1,4 @@
-// Row 1 of the contract: what parse_rate_limit_headers makes of what providers send.
+// Row 1 of the contract: parse_rate_limit_headers with the headers that providers send.
 #include "cooldown/dialect/rate_limit_headers.hpp"
 
 #include <string>

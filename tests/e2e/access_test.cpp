@@ -1,4 +1,4 @@
-// Who is let in, and what hostile values can do to lines, heads and figures: nothing.
+// Access control; and hostile values do not affect log lines, heads and metrics.
 #include <fstream>
 #include <sstream>
 

@@ -1,4 +1,4 @@
-// What the admin port shows and takes.
+// The admin port: what it shows and accepts.
 #include <fstream>
 
 #include <boost/json/parse.hpp>

@@ -1,4 +1,4 @@
-// What becomes of an answer when comments have sent the client's head already: 200, an event stream.
+// Answers after comments, which have already committed status 200 and an event stream.
 #include <memory>
 
 #include <boost/json/parse.hpp>

@@ -1,4 +1,4 @@
-// The command line: where the configuration comes from, what stands above it, and the commands beside serving.
+// The command line: the source of the configuration, options that override it, and the commands.
 #include <csignal>
 #include <filesystem>
 #include <fstream>

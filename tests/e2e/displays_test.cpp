@@ -1,4 +1,4 @@
-// What /status, /metrics and `status` say of who asks, what waits and how the provider does.
+// What /status, /metrics and `status` show about clients, waiting requests and the provider.
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

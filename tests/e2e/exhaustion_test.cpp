@@ -1,4 +1,4 @@
-// What runs out, and what is too much: descriptors, the disk under the log, addresses, sizes, and signals under load.
+// Exhaustion and excess: descriptors, a full disk, addresses, sizes, and signals under load.
 #include <csignal>
 
 #include <arpa/inet.h>

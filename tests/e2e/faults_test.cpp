@@ -1,4 +1,4 @@
-// What the provider and the network do wrong: refusals, failures, silence.
+// Faults of the provider and the network: refusals, failures, silence.
 #include <csignal>
 
 #include <netinet/in.h>

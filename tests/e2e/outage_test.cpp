@@ -1,4 +1,4 @@
-// The provider goes away and comes back while requests wait: nobody who was let in is lost.
+// The provider fails and comes back while requests wait: no accepted request is lost.
 #include <csignal>
 
 #include <boost/json/parse.hpp>

@@ -1,4 +1,4 @@
-// Clients that give up: refused at once where waiting would be in vain, told their place where it is not.
+// Clients with timeouts: rejected at once if they would time out, otherwise told their position.
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// What is said of a base URL that is wrong at the client, and of answers that do not come whole.
+// Messages about a client's wrong base URL, and about answers that break off.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

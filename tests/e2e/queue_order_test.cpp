@@ -1,4 +1,4 @@
-// Who goes first: urgency, fair shares, rules for clients, limits of single models.
+// The order of release: urgency, fair shares, rules for clients, limits by model.
 #include <optional>
 
 #include <boost/json/parse.hpp>

@@ -1,4 +1,4 @@
-// Waiting for quota: order, bounds, departures, refusals.
+// Waiting for quota: order, bounds, disconnects, rejections.
 #include <csignal>
 #include <list>
 

@@ -1,4 +1,4 @@
-// The proxy in front of cerebras-sim: whatever the provider's headers look like, no client sees a quota's end.
+// The proxy in front of cerebras-sim: whatever headers the provider sends, no client sees a 429.
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// `cooldown-proxy status` where there is nothing to show: it says why in a sentence, and what to do.
+// `cooldown-proxy status` with nothing to show says why, and what to do.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// Answers as they come, large bodies both ways, and answers that break off.
+// Streaming, large bodies in both directions, and answers that break off.
 #include <csignal>
 
 #include <gmock/gmock.h>

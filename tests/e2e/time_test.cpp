@@ -1,4 +1,4 @@
-// Clocks that are set, machines that sleep, processes that are stopped.
+// Changed clocks, suspended machines, stopped processes.
 #include <array>
 #include <csignal>
 #include <cstdint>

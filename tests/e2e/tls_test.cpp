@@ -1,4 +1,4 @@
-// TLS towards the upstream: whom it trusts, whom it asks for, and what an end without a goodbye means.
+// TLS towards the provider: trust, server name, and connections that end without close_notify.
 #include "support/tls.hpp"
 
 #include <fstream>

@@ -1,4 +1,4 @@
-// What becomes of an exchange whose attempt has failed: what its client is told, and when it may come again.
+// The end of an exchange whose attempt has failed: the client's answer and its Retry-After.
 #include <optional>
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Damaged messages: whatever is made of them, nothing may crash, read beyond the input, or depend on how it was cut.
+// Damaged messages cause no crash and no read beyond the input, and the result does not depend on how they are split.
 #include <functional>
 #include <random>
 #include <string>

@@ -1,4 +1,4 @@
-// Each allocation fails once, in a reading of its own: what is said of a message is true, or nothing is said of it.
+// Each allocation fails once, in a separate run: the facts about a message are then correct, or absent.
 #include <functional>
 #include <new>
 #include <string>

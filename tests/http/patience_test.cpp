@@ -1,4 +1,4 @@
-// What clients say of their patience.
+// Timeouts that clients announce.
 #include "cooldown/http/patience.hpp"
 
 #include <vector>

@@ -1,4 +1,4 @@
-// The same bytes in other pieces: a parser of a stream must not care.
+// Splits bytes into pieces: a stream parser's result must not depend on that.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Priority (RFC 9218) as a dictionary (RFC 8941): what counts, and what is ignored.
+// Priority (RFC 9218) as a dictionary (RFC 8941): what is used, and what is ignored.
 #include "cooldown/http/priority.hpp"
 
 #include <vector>

@@ -1,4 +1,4 @@
-// Requests that are most of a limit, or all of it; and limits that refill by a log.
+// Requests near or at the whole limit; and sliding logs.
 #include <gtest/gtest.h>
 
 #include "cooldown/limit/budget.hpp"

@@ -1,4 +1,4 @@
-// A limit, run ahead.
+// Forecasts of one limit.
 #include "cooldown/limit/outlook.hpp"
 
 #include <gtest/gtest.h>

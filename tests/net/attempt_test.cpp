@@ -1,4 +1,4 @@
-// One attempt: where it goes, with which key, and how its end is told.
+// One attempt: its destination, its key, and how its end is reported.
 #include "cooldown/net/attempt.hpp"
 
 #include <deque>

@@ -1,4 +1,4 @@
-// Who is let in, and who is turned away, when all places are taken.
+// Which clients are let in or closed at the maximum number of connections.
 #include "cooldown/net/door.hpp"
 
 #include <vector>

@@ -1,4 +1,4 @@
-// What names lead to, in the place of the C library's answer: no test can write /etc/hosts.
+// Replaces the C library's name look-ups, because tests cannot write /etc/hosts.
 #pragma once
 
 #include <atomic>

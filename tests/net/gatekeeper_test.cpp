@@ -1,4 +1,4 @@
-// Who may ask, and who may not.
+// Access control.
 #include "cooldown/net/gatekeeper.hpp"
 
 #include <csignal>

@@ -1,4 +1,4 @@
-// Keys that nobody named have short names that last.
+// Keys without a configured name have short, stable names.
 #include "cooldown/net/identity.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Reading one request: what is taken, what is refused, and what is only closed.
+// Reading one request: accepted, rejected, or just closed.
 #include "cooldown/net/intake.hpp"
 
 #include <optional>

@@ -1,4 +1,4 @@
-// A proxy whose provider nobody asks.
+// A proxy whose provider is never called.
 #pragma once
 
 #include "cooldown/config/config.hpp"

@@ -1,4 +1,4 @@
-// An answer on its way: what the client gets of it, and how it ends.
+// Relaying: what the client gets of an answer, and how it ends.
 #include "cooldown/net/relay.hpp"
 
 #include <optional>

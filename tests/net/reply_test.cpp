@@ -1,4 +1,4 @@
-// What refusals of ours tell programs.
+// Headers and bodies of the proxy's rejections.
 #include "cooldown/net/reply.hpp"
 
 #include <gmock/gmock.h>

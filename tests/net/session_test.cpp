@@ -1,4 +1,4 @@
-// A session over a socket whose other end is the test's: what it holds, and how it ends.
+// A session over a socket held by the test: what it keeps in memory, and how it ends.
 #include "cooldown/net/session.hpp"
 
 #include <atomic>

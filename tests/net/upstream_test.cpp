@@ -1,4 +1,4 @@
-// What a reload keeps of a provider, and what becomes of those who are on their way to the one before.
+// What a reload keeps of a provider, and what happens to requests for the previous one.
 #include "cooldown/net/upstream.hpp"
 
 #include <fstream>

@@ -1,4 +1,4 @@
-// The log as a reader sees it: one line an event, whatever it holds.
+// The log has one line per event, whatever the event contains.
 #include "cooldown/observe/log.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Metrics and status: what programs read must parse, whatever names the requests brought.
+// Metrics and status can be parsed, whatever names requests contain.
 #include "cooldown/observe/report.hpp"
 
 #include <limits>

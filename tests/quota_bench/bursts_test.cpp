@@ -1,4 +1,4 @@
-// How many refusals a limit costs at once that no header shows.
+// How many refusals at once a hidden limit costs.
 #include <algorithm>
 #include <stdexcept>
 #include <string>

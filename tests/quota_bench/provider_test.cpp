@@ -1,4 +1,4 @@
-// What the provider of a workload does besides admitting by its quota.
+// The behaviour of a workload's provider beyond quota.
 #include "quota/provider.hpp"
 
 #include <gmock/gmock.h>

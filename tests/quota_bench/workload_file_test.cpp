@@ -1,4 +1,4 @@
-// What a workload's file may say, and what is said about what it may not.
+// Workload files: what they may contain, and the errors.
 #include "quota/workload_file.hpp"
 
 #include <gmock/gmock.h>

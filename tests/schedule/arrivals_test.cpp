@@ -1,4 +1,4 @@
-// Who comes back after having waited goes where it stood.
+// A request that comes back after waiting resumes its position.
 #include "cooldown/schedule/arrivals.hpp"
 
 #include <string>

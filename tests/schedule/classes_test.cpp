@@ -1,4 +1,4 @@
-// Classes beside each other: what is urgent is quick whatever waits below it, and the lowest gets its trickle.
+// Classes: urgent requests are quick whatever waits below them, and the lowest class gets its share.
 #include <gtest/gtest.h>
 
 #include "market.hpp"

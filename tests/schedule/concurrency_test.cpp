@@ -1,4 +1,4 @@
-// How many requests a provider takes at once, against providers that know.
+// The learned concurrency limit, against providers with a known one.
 #include "cooldown/schedule/concurrency.hpp"
 
 #include <algorithm>

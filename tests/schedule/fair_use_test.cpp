@@ -1,4 +1,4 @@
-// Shares of clients go by the tokens that they use, whatever they reserve and however their answers end.
+// Clients' shares depend on the tokens they use, whatever they reserve and however their answers end.
 #include <gtest/gtest.h>
 
 #include "market.hpp"

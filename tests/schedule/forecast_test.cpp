@@ -1,4 +1,4 @@
-// What those that wait are told of their waits.
+// Forecasts of waits.
 #include <algorithm>
 #include <map>
 #include <queue>

@@ -1,4 +1,4 @@
-// More models and keys than the limiter keeps: what is forgotten is what would be the same if it were made anew.
+// More models and keys than the limiter keeps: it forgets those that would be the same if created again.
 #include <string>
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What an input is taken for: characters by kind, images, and how both are learned.
+// Estimates of inputs: characters by kind, images, and how both are learned.
 #include "cooldown/schedule/input_estimator.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// After a refusal nothing is sent sooner than our own backoff allows, and a later success ends what it has brought.
+// After a refusal nothing is sent before our own backoff ends, and a later success ends the refusal's effects.
 #include <algorithm>
 #include <map>
 #include <utility>

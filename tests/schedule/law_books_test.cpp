@@ -1,4 +1,4 @@
-// Debits and credits: whatever ends a ticket, nothing but what was used stays booked.
+// Debits and credits: however a ticket ends, only what was used stays charged.
 #include <algorithm>
 #include <map>
 #include <random>

@@ -1,4 +1,4 @@
-// Priority is bounded both ways: nobody starves, and what is urgent waits for what is in flight and one release.
+// Priority is bounded both ways: no class starves; urgent requests wait for what is in flight and one release.
 #include <algorithm>
 #include <random>
 

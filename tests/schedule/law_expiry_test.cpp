@@ -1,4 +1,4 @@
-// Every learned fact expires: when what was odd about a provider is over, it is as if it had never been.
+// Every learned fact expires: when a provider's odd behaviour is over, its effects end.
 #include <cmath>
 #include <random>
 

@@ -1,4 +1,4 @@
-// Everything is bounded in memory: by scopes and by tickets, and by nothing that only goes on.
+// Memory is bounded by the number of scopes and tickets, whatever their history.
 #include <cmath>
 #include <random>
 #include <string>

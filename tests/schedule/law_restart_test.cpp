@@ -1,4 +1,4 @@
-// A restart that keeps what was learned costs what it interrupts, and no more.
+// A restart that keeps what was learned costs only the requests that it interrupts.
 #include <algorithm>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// No belief silences its own refutation: whatever has been before, what the provider would admit is tried soon.
+// Every belief can be refuted: whatever has happened, a request that the provider would admit is tried soon.
 #include <algorithm>
 #include <map>
 

@@ -1,4 +1,4 @@
-// Nothing is rejected as too large but by a limit that a header has told, and lately.
+// A request is rejected as too large only by a limit that a header has shown lately.
 #include <map>
 #include <utility>
 

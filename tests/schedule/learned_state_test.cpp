@@ -1,4 +1,4 @@
-// What the limiter has learned, saved and restored: the same, as much older as time has passed, and never absurd.
+// The limiter's learned state, saved and restored: the same, aged by the time passed, and never absurd.
 #include <cmath>
 #include <functional>
 #include <limits>

@@ -1,4 +1,4 @@
-// What the limiter does for many clients and with limits that no header tells of.
+// The limiter with many clients, and with limits that no header shows.
 #include <string>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// What the limiter makes of the headers of providers other than Cerebras.
+// The limiter with the headers of providers other than Cerebras.
 #include <algorithm>
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-// The loop around the limiter: who is told what, and when it wants to be woken.
+// The loop around the limiter: which waiter gets which decision, and when to poll again.
 #include "cooldown/schedule/limiter_driver.hpp"
 
 #include <string>

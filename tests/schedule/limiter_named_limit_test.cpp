@@ -1,4 +1,4 @@
-// Limits that only a refusal has named, and costs that only a fool has asked for.
+// Limits that only a refusal has named, and absurd costs.
 #include <algorithm>
 
 #include <gtest/gtest.h>

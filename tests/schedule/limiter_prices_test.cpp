@@ -1,4 +1,4 @@
-// What waits is reserved for at what answers have shown of costs meanwhile, not at what was guessed when it came.
+// Waiting tickets reserve by the latest cost estimates, not by those at submission.
 #include <array>
 #include <string>
 #include <vector>

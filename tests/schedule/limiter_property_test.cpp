@@ -1,4 +1,4 @@
-// A million random steps: whatever happens in whatever order, the books balance, and nobody gets more than there is.
+// A million random steps: whatever happens in whatever order, accounts balance, and no quota is exceeded.
 #include <array>
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-// Tickets: order, bounds, refusals by the provider, and how they end.
+// Tickets: order, bounds, refusals by the provider, and their ends.
 #include <string>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// Requests that are sent later than they were released: they waited for the circuit breaker, or are repeated.
+// Requests sent later than their release: they waited for the circuit breaker, or are retried.
 #include <array>
 #include <set>
 #include <string>

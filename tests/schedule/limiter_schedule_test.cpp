@@ -1,4 +1,4 @@
-// Who goes when, as the limiter decides it: urgency, shares, passing, plans, and what refusals and configuration teach.
+// The limiter's order: urgency, shares, backfilling, forecasts, and what refusals and configuration change.
 #include <deque>
 #include <map>
 #include <optional>

@@ -1,4 +1,4 @@
-// Many scopes at once: who goes when does not depend on how the limiter finds out.
+// Many scopes at once: the order of release does not depend on the index that finds it.
 #include <map>
 #include <random>
 #include <vector>

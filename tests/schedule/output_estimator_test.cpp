@@ -1,4 +1,4 @@
-// What is charged for an output before there is any, and for how long that is believed.
+// Estimated charges for outputs, and how long they are believed.
 #include "cooldown/schedule/output_estimator.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// When a scope may send at all: tables of what happened, and when it opens.
+// When a scope may send at all: tables of events and opening times.
 #include "cooldown/schedule/pacing.hpp"
 
 #include <gtest/gtest.h>

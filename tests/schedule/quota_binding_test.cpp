@@ -1,4 +1,4 @@
-// The limit that a person should look at.
+// The binding limit.
 #include <vector>
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// When a quota lets a request go: what is saved for others, and releases that came to nothing.
+// When a quota has room for a request: savings for other classes, and releases that were not sent.
 #include <gtest/gtest.h>
 
 #include "cooldown/schedule/quota.hpp"

@@ -1,4 +1,4 @@
-// Who goes next: classes, ageing, fair shares by tokens, and what a place is worth.
+// The next ticket: classes, ageing, fair shares by tokens, and the value of a position.
 #include "cooldown/schedule/request_queue.hpp"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// Clients of one group, as the users behind one credential are, have one share between them.
+// Clients of one group, such as the users of one credential, have one share between them.
 #include <map>
 #include <vector>
 

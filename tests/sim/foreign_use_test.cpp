@@ -1,4 +1,4 @@
-// What others on the account have used or use meanwhile, and the cost rules under which the input is free.
+// Use of the account by others, and the cost rules under which the input is free.
 #include <gtest/gtest.h>
 
 #include "cooldown/sim/model_quota.hpp"

@@ -1,4 +1,4 @@
-// Random schedules against the rules themselves: what was admitted is summed up anew, the naive way.
+// Random schedules against the rules: admitted amounts are summed again by a naive method.
 #include <random>
 #include <vector>
 

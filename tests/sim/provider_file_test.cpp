@@ -1,4 +1,4 @@
-// What a file and the command line say together of the provider.
+// A provider's file combined with command-line options.
 #include "sim/provider_file.hpp"
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// What a provider's file says, as it comes over the wire.
+// The effects of a provider's file over the wire.
 #include <gmock/gmock.h>
 
 #include "server_fixture.hpp"

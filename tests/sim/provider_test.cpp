@@ -1,4 +1,4 @@
-// The provider's moods and how truthfully it tells of its limits, without sockets and without a clock.
+// The simulated provider's refusals and how correctly it shows its limits, without sockets or a clock.
 #include "cooldown/sim/provider.hpp"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// The proxy as a program in front of an upstream of the test's own, and what its admin port says.
+// Runs the proxy program in front of the test's upstream, and reads its admin port.
 #pragma once
 
 #include <functional>

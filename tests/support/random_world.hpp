@@ -1,4 +1,4 @@
-// Random providers and clients in simulated time, and somebody who watches what the limiter does among them.
+// Random providers and clients in simulated time, and observers of the limiter among them.
 #pragma once
 
 #include <set>

@@ -1,4 +1,4 @@
-// Which paths a lenient server might take for one outside of where they seem to be.
+// Paths that a lenient server might resolve to somewhere else.
 #include "cooldown/text/dot_segments.hpp"
 
 #include <gtest/gtest.h>
