@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cooldown/net/upstream_connection.hpp"
+
 namespace cooldown::net {
 
 void deadline_sweep::entry::set(duration from_now) {
@@ -69,7 +71,7 @@ void interrupt::fire(interruption why) {
   why_ = why;
   clear();
   error_code ignored;
-  if (upstream_) upstream_->cancel(ignored);
+  if (upstream_) upstream_->cancel();
   if (timer_) timer_->cancel();
   client_.cancel(ignored);
 }

@@ -46,8 +46,7 @@ task<void> send_rest(upstream_connection& u, std::array<asio::const_buffer, 2> b
     if (ec) {
       s->failed = ec;
       // Nothing will come of it; after any other failure an answer may still be there.
-      error_code ignored;
-      if (is_local(ec)) u.socket().cancel(ignored);
+      if (is_local(ec)) u.cancel();
       break;
     }
     s->sent += n;
@@ -60,7 +59,6 @@ task<void> send_rest(upstream_connection& u, std::array<asio::const_buffer, 2> b
 
 /// The answer's head is here, and the request is still being sent.
 task<void> end_sending(upstream_connection& u, bool success, sending& s) {
-  error_code ignored;
   while (!s.over) {
     auto const before = s.sent;
     if (success) {
@@ -70,7 +68,7 @@ task<void> end_sending(upstream_connection& u, bool success, sending& s) {
     }
     success = false;
     s.stop = true;
-    u.socket().cancel(ignored);
+    u.cancel();
     s.ended.expires_at(time_point::max());
     co_await s.ended.async_wait(tok);
   }
@@ -82,7 +80,7 @@ task<head_result> send_and_read_head(upstream_connection& u, const sent_request&
                                      std::string& bytes, http::response_head& head) {
   std::array<asio::const_buffer, 2> buffers{asio::buffer(what.head), asio::buffer(what.body)};
   auto const s = std::make_shared<sending>(u.socket().get_executor());
-  interrupt::watching<tcp_socket> const watched(ctl, u.socket());
+  interrupt::watching<upstream_connection> const watched(ctl, u);
   ctl.set(what.patience);
   // The socket's buffer nearly always takes all at once: no suspension then.
   s->sent = u.write_at_once(buffers, s->failed);

@@ -1,5 +1,6 @@
 #include "cooldown/net/upstream_connection.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <openssl/ssl.h>
 
 #include "cooldown/net/client_watch.hpp"
@@ -29,7 +30,8 @@ std::size_t upstream_connection::write_at_once(std::span<const asio::const_buffe
 task<std::pair<error_code, std::size_t>> upstream_connection::write_some(std::span<const asio::const_buffer> buffers) {
   using result = std::pair<error_code, std::size_t>;
   if (secure_) {
-    auto [ec, n] = co_await secure_->async_write_some(buffers, tok);
+    auto ends = asio::bind_cancellation_slot(end_writing_.slot(), tok);
+    auto [ec, n] = co_await secure_->async_write_some(buffers, ends);
     co_return result(ec, n);
   }
   auto [ec, n] = co_await plain_->async_write_some(buffers, tok);
@@ -38,16 +40,34 @@ task<std::pair<error_code, std::size_t>> upstream_connection::write_some(std::sp
 
 task<error_code> upstream_connection::read_some(std::size_t most, interrupt& ctl) {
   if (ctl.fired()) co_return asio::error::operation_aborted;
-  interrupt::watching<tcp_socket> const watched(ctl, socket());
+  interrupt::watching<upstream_connection> const watched(ctl, *this);
   auto const space = in.prepare(most);
   if (secure_) {
-    auto [ec, n] = co_await secure_->async_read_some(space, tok);
+    auto ends = asio::bind_cancellation_slot(end_reading_.slot(), tok);
+    auto [ec, n] = co_await secure_->async_read_some(space, ends);
     in.commit(n);
     co_return ec;
   }
   auto [ec, n] = co_await plain_->async_read_some(space, tok);
   in.commit(n);
   co_return ec;
+}
+
+task<error_code> upstream_connection::shake_hands(interrupt& ctl) {
+  interrupt::watching<upstream_connection> const watched(ctl, *this);
+  auto ends = asio::bind_cancellation_slot(end_reading_.slot(), tok);
+  auto [ec] = co_await secure_->async_handshake(asio::ssl::stream_base::client, ends);
+  co_return ec;
+}
+
+void upstream_connection::cancel() {
+  if (secure_) {
+    end_reading_.emit(asio::cancellation_type::terminal);
+    end_writing_.emit(asio::cancellation_type::terminal);
+  } else {
+    error_code ignored;
+    plain_->cancel(ignored);
+  }
 }
 
 bool upstream_connection::quiet() {

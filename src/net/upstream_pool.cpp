@@ -72,8 +72,7 @@ task<error_code> upstream_pool::shake_hands(upstream_connection& c, interrupt& c
   auto const unacceptable = std::make_shared<std::string>();
   auto const ec = tls_->prepare(stream, settings_.origin.host, unacceptable);
   if (ec) co_return ec;
-  interrupt::watching<tcp_socket> const watched(ctl, c.socket());
-  auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::client, tok);
+  auto const failed = co_await c.shake_hands(ctl);
   if (!unacceptable->empty()) {
     why.certificate = true;
     why.message = "certificate of " + settings_.origin.host + ": " + *unacceptable;

@@ -60,6 +60,8 @@ class deadline_sweep {
   entry* cursor_ = nullptr;  // the next entry while sweeping: expired() may end any entry
 };
 
+class upstream_connection;
+
 /// What a session is waiting for, and why it should stop waiting.
 class interrupt final : public deadline_sweep::entry {
  public:
@@ -75,7 +77,7 @@ class interrupt final : public deadline_sweep::entry {
 
   tcp_socket& client() { return client_; }
 
-  /// During its lifetime, fire() also cancels the given socket or timer.
+  /// During its lifetime, fire() also cancels the given connection or timer.
   template <class Cancellable>
   class watching {
    public:
@@ -86,7 +88,7 @@ class interrupt final : public deadline_sweep::entry {
 
    private:
     Cancellable*& slot() {
-      if constexpr (std::is_same_v<Cancellable, tcp_socket>) {
+      if constexpr (std::is_same_v<Cancellable, upstream_connection>) {
         return owner_.upstream_;
       } else {
         static_assert(std::is_same_v<Cancellable, steady_timer>);
@@ -99,7 +101,7 @@ class interrupt final : public deadline_sweep::entry {
 
  private:
   tcp_socket& client_;
-  tcp_socket* upstream_ = nullptr;
+  upstream_connection* upstream_ = nullptr;
   steady_timer* timer_ = nullptr;
   interruption why_ = interruption::none;
 };

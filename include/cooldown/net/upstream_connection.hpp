@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 
@@ -32,12 +33,19 @@ class upstream_connection {
   /// Writes what is possible without waiting; nothing over TLS.
   std::size_t write_at_once(std::span<const asio::const_buffer> buffers, error_code& ec);
 
-  /// Writes some of the bytes. To end the wait, cancel the socket.
+  /// Writes some of the bytes.
   task<std::pair<error_code, std::size_t>> write_some(std::span<const asio::const_buffer> buffers);
 
   /// Reads at least one byte into `in`, at most `most`. At the end of the stream: asio::error::eof; a TLS stream that
   /// ends without close_notify: asio::ssl::error::stream_truncated.
   task<error_code> read_some(std::size_t most, interrupt& ctl);
+
+  /// Shakes hands over TLS.
+  task<error_code> shake_hands(interrupt& ctl);
+
+  /// Ends the operations in progress with operation_aborted, at whatever step they are. Cancelling the socket would not
+  /// do that over TLS: an operation there takes several of the socket, and one that is between two of them goes on.
+  void cancel();
 
   /// True if the connection is open and nothing is waiting to be read, at any layer: only then may an idle connection
   /// be used. Messages of TLS itself (session tickets) are processed.
@@ -53,6 +61,7 @@ class upstream_connection {
   std::shared_ptr<tls_client> tls_;
   std::optional<tcp_socket> plain_;
   std::optional<asio::ssl::stream<tcp_socket>> secure_;
+  asio::cancellation_signal end_reading_, end_writing_;  // over TLS
 };
 
 }  // namespace cooldown::net
