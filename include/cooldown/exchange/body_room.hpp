@@ -12,8 +12,8 @@ namespace cooldown {
 /// client may hold one body of the largest size.
 ///
 /// A client without a token can pretend to be any number of clients, so what comes from one network is limited as well:
-/// to seven times as much as is left free, with small bodies fifteen times. So beside a client that holds all it may,
-/// another one of its network still finds room.
+/// to seven times as much as is left free, with small bodies fifteen times. So another client of
+/// the same network still finds room beside one that holds all it may.
 class body_room {
  public:
   static constexpr std::size_t small_body = 64 * 1024;
@@ -31,7 +31,7 @@ class body_room {
 
   struct owner {
     std::uint64_t client = 0;
-    std::uint64_t network = 0;  // for a client with a token: a number of its own
+    std::uint64_t network = 0;  // for a client with a token: a number unique to it
   };
 
   /// Takes `n` more bytes for a body of `of`, of which `size` bytes have been read.

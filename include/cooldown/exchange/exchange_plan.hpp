@@ -40,7 +40,7 @@ struct attempt_end {
   bool stale = false;                     // a kept connection ended before the first byte of an answer
   duration rested{};                      // how long that connection had been idle
   bool local = false;                     // an error of this machine
-  bool serves_without_v1 = false;         // the provider is known to serve paths that do not begin with /v1
+  bool serves_without_v1 = false;         // the provider has answered a path without /v1 with 2xx
 
   /// False if it was answered, or nothing was tried.
   bool failed() const {
@@ -75,7 +75,7 @@ struct exchange_step {
   reason why = reason::internal_error;
   std::optional<duration> retry_after{};  // of a rejection
   std::string_view explanation{};         // of a rejection; empty: nothing to add to `why`
-  bool uncharged = false;                 // reject: the provider has refused the request, which costs nothing
+  bool uncharged = false;                 // reject: the provider has rejected the request, which costs nothing
   bool unsent = false;  // renew, reject, hang_up: nothing has reached the provider (renew: since the last release)
   verdict_on_provider verdict = verdict_on_provider::none;  // for the breaker, if it allowed an attempt
 };
@@ -103,7 +103,7 @@ class exchange_plan {
   exchange_step ended(const attempt_end& end, time_point now);
   exchange_step paused(time_point now);
 
-  /// The limiter has classified a 429: it goes to the client unchanged, if the `whole` of it came.
+  /// The limiter has classified a 429: it goes to the client unchanged if `whole`, that is, if it arrived completely.
   static exchange_step pass_429(bool whole, std::optional<duration> retry_after);
 
   unsigned repeats() const { return repeats_; }

@@ -1,4 +1,4 @@
-// Where the system keeps the authorities that may vouch for a provider.
+// Finds the system's certificate authorities for verifying providers.
 #pragma once
 
 #include <functional>
@@ -8,8 +8,8 @@ namespace cooldown::net {
 
 bool is_there(const std::string& path);
 
-/// Where OpenSSL looks for the authorities there is nothing, as when a program runs on another distribution than it was
-/// linked on: the file in which some distribution has them. Empty: OpenSSL finds them by itself, or nothing does.
+/// The file with the system's authorities, if OpenSSL's own location has none, for example on another distribution than
+/// the one the program was linked on. Empty: OpenSSL's location has some, or no known location does.
 std::string authorities_file(const std::function<bool(const std::string&)>& exists);
 
 }  // namespace cooldown::net
