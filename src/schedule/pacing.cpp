@@ -9,7 +9,9 @@ using namespace std::chrono_literals;
 
 // Quota and bursts: the model knows better when to come again, so this only bounds its errors.
 constexpr duration quota_step = 500ms;
-// Want of capacity: nothing else tells.
+// Want of capacity: nothing else tells. While others get through, the first refusal may be bad luck, and waits about as
+// long as a short answer takes.
+constexpr duration unlucky_step = 100ms;
 constexpr duration capacity_step = 1s;
 // 32 s are the longest that it takes to notice that a provider serves again.
 constexpr unsigned most_doublings = 6;
@@ -104,12 +106,14 @@ void pacing::space_out(time_point sent, time_point now) {
 time_point pacing::on_no_capacity(const attempt& refused, unsigned times, std::optional<duration> told,
                                   time_point now) {
   if (refused.probe) ++refused_probes_;
+  bool const unlucky = times <= 1 && capacity_rounds_ == 0;
   if (refused.sent >= round_until_) {
     ++capacity_rounds_;
     auto const rounds = std::min(capacity_rounds_, most_capacity_doublings + 1);
     capacity_until_ = round_until_ = now + backoff(capacity_step, rounds, refused.salt);
   }
   if (told) capacity_word_ = std::max(capacity_word_, now + std::min(*told, silence()));
+  if (unlucky) return now + backoff(unlucky_step, 1, refused.salt);
   return now + backoff(capacity_step, std::min(times, most_capacity_doublings + 1), refused.salt);
 }
 

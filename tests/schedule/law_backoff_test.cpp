@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 using bench::call_ptr;
 
 constexpr duration quota_step = 500ms;
+constexpr duration unlucky_step = 100ms;  // the first for load
 constexpr duration load_step = 1s;
 constexpr unsigned most_doublings = 5;
 
@@ -57,7 +58,7 @@ class patience final : public watch {
     m.last_of_any = now;
     if (what == refusal::kind::load) {
       auto& own = calls_[c->serial];
-      own.until = now + backoff_of(load_step, ++own.refusals);
+      own.until = now + (++own.refusals == 1 ? unlucky_step : backoff_of(load_step, own.refusals));
       return;
     }
     if (calls_[c->serial].released >= m.last_refusal) {

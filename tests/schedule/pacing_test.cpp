@@ -145,13 +145,30 @@ TEST(Pacing, OneCapacityRefusalDelaysItsOwnTicketOnly) {
   struct {
     unsigned times;
     duration least;
-  } const table[] = {{1, 1s}, {2, 2s}, {3, 4s}, {6, 32s}, {20, 32s}};
+  } const table[] = {{1, 100ms}, {1, 1s}, {2, 2s}, {3, 4s}, {6, 32s}, {20, 32s}};
   for (auto const& row : table) {
     auto const again = p.on_no_capacity(sent(0s), row.times, {}, start);
     EXPECT_GE(again - start, row.least);
     EXPECT_LE(again - start, row.least * 5 / 4);
   }
   EXPECT_EQ(opens(p, 0s), 0s);
+}
+
+TEST(Pacing, OnlyTheFirstCapacityRefusalSinceASuccessWaitsShortly) {
+  pacing p;
+  struct {
+    unsigned times;
+    bool success;  // of another, before
+    duration least;
+  } const table[] = {{1, false, 100ms}, {1, false, 1s}, {1, true, 100ms}, {2, true, 2s}, {1, false, 1s}};
+  auto at = start;
+  for (auto const& row : table) {
+    if (row.success) p.on_success(at);
+    auto const again = p.on_no_capacity({.sent = at}, row.times, {}, at);
+    EXPECT_GE(again - at, row.least);
+    EXPECT_LE(again - at, row.least * 5 / 4);
+    at += 10ms;
+  }
 }
 
 TEST(Pacing, ThreeRoundsWithoutASuccessPauseTheScope) {
