@@ -38,6 +38,10 @@ constexpr unsigned most_gaps = 6;
 // A mere suspicion that it slides is dropped after so many windows.
 constexpr int suspicion_windows = 60;
 
+// With each window that ends, so much is forgotten of how late it does: what others have made of it is gone in the end,
+// and where clocks differ, one refusal in some hundred windows says so again.
+constexpr duration phase_fade = std::chrono::milliseconds{2};
+
 // How fast what is kept unspent after refusals is forgotten.
 constexpr double margin_memory_seconds = 120;
 
@@ -136,6 +140,7 @@ void budget::roll(time_point now) {
                                                    : std::min(level, 0.0));
   reset_at_.reset();
   window_start_ = now;
+  phase_ -= std::min(phase_, phase_fade);
   if (!announced_) reset_at_ = boundary_after(now);
   assumed_ = true;
   probed_at_.reset();

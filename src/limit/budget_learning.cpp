@@ -220,14 +220,16 @@ bool budget::plausible_bucket() const {
 void budget::refused_in_window(bool probe, std::optional<duration> retry_after, time_point now) {
   levels_.lower(std::max(0.0, levels_.level()));
   assumed_ = false;
-  if (!reset_at_) reset_at_ = announced_ ? now + retry_after.value_or(window_ / 12) : boundary_after(now);
+  // No window ends later than after its length, whatever the provider says.
+  if (!reset_at_)
+    reset_at_ = announced_ ? now + std::min(window_, retry_after.value_or(window_ / 12)) : boundary_after(now);
   if (!probe || announced_) return;
   if (!shown_ && learn(evidence::refused_unshown)) {
     // What looked like the end of a window was the end of somebody else's use.
     levels_.restart(0);
   } else if (is_proven(belief_)) {
     // It ends a little later than we think: clocks differ.
-    phase_ += late_step;
+    phase_ = (phase_ + late_step) % window_;
     reset_at_ = now + late_step;
   } else if (now >= boundary_after(suspicion_.since) && learn(evidence::end_empty)) {
     // A whole window's end has brought nothing: it comes back as it was taken.

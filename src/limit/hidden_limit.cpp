@@ -109,7 +109,7 @@ void hidden_limit::judge(const meeting& m) {
   double const windows = std::max(1e-9, seconds_of(m.sent - *empty_at_) / seconds_of(window_));
   bool const telling = inflow >= telling_requests * m.n;
   double const used = m.used - m.undecided;
-  double const seen = dried_ ? used : (inflow + (telling || held_ ? 0 : m.n)) / windows;
+  double const seen = std::max(0.0, dried_ ? used : (inflow + (telling || held_ ? 0 : m.n)) / windows);
   // Of what we were admitted within a window, a bucket that was full at its start explains half.
   double const since = m.oldest ? std::min(1.0, seconds_of(m.now - *m.oldest) / seconds_of(window_)) : 1;
   double const least = std::max({1.0, held_.value_or(0), used / (1 + since)});
