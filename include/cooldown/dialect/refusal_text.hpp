@@ -21,7 +21,7 @@ struct refusal_text {
 };
 
 /// Reads sentences like "Rate limit reached for `m` on tokens per min (TPM): Limit 30000, Used 29000, Requested 1500.
-/// Please try again in 1.02s.", in the forms of the providers in docs/providers.md. Takes time linear in the text, of
+/// Please try again in 1.02s.", in the forms of the providers in docs/api.md. Takes time linear in the text, of
 /// which only the first 4 KiB are read.
 refusal_text read_refusal_text(std::string_view text);
 
