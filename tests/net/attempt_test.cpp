@@ -1,18 +1,14 @@
 // One attempt: its destination, its key, and how its end is reported.
 #include "cooldown/net/attempt.hpp"
 
-#include <deque>
 #include <functional>
 #include <optional>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "fake_names.hpp"
+#include "scripted_provider.hpp"
 
 using namespace cooldown;
 using namespace cooldown::net;
@@ -30,39 +26,6 @@ namespace {
 const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const std::string impatient = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// Answers one request after the other; where an answer is empty, it resets the connection.
-struct provider_side {
-  provider_side(asio::io_context& io, std::vector<std::string> answers)
-      : acceptor(io, {asio::ip::make_address("127.0.0.1"), 0}), next(answers.begin(), answers.end()) {
-    asio::co_spawn(io, serve(*this), asio::detached);
-  }
-  std::uint16_t port() const { return acceptor.local_endpoint().port(); }
-
-  static task<void> serve(provider_side& self) {
-    for (;;) {
-      auto [ec, socket] = co_await self.acceptor.async_accept(tok);
-      if (ec) co_return;
-      bool open = true;
-      while (open) {
-        std::string head;
-        auto [failed, n] = co_await asio::async_read_until(socket, asio::dynamic_buffer(head), "\r\n\r\n", tok);
-        if (failed) break;
-        self.heads.push_back(head);
-        auto const answer = self.next.empty() ? std::string() : self.next.front();
-        if (!self.next.empty()) self.next.pop_front();
-        open = !answer.empty();
-        if (open) co_await asio::async_write(socket, asio::buffer(answer), tok);
-      }
-      error_code ignored;
-      socket.set_option(asio::socket_base::linger(true, 0), ignored);
-    }
-  }
-
-  tcp_acceptor acceptor;
-  std::deque<std::string> next;
-  std::vector<std::string> heads;
-};
-
 struct Attempt : with_fake_names {
   config::settings settings = [] {
     config::settings s;
@@ -74,13 +37,16 @@ struct Attempt : with_fake_names {
   std::optional<app> shared;
   std::optional<client_connection> client;
   std::optional<tcp_socket> other_end;
+  std::shared_ptr<const config::settings> read_under;  // null: those of now
+  std::string more_fields;
+  std::string message;  // of the last attempt, for the log
 
   void SetUp() override {
     with_fake_names::SetUp();
     names.addresses = {"127.0.0.1"};
   }
 
-  void begin(const provider_side& at, const std::string& host = "127.0.0.1", const std::string& prefix = "") {
+  void begin(const scripted_provider& at, const std::string& host = "127.0.0.1", const std::string& prefix = "") {
     settings.cerebras.base_url = {.tls = false, .host = host, .port = at.port(), .prefix = prefix};
     shared.emplace(io, settings, log);
     tcp_acceptor front(io, {asio::ip::make_address("127.0.0.1"), 0});
@@ -97,23 +63,26 @@ struct Attempt : with_fake_names {
     out.result = std::move(got);
   }
   void fill(request& r) const {
-    r.read_under = shared->settings();
-    r.head_bytes = "GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n";
+    r.read_under = read_under ? read_under : shared->settings();
+    r.head_bytes = "GET /v1/models HTTP/1.1\r\nHost: x\r\n" + more_fields + "\r\n";
     ASSERT_FALSE(http::parse_request_head(r.head_bytes, r.head));
     r.method = r.head.method;
     r.target = r.head.target;
   }
   /// An attempt of now. `meanwhile` is called once it has begun, and lets it go on.
-  attempt_end attempt(upstream_attempt& a, const std::function<void()>& meanwhile = nullptr) {
+  attempt_end attempt(
+      upstream_attempt& a, const std::function<void()>& meanwhile = nullptr,
+      const std::function<bool()>& begun = [] { return names.asked > 0; }) {
     request r(shared->bodies);
     fill(r);
     made m;
     asio::co_spawn(io, make(a, shared->upstream_of_now(), r, settings, m), asio::detached);
     if (meanwhile) {
-      run_until([] { return names.asked > 0; });
+      run_until(begun);
       meanwhile();
     }
     run_until([&] { return m.result.has_value(); });
+    message = m.result->message;
     return m.result->end;
   }
   std::size_t idle() const { return shared->provider().pool.idle(); }
@@ -122,22 +91,22 @@ struct Attempt : with_fake_names {
 }  // namespace
 
 TEST_F(Attempt, OriginPathAndKeyAreOfOneConfiguration) {
-  provider_side there(io, {ok});
+  scripted_provider there(io, {ok});
   begin(there, "127.0.0.1", "/tenant");
   upstream_attempt a(*client);
   auto const end = attempt(a);
   EXPECT_EQ(end.kind, kind::answered);
   EXPECT_TRUE(end.sent);
   auto const host = "Host: 127.0.0.1:" + std::to_string(there.port());
-  EXPECT_THAT(there.heads, ElementsAre(AllOf(StartsWith("GET /tenant/v1/models HTTP/1.1\r\n"), HasSubstr(host),
-                                             HasSubstr("Authorization: Bearer key-a\r\n"))));
+  EXPECT_THAT(there.requests, ElementsAre(AllOf(StartsWith("GET /tenant/v1/models HTTP/1.1\r\n"), HasSubstr(host),
+                                                HasSubstr("Authorization: Bearer key-a\r\n"))));
   a.finish();
   EXPECT_EQ(idle(), 1U);
 }
 
 TEST_F(Attempt, AReloadWhileItLooksUpTheProviderOfBeforeEndsItWithNothingSent) {
-  provider_side before(io, {ok});
-  provider_side now(io, {ok});
+  scripted_provider before(io, {ok});
+  scripted_provider now(io, {ok});
   begin(before, "provider.test");
   names.close_door();
   upstream_attempt a(*client);
@@ -150,12 +119,12 @@ TEST_F(Attempt, AReloadWhileItLooksUpTheProviderOfBeforeEndsItWithNothingSent) {
   EXPECT_FALSE(end.sent);
   names.open_door();
   EXPECT_EQ(attempt(a).kind, kind::answered);
-  EXPECT_THAT(now.heads, ElementsAre(HasSubstr("Authorization: Bearer key-b\r\n")));
-  EXPECT_THAT(before.heads, IsEmpty());
+  EXPECT_THAT(now.requests, ElementsAre(HasSubstr("Authorization: Bearer key-b\r\n")));
+  EXPECT_THAT(before.requests, IsEmpty());
 }
 
 TEST_F(Attempt, AReloadThatChangesTheKeyAloneKeepsTheConnection) {
-  provider_side there(io, {ok});
+  scripted_provider there(io, {ok});
   begin(there, "provider.test");
   names.close_door();
   upstream_attempt a(*client);
@@ -167,11 +136,11 @@ TEST_F(Attempt, AReloadThatChangesTheKeyAloneKeepsTheConnection) {
   EXPECT_EQ(end.kind, kind::superseded);
   EXPECT_EQ(idle(), 1U);
   EXPECT_EQ(attempt(a).kind, kind::answered);
-  EXPECT_THAT(there.heads, ElementsAre(HasSubstr("Authorization: Bearer key-b\r\n")));
+  EXPECT_THAT(there.requests, ElementsAre(HasSubstr("Authorization: Bearer key-b\r\n")));
 }
 
 TEST_F(Attempt, AnAnswerOfTheProviderOfBeforeIsStillReadButItsConnectionNotKept) {
-  provider_side there(io, {ok});
+  scripted_provider there(io, {ok});
   begin(there);
   upstream_attempt a(*client);
   EXPECT_EQ(attempt(a).kind, kind::answered);
@@ -184,7 +153,7 @@ TEST_F(Attempt, AnAnswerOfTheProviderOfBeforeIsStillReadButItsConnectionNotKept)
 }
 
 TEST_F(Attempt, AKeptConnectionThatIsResetIsStale) {
-  provider_side there(io, {ok, ""});
+  scripted_provider there(io, {ok, ""});
   begin(there);
   upstream_attempt a(*client);
   EXPECT_EQ(attempt(a).kind, kind::answered);
@@ -197,7 +166,7 @@ TEST_F(Attempt, AKeptConnectionThatIsResetIsStale) {
 }
 
 TEST_F(Attempt, ANewConnectionThatIsResetIsNotStale) {
-  provider_side there(io, {""});
+  scripted_provider there(io, {""});
   begin(there);
   upstream_attempt a(*client);
   auto const end = attempt(a);
@@ -207,7 +176,7 @@ TEST_F(Attempt, ANewConnectionThatIsResetIsNotStale) {
 
 TEST_F(Attempt, A408ThatCrossedTheRequestIsStale) {
   for (bool const reused : {false, true}) {
-    provider_side there(io, reused ? std::vector<std::string>{ok, impatient} : std::vector<std::string>{impatient});
+    scripted_provider there(io, reused ? std::vector<std::string>{ok, impatient} : std::vector<std::string>{impatient});
     begin(there);
     upstream_attempt a(*client);
     if (reused) {
@@ -220,4 +189,105 @@ TEST_F(Attempt, A408ThatCrossedTheRequestIsStale) {
     a.drop();
     client.reset();
   }
+}
+
+TEST_F(Attempt, WithoutAConnectionNothingIsSent) {
+  scripted_provider there(io, {});
+  begin(there);
+  there.close();
+  upstream_attempt a(*client);
+  auto const end = attempt(a);
+  EXPECT_EQ(end.kind, kind::no_connection);
+  EXPECT_FALSE(end.sent);
+  EXPECT_FALSE(end.local);
+  EXPECT_FALSE(end.certificate);
+  EXPECT_THAT(message, HasSubstr("refused"));
+  EXPECT_EQ(shared->stats.upstream_attempts, 0U);
+}
+
+TEST_F(Attempt, AClientThatLeavesDuringTheLookUpEndsIt) {
+  scripted_provider there(io, {ok});
+  begin(there, "provider.test");
+  names.close_door();
+  upstream_attempt a(*client);
+  auto const end = attempt(a, [&] { client->ctl.fire(interruption::client_gone); });
+  EXPECT_EQ(end.kind, kind::interrupted);
+  EXPECT_FALSE(end.sent);
+}
+
+TEST_F(Attempt, AClientThatLeavesWhileAReloadComesHasLeft) {
+  scripted_provider there(io, {ok});
+  begin(there, "provider.test");
+  names.close_door();
+  upstream_attempt a(*client);
+  auto const end = attempt(a, [&] {
+    client->ctl.fire(interruption::client_gone);
+    settings.cerebras.base_url.port = 9;
+    shared->reconfigure(settings);
+  });
+  EXPECT_EQ(end.kind, kind::interrupted);
+}
+
+TEST_F(Attempt, WhatDoesNotConnectInTimeIsNoDepartureOfTheClient) {
+  scripted_provider there(io, {ok});
+  settings.cerebras.timeouts.connect = 1ms;
+  begin(there, "provider.test");
+  names.close_door();
+  upstream_attempt a(*client);
+  EXPECT_EQ(attempt(a).kind, kind::no_connection);
+}
+
+TEST_F(Attempt, WhatIsNotHttpIsNotAcceptable) {
+  scripted_provider there(io, {"220 mail.example ESMTP\r\n\r\n"});
+  begin(there);
+  upstream_attempt a(*client);
+  auto const end = attempt(a);
+  EXPECT_EQ(end.kind, kind::unacceptable);
+  EXPECT_TRUE(end.sent);
+  EXPECT_NE(message, "");
+}
+
+TEST_F(Attempt, SilenceIsATimeoutAndADepartureIsNone) {
+  scripted_provider there(io, {ok, ok});
+  settings.cerebras.timeouts.first_byte = 1ms;
+  begin(there);
+  there.hold();
+  upstream_attempt a(*client);
+  EXPECT_EQ(attempt(a).kind, kind::timeout);
+  a.drop();
+  client->ctl.reset();
+  settings.cerebras.timeouts.first_byte = 1h;
+  auto const end = attempt(
+      a, [&] { client->ctl.fire(interruption::client_gone); }, [&] { return there.requests.size() == 2; });
+  EXPECT_EQ(end.kind, kind::interrupted);
+  EXPECT_TRUE(end.sent);
+}
+
+TEST_F(Attempt, AClientsOwnKeyDoesNotGoToAnotherProvider) {
+  scripted_provider before(io, {ok});
+  scripted_provider now(io, {ok});
+  settings.cerebras.api_key.clear();
+  more_fields = "Authorization: Bearer of-the-client\r\n";
+  begin(before);
+  read_under = shared->settings();
+  settings.cerebras.base_url.port = now.port();
+  shared->reconfigure(settings);
+  upstream_attempt a(*client);
+  auto const end = attempt(a);
+  EXPECT_EQ(end.kind, kind::not_for_it);
+  EXPECT_FALSE(end.sent);
+  EXPECT_EQ(idle(), 1U) << "the connection is as good as before";
+  EXPECT_THAT(now.requests, IsEmpty());
+}
+
+TEST_F(Attempt, HowLongAnAnswerTookAndWhenToComeAgainIsToldOfIt) {
+  scripted_provider there(io, {"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"});
+  begin(there);
+  upstream_attempt a(*client);
+  auto const end = attempt(a);
+  EXPECT_EQ(end.status, 503U);
+  EXPECT_EQ(end.retry_after, 7s);
+  EXPECT_GT(a.took(), 0s);
+  EXPECT_EQ(a.head().status, 503U);
+  EXPECT_EQ(shared->stats.upstream_attempts, 1U);
 }

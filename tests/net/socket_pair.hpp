@@ -1,6 +1,7 @@
 // Two ends of a connection in one process: one is the proxy's, the other the test's.
 #pragma once
 
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -33,7 +34,7 @@ class far_end {
   std::string read(std::size_t most = 1024 * 1024) {
     std::string out(most, '\0');
     auto const n = ::recv(fd_, out.data(), out.size(), 0);
-    ended = n == 0;
+    ended = n == 0 || (n < 0 && errno != EAGAIN);
     out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
     return out;
   }
