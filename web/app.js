@@ -143,13 +143,19 @@
     });
   }
 
+  // Seconds, if nobody uses any meanwhile; 0: it is full, or nobody knows.
+  function fullIn(b) {
+    const part = Math.max(0, 1 - b.remaining / b.limit);
+    return b.reset_in_seconds ?? (b.refill === 'continuous' ? part * { minute: 60, hour: 3600, day: 86400 }[b.window] : 0);
+  }
+
   function showBudgets(scope) {
     rows('budgets', scope ? scope.budgets : [], (b) => `${b.resource} ${b.window}`,
       () => plainRow(['', 'number', 'number', 'number', '', ''], 0), (row, b) => {
         setText(row.cells[0], `${b.resource.replace('_', ' ')} a ${b.window}`);
         setText(row.cells[1], number(Math.max(0, Math.floor(b.remaining))));
         setText(row.cells[2], number(b.limit));
-        setText(row.cells[3], b.reset_in_seconds > 0 ? seconds(b.reset_in_seconds) : '–');
+        setText(row.cells[3], fullIn(b) > 0 ? seconds(Math.ceil(fullIn(b))) : '–');
         setText(row.cells[4], b.refill + (b.refill_confirmed ? '' : ' (assumed)'));
         setText(row.cells[5], b.reported ? "the provider's headers" : 'the configuration');
       });

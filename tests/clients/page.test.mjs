@@ -95,6 +95,8 @@ test('the page names the limit that binds, and promises no time while a model is
   await scope('model-1').getByText('0 of 2 requests/min').waitFor();
   assert.equal(await scope('model-1').locator('.meter b').evaluate((bar) => bar.style.width), '0%');
   assert.match(await scope('model-1').textContent(), /the requests of this minute are used up/);
+  const budget = page.locator('#budgets tbody tr').filter({ hasText: 'requests a minute' }).locator('td');
+  assert.match(await budget.nth(2).textContent(), /^(\d+ s|1 min)$/, 'a bucket that refills all the time is full in a minute at most');
   await page.getByRole('button', { name: /^Pause model-0/ }).click();
   await scope('model-0').getByText('paused by hand').waitFor();
   const lanes = () => page.locator('#waiting tbody tr').evaluateAll((rows) => rows.map((r) => [r.cells[3].textContent, r.cells[1].textContent]));
