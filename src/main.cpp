@@ -64,6 +64,14 @@ std::vector<std::string> variables_for(const config::settings& settings, std::ui
   return variables;
 }
 
+/// Logs it, if there is memory for that.
+void say_that_memory_is_out(observe::log& log) {
+  try {
+    log.error("out of memory");
+  } catch (const std::bad_alloc&) {  // the next time
+  }
+}
+
 /// Runs until there is nothing left to do. A failed allocation ends only what it was for.
 void run(net::asio::io_context& io, observe::log& log) {
   for (;;) {
@@ -71,7 +79,7 @@ void run(net::asio::io_context& io, observe::log& log) {
       io.run();
       return;
     } catch (const std::bad_alloc&) {
-      log.error("out of memory");
+      say_that_memory_is_out(log);
     }
   }
 }

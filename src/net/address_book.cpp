@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -23,6 +25,7 @@ constexpr duration lifetime = std::chrono::seconds{30};
 constexpr duration stale_lifetime = std::chrono::hours{24};
 // With addresses at hand, a name server that fails is left alone for this long.
 constexpr duration pause_after_failure = std::chrono::seconds{1};
+constexpr duration pause_without_memory = std::chrono::milliseconds{50};
 
 error_code error_of(int code, int system_error) {
   switch (code) {
@@ -110,19 +113,42 @@ struct address_book::look_up {
   }
 
   static void run(const std::shared_ptr<look_up>& self, const std::string& host, std::uint16_t port) {
+    endpoints found;
+    error_code failed;
+    try {
+      failed = ask(host, port, found);
+    } catch (const std::bad_alloc&) {
+      failed = asio::error::no_memory;
+    }
+    while (!self->tell(self, found, failed)) std::this_thread::sleep_for(pause_without_memory);
+  }
+
+ private:
+  static error_code ask(const std::string& host, std::uint16_t port, endpoints& found) {
     addrinfo hints{};
     hints.ai_flags = AI_NUMERICSERV;
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* list = nullptr;
     auto const code = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
     auto const failed = error_of(code, errno);
-    auto found = code == 0 ? endpoints_of(list) : endpoints();
-    if (code == 0) ::freeaddrinfo(list);
-    std::lock_guard const lock(self->mutex);
-    if (self->io)
-      asio::post(*self->io, [self, found = std::move(found), failed] {
-        if (self->asker) self->asker->ended(found, failed);
-      });
+    if (code != 0) return failed;
+    std::unique_ptr<addrinfo, void (*)(addrinfo*)> const owned(list, ::freeaddrinfo);
+    found = endpoints_of(list);
+    return {};
+  }
+
+  /// Who asked waits for this. False: there is no memory for it.
+  bool tell(const std::shared_ptr<look_up>& self, const endpoints& found, error_code failed) {
+    std::lock_guard const lock(mutex);
+    try {
+      if (io)
+        asio::post(*io, [self, found, failed] {
+          if (self->asker) self->asker->ended(found, failed);
+        });
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   }
 };
 
@@ -149,12 +175,14 @@ bool address_book::is_old(time_point now) const {
 
 void address_book::begin(time_point now) {
   if (closed_ || pending_ || (!known_.empty() && failed_ && now - failed_at_ < pause_after_failure)) return;
-  pending_ = std::make_shared<look_up>(io_, *this);
   try {
+    pending_ = std::make_shared<look_up>(io_, *this);
     signals_blocked const blocked;
     std::thread(look_up::run, pending_, host_, port_).detach();
   } catch (const std::system_error& e) {
     ended({}, {e.code().value(), boost::system::system_category()});
+  } catch (const std::bad_alloc&) {
+    ended({}, asio::error::no_memory);
   }
 }
 

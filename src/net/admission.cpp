@@ -2,9 +2,12 @@
 
 #include <utility>
 
+#include "cooldown/net/memory.hpp"
+
 namespace cooldown::net {
 
 void admission::update() {
+  last_reserve const whole;
   auto const alarm = driver_.update(steady_now(), [](waiter* w, const ticket_event& event) {
     w->event = event;
     w->timer.cancel();
@@ -43,6 +46,7 @@ task<admission::result> admission::wait(ticket_id id, time_point until, interrup
 
 ticket_guard::~ticket_guard() {
   if (id_ == 0) return;
+  last_reserve const whole;
   gate_->driver_.forget(id_);
   gate_->limiter().leave(id_, steady_now(), relayed_);
   gate_->update();
@@ -51,12 +55,14 @@ ticket_guard::~ticket_guard() {
 void ticket_guard::settle(std::optional<std::uint64_t> actual, std::optional<std::uint64_t> prompt_tokens,
                           std::uint64_t cached_tokens) {
   if (id_ == 0) return;
+  last_reserve const whole;
   gate_->limiter().settle(std::exchange(id_, 0), actual, prompt_tokens, steady_now(), cached_tokens);
   gate_->update();
 }
 
 void ticket_guard::not_sent() {
   if (id_ == 0) return;
+  last_reserve const whole;
   auto const id = std::exchange(id_, 0);
   auto const now = steady_now();
   gate_->driver_.forget(id);

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "cooldown/net/memory.hpp"
+
 namespace cooldown::net {
 namespace {
 
@@ -124,22 +126,19 @@ void app::finished(observe::access_record record) {
 
 void app::keep_history() {
   last_request_ = steady_now();
-  if (sampling_ || draining) return;
-  sampling_ = true;
-  sample();
+  if (!sampling_ && !draining) sample();
 }
 
 void app::sample() {
+  sampling_ = false;
   auto const now = steady_now();
   history.sample(observe::scopes_of(sources(), now, 0), now, wall_now());
-  if (draining || now - last_request_ > observe::history::span) {
-    sampling_ = false;
-    return;
-  }
+  if (draining || now - last_request_ > observe::history::span) return;
   sampler_.expires_after(observe::history::interval);
   sampler_.async_wait([this](error_code ec) {
     if (!ec) sample();
   });
+  sampling_ = true;
 }
 
 void app::stop_history() {
@@ -153,6 +152,7 @@ client_rules app::rules_of(const config::settings& settings) const {
 void app::reconfigure(const config::settings& settings) {
   // Only these two can fail. The files are read again even under the same names: that is how a certificate is renewed.
   auto renewed = make_tls_server(settings.server.tls);
+  last_reserve const whole;
   auto const before =
       std::exchange(upstream_, make_upstream(
                                    io, sweep, settings, [this] { bound_in_flight(); }, upstream_.get()));
@@ -171,6 +171,7 @@ void app::reconfigure(const config::settings& settings) {
 }
 
 void app::bound_in_flight() {
+  last_reserve const whole;
   auto const& settings = *upstream_->settings;
   auto const configured = settings.cerebras.queue.max_in_flight;
   auto bound = configured;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "cooldown/net/memory.hpp"
+
 namespace cooldown::net {
 
 bool breaker_gate::admits(time_point now) const {
@@ -82,6 +84,7 @@ void breaker_gate::retire() {
 
 void breaker_gate::update() {
   if (retired_) return;
+  last_reserve const whole;
   auto const now = steady_now();
   while (!waiters_.empty()) {
     auto const got = ask(now);

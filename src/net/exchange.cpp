@@ -13,6 +13,7 @@
 #include "cooldown/http/fields.hpp"
 #include "cooldown/net/attempt.hpp"
 #include "cooldown/net/client_writer.hpp"
+#include "cooldown/net/memory.hpp"
 #include "cooldown/net/waiting.hpp"
 #include "cooldown/text/delay_text.hpp"
 
@@ -153,6 +154,7 @@ ticket_facts exchange::facts_of_ticket() {
 }
 
 exchange_step exchange::submit() {
+  last_reserve const whole;
   auto const now = steady_now();
   auto const decided = a_.limiter.submit(facts_of_ticket(), now);
   if (auto const* const no = std::get_if<refused>(&decided)) return rejected(*no);
@@ -172,6 +174,7 @@ exchange_step exchange::submit() {
 
 /// The ticket waits again, and goes as soon as the quota admits it now.
 exchange_step exchange::renew(bool unsent) {
+  last_reserve const whole;
   permission_.report(verdict_on_provider::none);
   auto const now = steady_now();
   a_.limiter.renew(ticket(), now, !unsent);
@@ -241,6 +244,7 @@ observation exchange::observe() {
     texts = http::read_error(http::plain_body(*whole_answer_, http::coding_of(a.headers), largest_whole_body));
     a.error = {.message = texts.message, .type = texts.type, .code = texts.code, .wait = texts.wait};
   }
+  last_reserve const whole;
   auto seen = a_.limiter.observe(ticket(), a, steady_now(), wall_now());
   a_.complain_once(seen.header_problem);
   a_.gate.update();

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cooldown/http/fields.hpp"
+#include "cooldown/net/memory.hpp"
 #include "cooldown/net/reply.hpp"
 #include "cooldown/text/delay_text.hpp"
 
@@ -22,6 +23,7 @@ exchange_record::exchange_record(client_connection& c, const request& r)
 }
 
 exchange_record::~exchange_record() {
+  last_reserve const whole;
   --c_.shared.stats.requests_in_progress;
   line.total = seconds_of(steady_now() - started_);
   line.gone = line.status == 0 || c_.ctl.why() == interruption::client_gone;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cooldown/net/memory.hpp"
 #include "cooldown/net/upstream_connection.hpp"
 
 namespace cooldown::net {
@@ -9,6 +10,7 @@ namespace cooldown::net {
 void deadline_sweep::entry::set(duration from_now) {
   at_ = steady_now() + from_now;
   if (!linked_) sweep_.link(*this);
+  if (!sweep_.running_) sweep_.start();
 }
 
 void deadline_sweep::entry::extend(duration earned, duration most) {
@@ -29,7 +31,6 @@ void deadline_sweep::link(entry& e) {
   if (first_) first_->previous_ = &e;
   first_ = &e;
   e.linked_ = true;
-  if (!running_) start();
 }
 
 void deadline_sweep::unlink(entry& e) {
@@ -41,13 +42,15 @@ void deadline_sweep::unlink(entry& e) {
 }
 
 void deadline_sweep::start() {
-  running_ = true;
+  last_reserve const for_the_timer;
   due_ = steady_now() + resolution;
   timer_.expires_at(due_);
   timer_.async_wait([this](error_code ec) {
     running_ = false;
     if (!ec) sweep();
+    if (ec && first_) start();
   });
+  running_ = true;
 }
 
 void deadline_sweep::sweep() {
@@ -56,6 +59,8 @@ void deadline_sweep::sweep() {
     for (auto* e = first_; e; e = e->next_)
       if (e->at_ <= now) e->at_ += late;
   }
+  // Before anything that may fail.
+  if (first_) start();
   for (cursor_ = first_; cursor_;) {
     auto& e = *cursor_;
     cursor_ = e.next_;
@@ -63,7 +68,7 @@ void deadline_sweep::sweep() {
     e.clear();
     e.expired();
   }
-  if (first_ && !running_) start();
+  if (!first_) timer_.cancel();
 }
 
 void interrupt::fire(interruption why) {

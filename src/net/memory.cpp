@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include <malloc.h>
@@ -16,7 +17,13 @@ namespace {
 
 // For the frames, log lines and answers of some hundred requests that end.
 constexpr std::size_t reserve_size = 2 * 1024 * 1024;
+// What must not stop halfway takes some KB at once, but for a step of the limiter that releases hundreds.
+constexpr std::size_t last_reserve_size = 1024 * 1024;
 void* reserve = nullptr;
+void* last = nullptr;
+unsigned entitled = 0;  // to the last one
+bool is_kept = false;
+std::thread::id owner;  // other threads have none
 
 // Milliseconds: mi_option_decommit_delay of mimalloc 2.0, mi_option_purge_delay since 2.1.
 constexpr int mi_delay = 15;
@@ -26,13 +33,20 @@ constexpr std::size_t little = 8 * 1024 * 1024;
 bool at_once = false;
 
 void give_up_reserve() {
-  if (!reserve) throw std::bad_alloc();
-  std::free(std::exchange(reserve, nullptr));
+  auto& next = reserve || entitled == 0 ? reserve : last;
+  if (std::this_thread::get_id() != owner || !next) throw std::bad_alloc();
+  std::free(std::exchange(next, nullptr));
+}
+
+void make_up(void*& one, std::size_t size) {
+  if (is_kept && !one) one = std::malloc(size);
 }
 
 }  // namespace
 
 void keep_memory_reserve() {
+  is_kept = true;
+  owner = std::this_thread::get_id();
   restore_memory_reserve();
   std::set_new_handler(give_up_reserve);
 }
@@ -52,8 +66,18 @@ void note_memory_held(std::size_t bytes) {
   mi_option_set(mi_delay, at_once ? 0 : usual);
 }
 
-void restore_memory_reserve() {
-  if (!reserve) reserve = std::malloc(reserve_size);
+bool restore_memory_reserve() {
+  make_up(last, last_reserve_size);
+  make_up(reserve, reserve_size);
+  return !is_kept || (reserve && last);
+}
+
+last_reserve::last_reserve() {
+  ++entitled;
+}
+
+last_reserve::~last_reserve() {
+  if (--entitled == 0) make_up(last, last_reserve_size);
 }
 
 }  // namespace cooldown::net

@@ -131,6 +131,23 @@ struct server::last_call final : deadline_sweep::entry {
   app& shared;
 };
 
+/// Accepts for as long as its port is open. If the loop ends for want of memory, it begins again a moment later.
+struct server::listener final : deadline_sweep::entry {
+  listener(server& s, tcp_acceptor& a, role r) : entry(s.shared_.sweep), owner(s), from(a), serves(r) { expired(); }
+  void expired() override {
+    try {
+      asio::co_spawn(owner.shared_.io, owner.accept_loop(from, serves), [this](const std::exception_ptr& failed) {
+        if (failed && from.is_open()) set(accept_pause);
+      });
+    } catch (const std::bad_alloc&) {
+      set(accept_pause);
+    }
+  }
+  server& owner;
+  tcp_acceptor& from;
+  role serves;
+};
+
 server::server(app& shared, reload_function reload, const server_options& options)
     : shared_(shared),
       reload_(std::move(reload)),
@@ -150,8 +167,8 @@ server::server(app& shared, reload_function reload, const server_options& option
   for (auto const& a : proxy_) shared_.log.info("listening on " + url_of(a, shared_.tls != nullptr));
   if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
   for (auto const& a : admin_) shared_.log.info("admin on " + url_of(a));
-  for (auto& a : proxy_) asio::co_spawn(shared_.io, accept_loop(a, role::proxy), asio::detached);
-  for (auto& a : admin_) asio::co_spawn(shared_.io, accept_loop(a, role::admin), asio::detached);
+  for (auto& a : proxy_) listeners_.emplace_back(*this, a, role::proxy);
+  for (auto& a : admin_) listeners_.emplace_back(*this, a, role::admin);
   shared_.reload = [this] { return this->reload(); };
   say_how_many();
   manager_.ready("Listening on " + urls_of(proxy_, shared_.tls != nullptr));
@@ -298,14 +315,13 @@ void server::await_signal() {
 }
 
 void server::on_signal(int number) {
+  await_signal();  // before anything that may fail
   if (number == SIGHUP) {
     reload();
-    await_signal();
     return;
   }
   if (number == SIGUSR1) {
     shared_.log.reopen();
-    await_signal();
     return;
   }
   if (shared_.draining) {
@@ -314,7 +330,6 @@ void server::on_signal(int number) {
     return;
   }
   shared_.log.info(fmt::format("signal {}: draining", number));
-  await_signal();
   drain();
 }
 

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cooldown/net/memory.hpp"
 #include "cooldown/text/ascii.hpp"
 
 // The protocols are of a few lines each, and promised to stay as they are (systemd.io/PORTABILITY_AND_STABILITY):
@@ -106,6 +107,7 @@ void service_manager::stopping() {
 }
 
 void service_manager::feed_watchdog() {
+  last_reserve const for_the_timer;
   notify("WATCHDOG=1");
   watchdog_.expires_after(interval_);
   watchdog_.async_wait([this](error_code ec) {

@@ -87,6 +87,8 @@ task<void> refuse_and_close(client_connection& c, request& r, local_reply reply)
 task<bool> serve_one(client_connection& c) {
   c.where = phase::reading;
   c.where_since = steady_now();
+  // What is left of the memory is for those who are served already.
+  if (!restore_memory_reserve()) throw std::bad_alloc();
   request r(c.shared.bodies);
   auto head = co_await read_head(c, r);
   if (head.kind == intake_result::what::closed) co_return false;

@@ -13,9 +13,12 @@ void* operator new[](std::size_t size, const std::nothrow_t& how) noexcept {
   return operator new(size, how);
 }
 void* operator new(std::size_t size) {
-  auto* const p = operator new(size, std::nothrow);
-  if (!p) throw std::bad_alloc();
-  return p;
+  for (;;) {
+    if (auto* const p = operator new(size, std::nothrow)) return p;
+    auto* const handler = std::get_new_handler();
+    if (!handler) throw std::bad_alloc();
+    handler();
+  }
 }
 void* operator new[](std::size_t size) {
   return operator new(size);

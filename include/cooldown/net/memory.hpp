@@ -16,7 +16,17 @@ void give_memory_back();
 /// mimalloc returns it after a delay, when memory nearby is freed, and after a flood that does not happen.
 void note_memory_held(std::size_t bytes);
 
-/// Restores the reserve if it was freed and there is memory for it.
-void restore_memory_reserve();
+/// Restores the reserve if it was freed. False: there is no memory for it, so nothing new should begin.
+bool restore_memory_reserve();
+
+/// While one exists, allocations may use a last reserve. It is for what must not stop halfway: a step of the limiter, a
+/// timer that is set again, and destructors, which cannot fail. To be used within one function that awaits nothing.
+class last_reserve {
+ public:
+  last_reserve();
+  ~last_reserve();
+  last_reserve(const last_reserve&) = delete;
+  last_reserve& operator=(const last_reserve&) = delete;
+};
 
 }  // namespace cooldown::net

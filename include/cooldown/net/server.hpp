@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -46,6 +47,7 @@ class server {
 
  private:
   struct last_call;
+  struct listener;
   task<void> accept_loop(tcp_acceptor& from, role serves);
   /// Starts a session.
   error_code serve(tcp_socket socket, role serves);
@@ -71,6 +73,7 @@ class server {
   std::vector<tcp_acceptor> admin_;
   asio::basic_signal_set<executor> signals_;
   std::unique_ptr<last_call> last_call_;
+  std::list<listener> listeners_;
   service_manager manager_;
   std::size_t clients_within_descriptors_;
 };
