@@ -204,7 +204,8 @@ double budget::used(time_point now) {
 }
 
 bool budget::forbids(double n, time_point now) {
-  return !reported_ && !hidden_.is_guess() && used(now) + n > hidden_.configured();
+  double const most = hidden_.configured();
+  return !reported_ && !hidden_.is_guess() && used(now) + std::min(n, most) > most;
 }
 
 headroom budget::kept() const {

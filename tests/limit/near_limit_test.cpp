@@ -32,6 +32,14 @@ TEST(NearLimit, ARequestOfTheWholeLimitGoesALittleLaterThanWhenItIsFull) {
   EXPECT_EQ(b.ready_at(1, start + 2min), start + 2min);
 }
 
+TEST(NearLimit, MoreThanTheConfiguredLimitIsForbiddenOnlyWhileSomeOfItIsUsed) {
+  budget b(30'000, 60s, refill::continuous, start, {});
+  EXPECT_FALSE(b.forbids(40'000, start)) << "else no probe would ever tell that the provider admits it";
+  b.take(1, start);
+  EXPECT_TRUE(b.forbids(40'000, start + 59s));
+  EXPECT_FALSE(b.forbids(40'000, start + 61s));
+}
+
 class OneRefusal : public testing::Test {
  protected:
   OneRefusal() {

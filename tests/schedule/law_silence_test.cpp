@@ -26,7 +26,7 @@ class silence final : public watch {
   void sends(const call_ptr& c, time_point now) override {
     auto& line = of(c);
     line.wanted.erase(c->serial);
-    line.flying[c->serial] = c;
+    line.flying[c->serial] = {c, now};
     line.quiet_since = now;
   }
   void refuses(const call_ptr& c, const bench::refusal& /*why*/, time_point now) override {
@@ -35,7 +35,12 @@ class silence final : public watch {
     line.wanted[c->serial] = {c, now + forgotten_after};
     if (!line.refusing_since) line.refusing_since = now;
   }
-  void admits(const call_ptr& c, time_point /*now*/) override { of(c).refusing_since.reset(); }
+  void admits(const call_ptr& c, time_point /*now*/) override {
+    auto& line = of(c);
+    auto const found = line.flying.find(c->serial);
+    bool const sent_since = found != line.flying.end() && line.refusing_since <= found->second.sent;
+    if (sent_since) line.refusing_since.reset();
+  }
   void ends(const call_ptr& c, time_point now) override {
     auto& line = of(c);
     line.wanted.erase(c->serial);
@@ -58,9 +63,13 @@ class silence final : public watch {
     call_ptr who;
     time_point until;
   };
+  struct flight {
+    call_ptr who;
+    time_point sent;
+  };
   struct line_of_model {
     std::map<std::uint64_t, wish> wanted;
-    std::map<std::uint64_t, call_ptr> flying;
+    std::map<std::uint64_t, flight> flying;
     time_point quiet_since{};
     std::optional<time_point> refusing_since;
   };
@@ -68,7 +77,7 @@ class silence final : public watch {
 
   bool would_admit_all(line_of_model& line, time_point now) {
     std::erase_if(line.wanted, [&](auto const& w) { return w.second.who->over || w.second.until <= now; });
-    std::erase_if(line.flying, [](auto const& f) { return f.second->over; });
+    std::erase_if(line.flying, [](auto const& f) { return f.second.who->over; });
     return !line.wanted.empty() && line.flying.empty() &&
            std::all_of(line.wanted.begin(), line.wanted.end(), [&](auto const& w) {
              auto const when = world_now->admissible_at(w.second.who);
