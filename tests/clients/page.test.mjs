@@ -120,7 +120,7 @@ test('the page says who used the quota, that the provider fails and why, and who
   await page.locator('#trouble').getByText(/failed in \d+ of \d+ attempts .*refused.*circuit breaker is open; next attempt in/).waitFor();
   await eventually('all are seen to wait', async () => (await figures(page)).waiting === 10);
   assert.equal(await page.locator('#in-flight').textContent(), '0');
-  await page.locator('#waiting').getByText('the provider fails').first().waitFor();
+  await page.locator('#waiting').getByText('the provider keeps failing').first().waitFor();
   assert.deepEqual(page.problems, []);
 });
 

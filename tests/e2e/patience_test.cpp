@@ -127,7 +127,7 @@ TEST(Place, CommentsTellPositionAndTime) {
     auto const at = comment.find(before);
     ASSERT_NE(at, std::string::npos) << comment;
     EXPECT_GE(std::stoul(comment.substr(at + before.size())), 1U) << comment;
-    EXPECT_THAT(comment, ::testing::EndsWith(" s (as many requests as may be are at the provider)\n\n"));
+    EXPECT_THAT(comment, ::testing::EndsWith(" s (queue.max_in_flight requests are at the provider)\n\n"));
   }
 }
 
