@@ -60,6 +60,7 @@ constexpr edge edges[] = {
     {{announced_bucket}, refused_with_room, announced_window},
     {{assumed_bucket}, refused_beyond_log, suspected_sliding},
     {{reassumed_bucket}, refused_beyond_log, resuspected_window},
+    {{doubted_window, proven_window}, refused_beyond_log, suspected_sliding},
     {learned_sliding, refused_in_a_row, assumed_bucket},
     {{suspected_sliding}, suspicion_expired, assumed_bucket},
     // What is there at a window's end.

@@ -180,10 +180,9 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
   if (!shown_) {
     met(n, undecided, probe, retry_after, sent, now);
   } else if (model() == refill::window) {
-    refused_in_window(probe, retry_after, now);
-  } else if (explained_by_sliding(n) && learn(evidence::refused_beyond_log)) {
-    levels_.lower(std::max(0.0, levels_.level() - (limit_ - log_.sum())));
-    suspect(retry_after, now);
+    refused_in_window(n, probe, retry_after, now);
+  } else if (refused_beyond_log(n, retry_after, now)) {
+    return;
   } else if (auto const level = certain_level(now);
              !plausible_bucket() && (attempt > 1 || !few_in_limit(n)) && learn(evidence::refused_with_room)) {
     levels_.lower(std::max(0.0, levels_.level() - std::min(level, n - 1)));
@@ -194,8 +193,7 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
     // Requests sent together are refused together.
     bool const same_round = sent <= gone_at_;
     gone_ = std::clamp(same_round ? gone_ : more_gone * gone_, n / 2, std::max(n, limit_ / evidence_part));
-    rounds_ = same_round ? rounds_ : now - gone_at_ < 2 * window_ ? rounds_ + 1 : 1;
-    gone_at_ = now;
+    count_round(same_round, now);
     levels_.lower(std::max(0.0, then + gone_));
     if (rounds_ >= most_rounds) learn(evidence::refused_in_a_row);
   }
@@ -205,6 +203,20 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
 /// kinds that they would not grant, so that one refusal which only it explains is enough.
 bool budget::explained_by_sliding(double n) const {
   return few_in_limit(n) && limit_ - log_.sum() < n;
+}
+
+/// A round of refusals, unless it is the last one still; those in a row are no more than two windows apart.
+void budget::count_round(bool same_round, time_point now) {
+  rounds_ = same_round ? rounds_ : now - gone_at_ < 2 * window_ ? rounds_ + 1 : 1;
+  gone_at_ = now;
+}
+
+/// Returns whether it is taken for a sliding log from now on.
+bool budget::refused_beyond_log(double n, std::optional<duration> retry_after, time_point now) {
+  if (!explained_by_sliding(n) || !learn(evidence::refused_beyond_log)) return false;
+  levels_.lower(std::max(0.0, levels_.level() - (limit_ - log_.sum())));
+  suspect(retry_after, now);
+  return true;
 }
 
 void budget::widen_margin(double n) {
@@ -217,7 +229,7 @@ bool budget::plausible_bucket() const {
   return seen && seen->error < 0.5 * rate() && seen->rate - seen->error > 0.3 * rate();
 }
 
-void budget::refused_in_window(bool probe, std::optional<duration> retry_after, time_point now) {
+void budget::refused_in_window(double n, bool probe, std::optional<duration> retry_after, time_point now) {
   levels_.lower(std::max(0.0, levels_.level()));
   assumed_ = false;
   // No window ends later than after its length, whatever the provider says.
@@ -228,7 +240,9 @@ void budget::refused_in_window(bool probe, std::optional<duration> retry_after, 
     // What looked like the end of a window was the end of somebody else's use.
     levels_.restart(0);
   } else if (is_proven(belief_)) {
-    // It ends a little later than we think: clocks differ.
+    // It ends a little later than we think, since clocks differ; or it has no end, and is a log.
+    count_round(false, now);
+    if (rounds_ > 1 && refused_beyond_log(n, retry_after, now)) return;
     phase_ = (phase_ + late_step) % window_;
     reset_at_ = now + late_step;
   } else if (now >= boundary_after(suspicion_.since) && learn(evidence::end_empty)) {
@@ -253,7 +267,7 @@ void budget::met(double n, double undecided, bool probe, std::optional<duration>
                .now = now},
               reported_);
   follow_hidden_limit();
-  if (model() == refill::window) return refused_in_window(probe, retry_after, now);
+  if (model() == refill::window) return refused_in_window(n, probe, retry_after, now);
   double const since = model() == refill::continuous ? rate() * seconds_of(now - sent) : 0;
   levels_.lower(levels_.level() + undecided - since);
   if (model() == refill::continuous) levels_.lower(std::max(0.0, rate() * seconds_of(hidden_.patience()) - n));

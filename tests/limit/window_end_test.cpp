@@ -50,5 +50,43 @@ TEST(WindowEnd, ThatItIsLateIsForgotten) {
   EXPECT_EQ(b.save(now).phase, 0s);
 }
 
+struct WhatSeemedAWindow : ::testing::Test {
+  void admitted(double n, std::uint64_t remaining, duration at, unsigned overlap = 0) {
+    auto const m = b.take(n, start + at);
+    b.observe(m, n, {.limit = 30'000, .remaining = remaining, .reset = {}}, start + at, start + at + 50ms, overlap,
+              fate::charged);
+  }
+  void refused(double n, duration at) {
+    b.level(start + at);
+    b.refused(b.take(n, start + at), n, 1, std::nullopt, 0, start + at, start + at + 50ms);
+  }
+  /// By a log that was refuted, and an end at which everything was there.
+  void SetUp() override {
+    admitted(15'000, 15'000, 0s);
+    refused(18'000, 20s);
+    for (auto at = 50s; at < 55s; at += 1s) admitted(400, 28'000, at, 10);
+    refused(29'000, 60s);
+    b.level(start + 121s);
+    admitted(1'000, 29'000, 122s);
+    ASSERT_EQ(b.believed(), belief::doubted_window);
+    admitted(16'000, 13'000, 150s);
+  }
+  budget b{30'000, 60s, refill::continuous, start, {}};
+};
+
+TEST_F(WhatSeemedAWindow, IsALogWhereTwoEndsInARowBringTooLittle) {
+  refused(20'000, 182s);
+  EXPECT_EQ(b.believed(), belief::doubted_window) << "clocks differ";
+  admitted(16'000, 13'000, 215s);
+  refused(20'000, 245s);
+  EXPECT_EQ(b.believed(), belief::suspected_sliding);
+}
+
+TEST_F(WhatSeemedAWindow, StaysOneWhereALogWouldHaveHadRoom) {
+  refused(10'000, 182s);
+  refused(10'000, 245s);
+  EXPECT_EQ(b.believed(), belief::doubted_window);
+}
+
 }  // namespace
 }  // namespace cooldown

@@ -175,7 +175,9 @@ class budget {
   bool few_in_limit(double n) const;
   void suspect(std::optional<duration> retry_after, time_point now);
   bool explained_by_sliding(double n) const;
-  void refused_in_window(bool probe, std::optional<duration> retry_after, time_point now);
+  void count_round(bool same_round, time_point now);
+  bool refused_beyond_log(double n, std::optional<duration> retry_after, time_point now);
+  void refused_in_window(double n, bool probe, std::optional<duration> retry_after, time_point now);
   bool learn(evidence e);
   time_point boundary_after(time_point t) const;
   std::optional<time_point> window_end() const;
