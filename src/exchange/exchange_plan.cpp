@@ -51,7 +51,7 @@ bool may_pass(reason why) {
 }  // namespace
 
 exchange_step exchange_plan::rejection(reason why, std::optional<duration> retry_after) const {
-  return {.next = step::reject, .why = why, .retry_after = retry_after, .unsent = !sent_};
+  return {.next = step::reject, .why = why, .retry_after = retry_after, .unsent = !sent_by_release_};
 }
 
 /// Whoever comes while the provider is left alone is told so at once; whoever has been let in keeps its place.
@@ -87,7 +87,7 @@ exchange_step exchange_plan::allowed(bool trial, time_point now) {
 }
 
 exchange_step exchange_plan::client_left() const {
-  return {.next = step::hang_up, .unsent = !sent_};
+  return {.next = step::hang_up, .unsent = !sent_by_release_};
 }
 
 exchange_step exchange_plan::draining() const {
@@ -124,7 +124,6 @@ verdict_on_provider exchange_plan::judge(const attempt_end& end) const {
 }
 
 exchange_step exchange_plan::ended(const attempt_end& end, time_point now) {
-  sent_ = sent_ || end.sent;
   sent_by_release_ = sent_by_release_ || end.sent;
   auto next = failed(end, now);
   next.verdict = judge(end);

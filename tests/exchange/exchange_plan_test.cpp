@@ -144,6 +144,25 @@ TEST(ExchangePlan, ARenewalTellsWhetherTheLastReleaseWasSent) {
   EXPECT_TRUE(plan.allowed(false, start + 9s).unsent) << "the one before has been told";
 }
 
+TEST(ExchangePlan, WhatIsGivenUpAfterARenewalHasCostNothingSince) {
+  auto plan = attempting(completion());
+  plan.ended(answered(503), start + 1s);
+  plan.paused(start + 2s);
+  ASSERT_EQ(plan.allowed(false, start + 2s).next, step::renew);
+  plan.released(start + 3s);
+  EXPECT_TRUE(plan.client_left().unsent) << "what the first attempt may have cost has been told with the renewal";
+  EXPECT_TRUE(plan.draining().unsent);
+  EXPECT_TRUE(plan.breaker_stayed_open(1s).unsent);
+}
+
+TEST(ExchangePlan, OnlyWhatWasReleasedIsRenewed) {
+  auto facts = unmetered("GET");
+  facts.wait_until = start + 10min;
+  exchange_plan plan(facts);
+  ASSERT_EQ(plan.begin(true, 0s, start).next, step::wait_for_breaker);
+  EXPECT_EQ(plan.allowed(false, start + 9s).next, step::attempt);
+}
+
 TEST(ExchangePlan, AQuotaRefusalIsTheLimitersToJudge) {
   auto plan = attempting(completion());
   auto const s = plan.ended(answered(429), start);

@@ -76,7 +76,7 @@ struct exchange_step {
   std::optional<duration> retry_after{};  // of a rejection
   std::string_view explanation{};         // of a rejection; empty: nothing to add to `why`
   bool uncharged = false;                 // reject: the provider has rejected the request, which costs nothing
-  bool unsent = false;  // renew, reject, hang_up: nothing has reached the provider (renew: since the last release)
+  bool unsent = false;  // renew, reject, hang_up: nothing has reached the provider since the last release
   verdict_on_provider verdict = verdict_on_provider::none;  // for the breaker, if it allowed an attempt
 };
 
@@ -118,7 +118,6 @@ class exchange_plan {
 
   exchange_facts facts_;
   unsigned repeats_ = 0;
-  bool sent_ = false;                      // something may have reached the provider
   bool sent_by_release_ = false;           // since the last release
   bool fresh_ = false;                     // make the next attempt on a new connection
   bool renewing_ = false;                  // it was released before, and continues as soon as it is released again
