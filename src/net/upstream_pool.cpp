@@ -132,20 +132,25 @@ task<upstream_pool::connection_ptr> upstream_pool::connect(interrupt& ctl, durat
 }
 
 task<upstream_pool::result> upstream_pool::acquire(interrupt& ctl, bool fresh, duration patience) {
+  result got;
   while (!fresh && !idle_.empty()) {
     auto c = std::move(idle_.back());
     idle_.pop_back();
-    if (is_good(*c, steady_now())) co_return result(std::move(c));
+    if (!is_good(*c, steady_now())) continue;
+    got = std::move(c);
+    co_return got;
   }
   connect_failure why;
   auto c = co_await connect(ctl, patience, why);
   if (c) {
     ++opened_;
-    co_return result(std::move(c));
+    got = std::move(c);
+    co_return got;
   }
   if (why.local) idle_.clear();  // they hold some of what is missing
   why.interrupted = ctl.fired();
-  co_return result(std::move(why));
+  got = std::move(why);
+  co_return got;
 }
 
 }  // namespace cooldown::net
