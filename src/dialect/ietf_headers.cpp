@@ -6,10 +6,11 @@
 
 #include "cooldown/text/ascii.hpp"
 
+#include "counts.hpp"
+
 namespace cooldown {
 namespace {
 
-constexpr std::uint64_t most = 1ULL << 53;                // beyond, doubles lose whole units
 constexpr std::uint64_t longest_reset = 366ULL * 86'400;  // seconds
 constexpr std::size_t most_policies = 16;
 
@@ -24,24 +25,16 @@ std::optional<std::string_view> parameter(std::string_view of, char separator, s
 }
 
 std::optional<std::uint64_t> count(std::optional<std::string_view> text) {
-  auto const n = text ? parse_u64(*text) : std::nullopt;
-  return n && *n <= most ? n : std::nullopt;
+  return text ? exact_count(parse_u64(*text)) : std::nullopt;
 }
 
-/// A negative remaining is an overdrawn limit.
 std::optional<std::uint64_t> remaining(std::optional<std::string_view> text) {
-  bool const negative = text && text->size() > 1 && text->front() == '-' && parse_u64(text->substr(1));
-  return negative ? std::optional<std::uint64_t>{0} : count(text);
+  return text && is_negative_count(*text) ? std::optional<std::uint64_t>{0} : count(text);
 }
 
 std::optional<duration> reset(std::optional<std::string_view> text) {
   auto const n = count(text);
   return n && *n <= longest_reset ? std::optional<duration>{std::chrono::seconds{*n}} : std::nullopt;
-}
-
-bool mentions(std::string_view text, std::string_view word) {
-  auto const same = [](char a, char b) { return ascii_lower(a) == ascii_lower(b); };
-  return std::search(text.begin(), text.end(), word.begin(), word.end(), same) != text.end();
 }
 
 std::string_view name_of_member(std::string_view member) {
@@ -51,8 +44,8 @@ std::string_view name_of_member(std::string_view member) {
 /// The limit that a policy is about; nullopt: none that the proxy can track.
 std::optional<std::size_t> slot_of_policy(std::string_view member) {
   auto const unit = parameter(member, ';', "qu").value_or("requests");
-  bool const of_tokens = mentions(unit, "token") || mentions(name_of_member(member), "token");
-  if (mentions(unit, "concurrent") || (!of_tokens && !mentions(unit, "requests"))) return std::nullopt;
+  bool const of_tokens = icontains(unit, "token") || icontains(name_of_member(member), "token");
+  if (icontains(unit, "concurrent") || (!of_tokens && !icontains(unit, "requests"))) return std::nullopt;
   auto const counts = of_tokens ? resource::tokens : resource::requests;
   auto const length = parameter(member, ';', "w");
   if (!length) return slot_of(counts, window::minute);

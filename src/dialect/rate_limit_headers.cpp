@@ -6,6 +6,7 @@
 #include "cooldown/text/ascii.hpp"
 #include "cooldown/text/delay_text.hpp"
 
+#include "counts.hpp"
 #include "ietf_headers.hpp"
 
 namespace cooldown {
@@ -64,28 +65,6 @@ constexpr dialect_field table[] = {
     {"anthropic-ratelimit-requests-reset", reset, requests, minute},
 };
 
-/// Above 2^53 doubles cannot represent every integer, and no limit is that large.
-std::optional<std::uint64_t> exact(std::optional<std::uint64_t> n) {
-  return n && *n > (1ULL << 53) ? std::nullopt : n;
-}
-
-/// A count: digits; a fraction ("29.0") is truncated, because some gateways format every number as a float.
-std::optional<std::uint64_t> count(std::string_view text) {
-  text = trim(text);
-  auto const dot = text.find('.');
-  if (dot != std::string_view::npos) {
-    auto const fraction = text.substr(dot + 1);
-    if (fraction.empty() || fraction.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
-  }
-  return exact(parse_u64(text.substr(0, dot)));
-}
-
-/// "-20", also as a float.
-bool is_negative(std::string_view text) {
-  text = trim(text);
-  return text.size() > 1 && text.front() == '-' && count(text.substr(1));
-}
-
 template <class T, class Better>
 void keep(std::optional<T>& slot, std::optional<T> value, Better better) {
   if (value && (!slot || better(*value, *slot))) slot = value;
@@ -112,13 +91,14 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
     auto const index = slot_of(known->counts, known->unnamed ? of_unnamed : known->over);
     auto& slot = out.limits[index];
     if (known->unnamed) out.unnamed.set(index);
-    if (known->what != reset && is_negative(field.value)) (known->what == limit ? unlimited : overdrawn)[index] = true;
+    if (known->what != reset && is_negative_count(field.value))
+      (known->what == limit ? unlimited : overdrawn)[index] = true;
     switch (known->what) {
       case limit:
-        if (auto const n = count(field.value); n && *n > 0) keep(slot.limit, n, std::less<>{});
+        if (auto const n = count_of(field.value); n && *n > 0) keep(slot.limit, n, std::less<>{});
         break;
       case remaining:
-        keep(slot.remaining, count(field.value), std::less<>{});
+        keep(slot.remaining, count_of(field.value), std::less<>{});
         break;
       case reset:
         keep(slot.reset, parse_delay(field.value, now), std::greater<>{});

@@ -10,11 +10,6 @@
 namespace cooldown {
 namespace {
 
-bool contains(std::string_view text, std::string_view word) {
-  auto const same = [](char a, char b) { return ascii_lower(a) == ascii_lower(b); };
-  return std::search(text.begin(), text.end(), word.begin(), word.end(), same) != text.end();
-}
-
 // In codes and types.
 constexpr std::string_view incurable_names[] = {"insufficient_quota", "billing", "payment", "spend", "credit"};
 // In texts. They are checked last, because many refusals that waiting cures also advise to pay. The space in " spend"
@@ -28,7 +23,7 @@ constexpr std::string_view quota_names[] = {"quota", "rate_limit", "token"};
 constexpr std::string_view load_words[] = {"queue_exceeded", "high traffic", "overloaded", "at capacity"};
 
 bool contains_any(std::string_view text, std::span<const std::string_view> words) {
-  return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return contains(text, w); });
+  return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return icontains(text, w); });
 }
 
 /// The meaning of a code or a type; nullopt: unknown.
@@ -59,9 +54,9 @@ void read_limit(const error_fields& body, const refusal_text& text, refusal& r) 
   r.burst = text.per_second;
   r.limit = text.limit;
   if (text.counts == resource::total_tokens) return;
-  if (contains(body.code, "token") || contains(body.type, "token")) {
+  if (icontains(body.code, "token") || icontains(body.type, "token")) {
     r.counts = resource::tokens;
-  } else if (!r.counts && (contains(body.code, "request_quota") || iequals(body.type, "requests"))) {
+  } else if (!r.counts && (icontains(body.code, "request_quota") || iequals(body.type, "requests"))) {
     r.counts = resource::requests;
   }
 }
@@ -70,11 +65,11 @@ void read_limit(const error_fields& body, const refusal_text& text, refusal& r) 
 void read_type_header(header_view headers, refusal_text& text) {
   for (auto const& f : headers) {
     if (!iequals(f.name, "x-ratelimit-type")) continue;
-    if (contains(f.value, "concurrent")) text.at_once = true;
-    if (contains(f.value, "token")) text.counts = resource::tokens;
-    if (contains(f.value, "request") || contains(f.value, "user")) text.counts = resource::requests;
-    if (contains(f.value, "minute")) text.over = window::minute;
-    if (contains(f.value, "day")) text.over = window::day;
+    if (icontains(f.value, "concurrent")) text.at_once = true;
+    if (icontains(f.value, "token")) text.counts = resource::tokens;
+    if (icontains(f.value, "request") || icontains(f.value, "user")) text.counts = resource::requests;
+    if (icontains(f.value, "minute")) text.over = window::minute;
+    if (icontains(f.value, "day")) text.over = window::day;
   }
 }
 
@@ -92,7 +87,7 @@ std::optional<duration> wait_of(const error_fields& body, const refusal_text& te
 
 /// The limit that it is about is named, in one way or another.
 bool names_limit(const error_fields& body, const refusal& r) {
-  return r.counts || r.over || r.burst || contains(body.message, "rate limit");
+  return r.counts || r.over || r.burst || icontains(body.message, "rate limit");
 }
 
 }  // namespace

@@ -7,11 +7,12 @@
 #include "cooldown/text/ascii.hpp"
 #include "cooldown/text/delay_text.hpp"
 
+#include "counts.hpp"
+
 namespace cooldown {
 namespace {
 
 constexpr std::size_t longest_read = 4'096;
-constexpr std::uint64_t largest_count = 1ULL << 53;  // beyond, doubles lose whole tokens
 
 constexpr bool is_letter(char c) {
   return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';

@@ -185,23 +185,21 @@ const rate_limit_snapshot* cerebras_limiter::parse(scope& s, header_view headers
   if (!settings_.quota.use_headers) return nullptr;
   auto parsed =
       parse_rate_limit_headers(headers, wall, {.requests = s.requests_over.over(), .tokens = s.tokens_over.over()});
-  if (auto* const snapshot = std::get_if<rate_limit_snapshot>(&parsed)) {
+  auto* const error = std::get_if<rate_limit_header_error>(&parsed);
+  into = error ? error->rest : std::get<rate_limit_snapshot>(parsed);
+  find_windows(s, into, now);
+  if (!error) {
     ++counters_.header_parsing_success;
-    into = *snapshot;
-    find_windows(s, into, now);
     auto const& main = into.at(resource::tokens, window::minute);
     if (main.remaining && *main.remaining > *main.limit)
       problem = "x-ratelimit-remaining-tokens-minute is above its limit: taken as it is";
     return &into;
   }
-  auto& error = std::get<rate_limit_header_error>(parsed);
   // A refusal without any rate-limit field is what live accounts send; only an answer that should have them counts.
-  if (expected || !error.absent) {
+  if (expected || !error->absent) {
     ++counters_.header_parsing_failures;
-    problem = std::move(error.message);
+    problem = std::move(error->message);
   }
-  into = error.rest;
-  find_windows(s, into, now);
   bool const any = std::any_of(into.limits.begin(), into.limits.end(), [](auto const& l) { return l.any(); });
   return any ? &into : nullptr;
 }

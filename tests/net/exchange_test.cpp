@@ -3,6 +3,7 @@
 #include "cooldown/net/exchange.hpp"
 
 #include <optional>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <gmock/gmock.h>
@@ -63,6 +64,16 @@ struct Exchange : ::testing::Test {
     provider.emplace(io, std::move(answers));
     settings.cerebras.base_url.port = provider->port();
     shared.emplace(io, settings, log);
+  }
+
+  /// Two clients, while the provider holds its answer to the first one. Takes `max_in_flight: 1`.
+  std::pair<far_end, far_end> one_at_the_provider_and_one_waiting() {
+    provider->hold();
+    auto first = client_with(chat());
+    until([&] { return provider->requests.size() == 1; });
+    auto second = client_with(chat());
+    until([&] { return shared->limiter.queue_length() == 1; });
+    return {std::move(first), std::move(second)};
   }
 
   /// A client that has sent this.
@@ -190,11 +201,7 @@ TEST_F(Exchange, AnAnswerThatBreaksOffIsVisiblyCut) {
 TEST_F(Exchange, AClientThatLeavesWhileItWaitsLeavesTheQueue) {
   settings.cerebras.queue.max_in_flight = 1;
   begin({completion});
-  provider->hold();
-  auto first = client_with(chat());
-  until([&] { return provider->requests.size() == 1; });
-  auto second = client_with(chat());
-  until([&] { return shared->limiter.queue_length() == 1; });
+  auto [first, second] = one_at_the_provider_and_one_waiting();
   second.close();
   until([&] { return shared->limiter.queue_length() == 0; });
   EXPECT_EQ(shared->stats.clients_gone, 1U);
@@ -215,11 +222,7 @@ TEST_F(Exchange, AClientThatLeavesAmidItsAnswerEndsIt) {
 TEST_F(Exchange, WhoeverWaitsDuringShutdownIsToldSo) {
   settings.cerebras.queue.max_in_flight = 1;
   begin({completion});
-  provider->hold();
-  auto first = client_with(chat());
-  until([&] { return provider->requests.size() == 1; });
-  auto second = client_with(chat());
-  until([&] { return shared->limiter.queue_length() == 1; });
+  auto [first, second] = one_at_the_provider_and_one_waiting();
   shared->draining = true;
   for (auto* const c : shared->connections)
     if (c->where == phase::queued) c->ctl.fire(interruption::draining);
@@ -244,11 +247,7 @@ TEST_F(Exchange, WhoeverHasQueuedWaitsForAProviderThatIsAway) {
   settings.cerebras.circuit_breaker.failure_threshold = 2;
   settings.cerebras.circuit_breaker.open_for = 50ms;
   begin({"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"});
-  provider->hold();
-  auto first = client_with(chat());
-  until([&] { return provider->requests.size() == 1; });
-  auto second = client_with(chat());
-  until([&] { return shared->limiter.queue_length() == 1; });
+  auto [first, second] = one_at_the_provider_and_one_waiting();
   auto const port = provider->port();
   provider->close();
   provider->let_go();
@@ -262,11 +261,7 @@ TEST_F(Exchange, WhoeverHasQueuedWaitsForAProviderThatIsAway) {
 TEST_F(Exchange, AReloadSendsWhatWaitsToTheProviderOfNow) {
   settings.cerebras.queue.max_in_flight = 1;
   begin({completion});
-  provider->hold();
-  auto first = client_with(chat());
-  until([&] { return provider->requests.size() == 1; });
-  auto second = client_with(chat());
-  until([&] { return shared->limiter.queue_length() == 1; });
+  auto [first, second] = one_at_the_provider_and_one_waiting();
   scripted_provider other(io, {completion});
   settings.cerebras.base_url.port = other.port();
   shared->reconfigure(settings);

@@ -8,14 +8,13 @@
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
+#include "one_scope.hpp"
+
 namespace cooldown {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr time_point start{std::chrono::hours{1000}};
-constexpr wall_time wall{std::chrono::hours{490'000}};
-constexpr scope_name scope{1, "m"};
 const std::vector<header_field> plenty{{"x-ratelimit-limit-tokens-minute", "600000000"},
                                        {"x-ratelimit-remaining-tokens-minute", "600000000"}};
 

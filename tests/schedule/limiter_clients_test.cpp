@@ -6,16 +6,14 @@
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
+#include "one_scope.hpp"
+
 namespace cooldown {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
-
-constexpr time_point start{std::chrono::hours{1000}};
-constexpr wall_time wall{std::chrono::hours{490'000}};
-constexpr scope_name scope{1, "m"};
 
 class LimiterClients : public ::testing::Test {
  protected:

@@ -5,14 +5,12 @@
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
+#include "one_scope.hpp"
+
 namespace cooldown {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr time_point start{1000h};
-constexpr wall_time wall{490'000h};
-constexpr scope_name scope{1, "m"};
 
 bool knows_requests_a_day(cerebras_limiter& limiter) {
   auto const report = limiter.report(start + 1s);

@@ -7,14 +7,13 @@
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
+#include "one_scope.hpp"
+
 namespace cooldown {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr time_point start{1000h};
-constexpr wall_time wall{490'000h};
-constexpr scope_name scope{1, "m"};
 constexpr std::uint64_t chars = 60'000;
 constexpr std::uint64_t most_output = 1'000;
 
@@ -28,11 +27,10 @@ struct LimiterPrices : ::testing::Test {
     shows("60000");
   }
 
-  void shows(std::string const& remaining) {
-    std::array<header_field, 2> const headers{
-        {{"x-ratelimit-limit-tokens-minute", "60000"}, {"x-ratelimit-remaining-tokens-minute", remaining}}};
-    limiter.update_from_headers(scope, headers, start, wall);
+  static std::array<header_field, 2> left(std::string const& remaining) {
+    return {{{"x-ratelimit-limit-tokens-minute", "60000"}, {"x-ratelimit-remaining-tokens-minute", remaining}}};
   }
+  void shows(std::string const& remaining) { limiter.update_from_headers(scope, left(remaining), start, wall); }
 
   /// The ticket; `went`: at once.
   ticket_id submit(bool dense, bool* went = nullptr) {
@@ -49,8 +47,7 @@ struct LimiterPrices : ::testing::Test {
   }
 
   void answer(ticket_id id, std::uint64_t prompt, std::string const& remaining, time_point now) {
-    std::array<header_field, 2> const headers{
-        {{"x-ratelimit-limit-tokens-minute", "60000"}, {"x-ratelimit-remaining-tokens-minute", remaining}}};
+    auto const headers = left(remaining);
     limiter.observe(id, {.status = 200, .headers = headers, .error = {}}, now, wall);
     limiter.settle(id, prompt + 100, prompt, now);
   }

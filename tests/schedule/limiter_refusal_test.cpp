@@ -10,14 +10,12 @@
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
+#include "one_scope.hpp"
+
 namespace cooldown {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr time_point start{std::chrono::hours{1000}};
-constexpr wall_time wall{std::chrono::hours{490'000}};
-constexpr scope_name scope{1, "m"};
 
 using fields = std::vector<header_field>;
 

@@ -8,14 +8,13 @@
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
+#include "one_scope.hpp"
+
 namespace cooldown {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr time_point start{1000h};
-constexpr wall_time wall{490'000h};
-constexpr scope_name scope{1, "m"};
 constexpr double cost = 4'908;
 
 struct LimiterRenew : ::testing::Test {

@@ -1,6 +1,7 @@
 // ASCII-only, locale-free text helpers (beast::iequals of 1.81 reads past the end; <cctype> asks the locale).
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -22,6 +23,12 @@ constexpr bool iequals(std::string_view a, std::string_view b) {
 
 constexpr bool istarts_with(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && iequals(text.substr(0, prefix.size()), prefix);
+}
+
+/// Whether `part` is somewhere in `text`.
+constexpr bool icontains(std::string_view text, std::string_view part) {
+  auto const same = [](char a, char b) { return ascii_lower(a) == ascii_lower(b); };
+  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
 }
 
 constexpr bool is_digit(char c) {
