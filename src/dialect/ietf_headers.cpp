@@ -112,10 +112,12 @@ void read_ietf_headers(header_view headers, rate_limit_snapshot& out) {
                                     .remaining = remaining(parameter(member, ';', "r")),
                                     .reset = reset(parameter(member, ';', "t"))});
   });
+  auto const old = read_old(headers);
+  // Of several policies the one that the first value repeats.
   each_member(headers, "ratelimit-limit", [&](std::string_view member) {
-    if (parameter(member, ';', "w")) old_slot = slot_of_policy(member);
+    if (parameter(member, ';', "w") && count(name_of_member(member)) == old.limit) old_slot = slot_of_policy(member);
   });
-  if (auto const old = read_old(headers); old_slot && old.limit) keep(found.limits[*old_slot], old);
+  if (old_slot && old.limit) keep(found.limits[*old_slot], old);
   for (std::size_t slot = 0; slot < slot_count; ++slot)
     if (!out.limits[slot].any() && found.limits[slot].limit) out.limits[slot] = found.limits[slot];
 }

@@ -53,6 +53,7 @@ void read_limit(const error_fields& body, const refusal_text& text, refusal& r) 
   r.over = text.over;
   r.burst = text.per_second;
   r.limit = text.limit;
+  r.fits = text.limit && text.requested && *text.requested <= *text.limit;
   if (text.counts == resource::total_tokens) return;
   if (icontains(body.code, "token") || icontains(body.type, "token")) {
     r.counts = resource::tokens;
@@ -90,6 +91,12 @@ bool names_limit(const error_fields& body, const refusal& r) {
   return r.counts || r.over || r.burst || icontains(body.message, "rate limit");
 }
 
+/// Only of tokens one request takes many. Whoever says when to come again does not mean it.
+bool is_too_large(const refusal_text& text, const refusal& r) {
+  bool const of_tokens = r.counts && *r.counts != resource::requests;
+  return of_tokens && !text.wait && text.limit > 0U && text.requested > text.limit;
+}
+
 }  // namespace
 
 std::optional<duration> retry_after_of(header_view headers, wall_time now) {
@@ -122,9 +129,9 @@ refusal classify_refusal(const error_fields& body, header_view headers, wall_tim
   r.what = said.value_or(kind::load);
   // Providers also send it with refusals for load, which are over in a second: there it is ignored.
   if (says_no_retry(headers) && said != kind::load && !r.retry_after) r.what = kind::incurable;
-  if (r.what == kind::quota && text.limit && text.requested > text.limit) r.what = kind::too_large;
+  if (r.what == kind::quota && is_too_large(text, r)) r.what = kind::too_large;
   if (r.what == kind::quota || r.what == kind::too_large) return r;
-  return {.what = r.what, .counts = {}, .over = {}, .limit = {}, .retry_after = r.retry_after};
+  return {.what = r.what, .counts = {}, .over = {}, .limit = {}, .fits = false, .retry_after = r.retry_after};
 }
 
 }  // namespace cooldown

@@ -56,7 +56,8 @@ error_texts read_error(std::string_view body) {
   object top, wrapped;
   if (parser.parse(padded).get(whole) != simdjson::SUCCESS || !find_object(whole, top)) return out;
   // What is inside knows more: Anthropic's outer type is "error".
-  if (top["error"].get(wrapped) == simdjson::SUCCESS) take(wrapped, out);
+  for (auto const* const key : {"error", "errors", "detail"})
+    if (top[key].get(whole) == simdjson::SUCCESS && find_object(whole, wrapped)) take(wrapped, out);
   take(top, out);
   for (auto const* const key : {"error", "detail", "title"}) text(top, key, out.message);
   return out;

@@ -36,7 +36,8 @@ bool names_this_process(std::string_view pid) {
   return parse_u64(pid) == static_cast<std::uint64_t>(getpid());
 }
 
-/// One datagram to the socket that the service manager named, if there is one. What goes wrong there is its concern.
+/// One datagram to the socket that the service manager named, if there is one. It is lost if nobody reads that socket:
+/// clients do not wait for it.
 void notify(const std::string& state) {
   auto const path = variable("NOTIFY_SOCKET");
   sockaddr_un to{};
@@ -47,7 +48,7 @@ void notify(const std::string& state) {
   int const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
   auto const size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-  sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to), size);
+  sendto(fd, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to), size);
   close(fd);
 }
 

@@ -263,7 +263,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   }
   bool const of_tokens = why.counts.value_or(resource::tokens) == resource::tokens;
   bool const may_be_size = of_tokens && !why.burst && why.over.value_or(window::minute) == window::minute;
-  if (too_large || (t.too_large != ticket::doubt::none && may_be_size)) {
+  if (too_large || (t.too_large != ticket::doubt::none && may_be_size && !why.fits)) {
     if (t.too_large == ticket::doubt::maximum) s.costs.observe_whole_maximum(now);
     auto const limit = why.limit ? static_cast<double>(*why.limit) : s.limits.known_token_limit(now).value_or(0);
     refused const no{.why = reason::request_too_large_for_limit,

@@ -212,7 +212,9 @@ std::optional<double> quota::likely_limit(std::size_t slot) const {
 
 /// A refusal names a limit of which nobody has spoken, perhaps with its size. Those in flight are taken out of it, too.
 void quota::create_hidden(std::size_t slot, std::optional<std::uint64_t> told, reservation& refused) {
-  auto const limit = told && *told > 0 ? static_cast<double>(*told) : likely_limit(slot);
+  // A limit that could never have admitted what was refused is another one, or misread.
+  bool const plausible = told && static_cast<double>(*told) >= amount(slot, refused.cost);
+  auto const limit = plausible ? static_cast<double>(*told) : likely_limit(slot);
   if (!limit) return;
   auto& b = make_budget(slot, *limit, refill::continuous, refused.taken);
   b.guessed();

@@ -46,6 +46,11 @@ TEST(IetfHeaders, OlderForms) {
   auto const three =
       all_of({{"RateLimit-Limit", "100, 100;w=3600"}, {"RateLimit-Remaining", "7"}, {"RateLimit-Reset", "12"}});
   expect(three.at(resource::requests, window::hour), 100, 7, 12s);
+  auto const several = all_of({{"RateLimit-Limit", "50, 10;w=1, 50;w=60, 1000;w=3600"}, {"RateLimit-Remaining", "7"}});
+  EXPECT_EQ(several.at(resource::requests, window::minute).limit, 50U) << "of several the one that binds";
+  EXPECT_FALSE(several.at(resource::requests, window::hour).any());
+  auto const second = all_of({{"RateLimit-Limit", "10, 10;w=1, 50;w=60, 5000;w=86400"}, {"RateLimit-Remaining", "7"}});
+  for (auto const& each : second.limits) EXPECT_FALSE(each.any()) << "ten a second";
   auto const one = all_of({{"RateLimit", "limit=100, remaining=-3, reset=12"}});
   expect(one.at(resource::requests, window::minute), 100, 0, 12s);
 }

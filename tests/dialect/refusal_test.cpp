@@ -202,6 +202,19 @@ TEST(Refusal, OfManyProviders) {
   EXPECT_EQ(classify_refusal(rows[1].body, {}, now).limit, 30'000U);
 }
 
+TEST(Refusal, OnlyTokensBeyondALimitThatNoWaitRestoresAreTooLarge) {
+  auto const seen = [](std::string_view text) { return classify_refusal({text, "", "rate_limit_exceeded"}, {}, now); };
+  EXPECT_EQ(seen("Request too large on tokens per min: Limit 30k, Requested 41k.").what, kind::too_large);
+  for (auto const* const text :
+       {"on tokens per min (TPM): Limit 30k, Used 29k, Requested 1500. Please try again in 3s.",
+        "60 requests per minute and 100,000 tokens per minute; limit 60, requested 5000 tokens. Try again in 1s.",
+        "Limit 5 images per minute, Requested 8 images", "Requests per hour: limit: 0. Requested 1.",
+        "on tokens per min: Limit 30.000, Requested 41.000"})
+    EXPECT_EQ(seen(text).what, kind::quota) << text;
+  EXPECT_TRUE(seen("on tokens per min: Limit 2000, Used 1500, Requested 700.").fits);
+  EXPECT_FALSE(seen("on tokens per min: Limit 2000, Used 1500.").fits);
+}
+
 TEST(Refusal, ATimeToRetryInTheTextMakesItQuota) {
   error_fields const advice{
       "You exceeded your current quota, please check your plan and billing. Please retry in 36.9s.", "", ""};

@@ -33,6 +33,8 @@ TEST(RefusalText, WhichLimitInTheWordsOfManyProviders) {
       {"Rate limit of 15 per 60s exceeded", std::nullopt, minute},
       {"total tokens per hour limit exceeded", total_tokens, hour},
       {"See https://provider.example/day/limits and /hour", std::nullopt, std::nullopt},
+      {"for `simplescaling/s1-32B` on tokens per day (TPD)", tokens, day},
+      {"Rate limit reached for `x/m-7b`", std::nullopt, std::nullopt},
       {"OPPS, STRPM and the person permanently MARPMS", std::nullopt, std::nullopt},
       {"", std::nullopt, std::nullopt},
   };
@@ -53,6 +55,11 @@ TEST(RefusalText, Figures) {
   EXPECT_EQ(read_refusal_text("limited to 20 calls").limit, 20U);
   EXPECT_EQ(read_refusal_text("Limit 99999999999999999999").limit, std::nullopt);
   EXPECT_EQ(read_refusal_text("no limit").limit, std::nullopt);
+  EXPECT_EQ(read_refusal_text("Limit 30k, Used 29k").limit, 30'000U);
+  EXPECT_EQ(read_refusal_text("Limit 1.5M, Requested 200000").limit, 1'500'000U);
+  EXPECT_EQ(read_refusal_text("Limit 30.000, Requested 41.000").limit, std::nullopt) << "thirty, or thirty thousand";
+  EXPECT_EQ(read_refusal_text("Limit 30th").limit, std::nullopt);
+  EXPECT_EQ(read_refusal_text("Limit 99999999999M").limit, std::nullopt);
 }
 
 TEST(RefusalText, TimesToComeAgain) {
@@ -76,6 +83,14 @@ TEST(RefusalText, TimesToComeAgain) {
       {"try again in -5 seconds", std::nullopt},
       {"try again in 99999999 hours", std::nullopt},
       {"try again in 1e400 s", std::nullopt},
+      {"Please try again in 23 hrs.", 23h},
+      {"try again in 1 hr", 1h},
+      {"try again in 2 weeks", 24h * 14},
+      {"Please wait 1,500 seconds", 1'500s},
+      {"Please retry after 2026-11-30T13:00:00Z", std::nullopt},
+      {"try again after 10:30 PM", std::nullopt},
+      {"please wait for 3 other requests to finish", std::nullopt},
+      {"try again in 1 hour 3 of 5", 1h},
   };
   for (auto const& r : rows) EXPECT_EQ(read_refusal_text(r.text).wait, r.wait) << r.text;
 }
@@ -85,6 +100,8 @@ TEST(RefusalText, RequestsInProgress) {
   EXPECT_TRUE(read_refusal_text("Too many concurrent requests").at_once);
   EXPECT_TRUE(read_refusal_text("API concurrency limit reached").at_once);
   EXPECT_FALSE(read_refusal_text("Too many requests").at_once);
+  EXPECT_FALSE(read_refusal_text("(TPM): Limit 9. Consider fewer concurrent requests.").at_once) << "advice";
+  EXPECT_FALSE(read_refusal_text("for `simplescaling/s1-32B` on TPD").per_second);
   EXPECT_TRUE(read_refusal_text("Requests per second limit exceeded").per_second);
   EXPECT_TRUE(read_refusal_text("10 requests/s").per_second);
 }

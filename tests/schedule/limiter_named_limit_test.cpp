@@ -1,5 +1,6 @@
 // Limits that only a refusal has named, and absurd costs.
 #include <algorithm>
+#include <array>
 
 #include <gtest/gtest.h>
 
@@ -74,6 +75,39 @@ TEST(LimiterNamedLimit, ARequestLargerThanItIsRefusedForGoodAtOnce) {
   ASSERT_TRUE(seen.refusal);
   EXPECT_EQ(seen.refusal->why, reason::request_too_large_for_limit);
   EXPECT_EQ(seen.refusal->limit, 30'000);
+}
+
+TEST(LimiterNamedLimit, WhatCouldNotHaveAdmittedTheRequestIsNotItsSize) {
+  cerebras_limiter limiter(limiter_settings{});
+  ticket_facts t;
+  t.scope = scope;
+  t.size.max_output_tokens = 400;
+  auto const id = std::get<go>(limiter.submit(t, start)).id;
+  error_fields const error{
+      .message = "Tokens per day: Limit 1. Try again in 1s.", .type = "", .code = "rate_limit_exceeded"};
+  limiter.observe(id, {.status = 429, .headers = {}, .error = error}, start, wall);
+  auto const report = limiter.report(start);
+  for (auto const& b : report.front().budgets) EXPECT_GT(b.limit, 1);
+}
+
+TEST(LimiterNamedLimit, WhatFitsByTheProvidersWordIsNotTooLarge) {
+  cerebras_limiter limiter(limiter_settings{});
+  std::array<header_field, 2> const full{
+      {{"x-ratelimit-limit-tokens-minute", "2000"}, {"x-ratelimit-remaining-tokens-minute", "2000"}}};
+  limiter.update_from_headers(scope, full, start, wall);
+  ticket_facts t;
+  t.scope = scope;
+  t.size.input_chars = 9'000;  // 2,700 tokens by guess
+  t.size.max_output_tokens = 100;
+  t.max_wait = 1h;
+  auto const decided = limiter.submit(t, start);
+  ASSERT_TRUE(std::holds_alternative<go>(decided));
+  error_fields const error{.message = "on tokens per min (TPM): Limit 2000, Used 1500, Requested 700.",
+                           .type = "tokens",
+                           .code = "rate_limit_exceeded"};
+  auto const seen =
+      limiter.observe(std::get<go>(decided).id, {.status = 429, .headers = {}, .error = error}, start, wall);
+  EXPECT_EQ(seen.what, verdict::queue_again);
 }
 
 TEST(LimiterNamedLimit, AnAbsurdMaximumLeavesTheDayAsItWas) {

@@ -21,6 +21,7 @@ struct refusal {
   std::optional<window> over;
   bool burst = false;                   // a per-second limit
   std::optional<std::uint64_t> limit;   // the limit's value, if the text says so
+  bool fits = false;                    // the text says that the request is no larger than the limit
   std::optional<duration> retry_after;  // from headers, else from the body
 };
 
