@@ -63,6 +63,17 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// What is configured but not done; empty: nothing.
+std::string not_used_yet(const config::settings& s) {
+  auto const say = [](const char* key) {
+    return std::string(key) + ": requests are sent with one key to one upstream so far; remove this key";
+  };
+  if (!s.upstreams.empty()) return say("upstreams");
+  if (s.cerebras.api_keys.size() > 1) return say("cerebras.api_keys");
+  if (!s.cerebras.models.empty()) return say("cerebras.models");
+  return "";
+}
+
 }  // namespace
 
 std::string source::text() const {
@@ -109,7 +120,10 @@ std::variant<config::settings, problems> load(const source& from, const argument
     for (auto const& p : *wrong) lines.push_back(p.text());
     return problems{std::move(lines), bad_configuration};
   }
-  return std::move(std::get<config::settings>(loaded));
+  auto& settings = std::get<config::settings>(loaded);
+  if (auto const unused = not_used_yet(settings); args.what != command::print_config && !unused.empty())
+    return problems{{located(from, unused)}, bad_configuration};
+  return std::move(settings);
 }
 
 std::string located(const source& from, const std::string& wrong) {
@@ -142,7 +156,11 @@ std::optional<std::string> exposed_secrets(const source& from, const config::set
   if (from.path.empty() || ec || (mode & fs::perms::others_read) == fs::perms::none) return std::nullopt;
   auto const text = text_of(from.path);
   auto secrets = s.server.auth_tokens;
-  secrets.push_back(s.cerebras.api_key);
+  auto const add_keys_of = [&](const config::upstream_settings& upstream) {
+    for (auto const& key : upstream.account_keys()) secrets.push_back(key);
+  };
+  add_keys_of(s.cerebras);
+  for (auto const& upstream : s.upstreams) add_keys_of(upstream);
   secrets.push_back(s.admin.token);
   for (auto const& c : s.cerebras.clients) secrets.push_back(c.credential.value_or(""));
   auto const stands_in_it = [&](const std::string& secret) {

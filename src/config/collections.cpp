@@ -17,6 +17,7 @@ constexpr std::uint64_t largest_limit = 1'000'000'000'000;
 constexpr std::size_t longest_name = 256;
 constexpr std::size_t longest_rule_name = 64;
 constexpr std::string_view every_other = "*";
+constexpr std::size_t most_accounts = 64;  // each has limiters of its own
 
 /// Stores a valid value in its field.
 template <class Field, class T>
@@ -210,19 +211,42 @@ bool read_texts(std::vector<std::string>& into, const char* what, scalar_rule it
   return good;
 }
 
+bool read_secrets(std::vector<std::string>& into, const std::string& path, const yaml_node& node,
+                  value_reader& values) {
+  scalar_rule const item{.path = path, .kind = "secret", .fallback = {}, .secret = true};
+  return read_texts(into, "a list of secrets", item, node, values, [](std::string_view text) {
+    return text.empty() ? reading<std::string>{rejection{"must not be empty"}} : read_secret(text);
+  });
+}
+
+bool is_model_name(const std::string& path, const yaml_node& key, value_reader& values) {
+  if (key.text.size() <= longest_name) return true;
+  values.complain(key.at, path, "the name of a model must not be longer than " + std::to_string(longest_name));
+  return false;
+}
+
+/// The provider's name of a client's model. It replaces the client's in JSON, so it needs no escapes there.
+reading<std::string> read_model_name(std::string_view clients, std::string_view text) {
+  if (clients == every_other && text != every_other)
+    return rejection{"must be \"*\": a model that is not named keeps its name"};
+  if (clients != every_other && text == every_other) return rejection{"must be the name of one model"};
+  bool const plain = std::all_of(text.begin(), text.end(),
+                                 [](unsigned char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\'; });
+  if (text.empty() || text.size() > longest_name || !plain)
+    return rejection{"must have between 1 and " + std::to_string(longest_name) +
+                     " bytes of visible ASCII, without quotes and backslashes"};
+  return std::string(text);
+}
+
 }  // namespace
 
-bool read_limits(settings& s, const yaml_node& node, value_reader& values) {
-  std::string const path = "cerebras.limits";
+bool read_limits(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
   auto& limits = s.cerebras.limits;
   limits.clear();
   if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
   if (!expect(yaml_node::kind::map, "a map of model names", path, node, values)) return false;
   return each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
-    if (key.text.size() > longest_name) {
-      values.complain(key.at, path, "the name of a model must not be longer than " + std::to_string(longest_name));
-      return false;
-    }
+    if (!is_model_name(path, key, values)) return false;
     auto const below = path + '.' + printable(key.text);
     auto const name = key.text == "default" ? every_other : std::string_view(key.text);
     model_limits read;
@@ -234,8 +258,7 @@ bool read_limits(settings& s, const yaml_node& node, value_reader& values) {
   });
 }
 
-bool read_fair_share(settings& s, const yaml_node& node, value_reader& values) {
-  std::string const path = "cerebras.queue.fair_share_by";
+bool read_fair_share(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
   static const std::vector<std::string> names{"credential", "user", "address", "session"};
   client_attributes chosen{false, false, false};
   auto const take = [&](std::string_view text) -> std::optional<rejection> {
@@ -266,8 +289,7 @@ bool read_fair_share(settings& s, const yaml_node& node, value_reader& values) {
   return good;
 }
 
-bool read_clients(settings& s, const yaml_node& node, value_reader& values) {
-  std::string const path = "cerebras.clients";
+bool read_clients(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
   auto& clients = s.cerebras.clients;
   clients.clear();
   if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
@@ -287,20 +309,39 @@ bool read_clients(settings& s, const yaml_node& node, value_reader& values) {
   return good;
 }
 
-bool read_auth_tokens(settings& s, const yaml_node& node, value_reader& values) {
-  scalar_rule const token{.path = "server.auth_tokens", .kind = "secret", .fallback = {}, .secret = true};
-  return read_texts(s.server.auth_tokens, "a list of secrets", token, node, values, [](std::string_view text) {
-    return text.empty() ? reading<std::string>{rejection{"must not be empty"}} : read_secret(text);
+bool read_auth_tokens(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
+  return read_secrets(s.server.auth_tokens, path, node, values);
+}
+
+bool read_api_keys(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
+  auto& keys = s.cerebras.api_keys;
+  if (!read_secrets(keys, path, node, values)) return false;
+  if (keys.size() <= most_accounts) return true;
+  values.complain(node.at, path, "must not have more than " + std::to_string(most_accounts) + " keys");
+  return false;
+}
+
+bool read_models(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
+  auto& models = s.cerebras.models;
+  models.clear();
+  if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
+  if (!expect(yaml_node::kind::map, "a map of model names", path, node, values)) return false;
+  return each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
+    auto& name = models[key.text];
+    auto const below = path + '.' + printable(key.text);
+    return is_model_name(path, key, values) &&
+           values.read_scalar({.path = below, .kind = "name"}, value,
+                              [&](std::string_view text) { return store(name, read_model_name(key.text, text)); });
   });
 }
 
-bool read_allowed_origins(settings& s, const yaml_node& node, value_reader& values) {
-  scalar_rule const item{.path = "server.allowed_origins", .kind = "origin"};
+bool read_allowed_origins(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
+  scalar_rule const item{.path = path, .kind = "origin"};
   return read_texts(s.server.allowed_origins, "a list of origins", item, node, values, read_web_origin);
 }
 
-bool read_allowed_hosts(settings& s, const yaml_node& node, value_reader& values) {
-  scalar_rule const item{.path = "server.allowed_hosts", .kind = "host"};
+bool read_allowed_hosts(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
+  scalar_rule const item{.path = path, .kind = "host"};
   return read_texts(s.server.allowed_hosts, "a list of host names", item, node, values, [](std::string_view text) {
     return text == "*" ? reading<std::string>{std::string(text)} : read_host(text, zone::refused);
   });

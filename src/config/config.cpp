@@ -36,6 +36,16 @@ bool origin::contains(std::string_view target) const {
   return prefix.empty() || !may_climb(target.substr(0, target.find('?')));
 }
 
+std::vector<std::string> upstream_settings::account_keys() const {
+  return api_keys.empty() ? std::vector{api_key} : api_keys;
+}
+
+std::optional<std::string_view> upstream_settings::name_here(std::string_view model) const {
+  if (auto const named = models.find(model); named != models.end()) return named->second;
+  if (models.empty() || models.contains("*")) return model;
+  return std::nullopt;
+}
+
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }

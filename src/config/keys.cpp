@@ -9,6 +9,7 @@
 #include "collections.hpp"
 #include "print.hpp"
 #include "suggest.hpp"
+#include "upstreams.hpp"
 
 namespace cooldown::config {
 namespace {
@@ -218,9 +219,13 @@ constexpr choices<replenishment, 4> replenishments{{{"auto", replenishment::auto
 
 constexpr choices<tls_version, 2> tls_versions{{{"1.2", tls_version::v1_2}, {"1.3", tls_version::v1_3}}};
 
+constexpr choices<bool, 2> stickiness{{{"conversation", true}, {"off", false}}};
+
+constexpr choices<bool, 2> failure_actions{{{"next", true}, {"off", false}}};
+
 /// A key that has more than one value.
 config_key collection(std::string path, std::string kind, std::string range, std::string fallback,
-                      bool (*read)(settings&, const yaml_node&, value_reader&),
+                      bool (*read)(settings&, const std::string&, const yaml_node&, value_reader&),
                       void (*print)(YAML::Emitter&, const settings&)) {
   config_key key{std::move(path), std::move(kind), std::move(range), std::move(fallback), {}};
   key.read_node = read;
@@ -228,7 +233,15 @@ config_key collection(std::string path, std::string kind, std::string range, std
   return key;
 }
 
-std::vector<config_key> make_keys() {
+/// Printed only if it is the only key: api_keys has it otherwise.
+config_key with_api_keys_beside(config_key api_key) {
+  api_key.show = [](const settings& s) {
+    return std::string(s.cerebras.api_key.empty() || !s.cerebras.api_keys.empty() ? "" : "***");
+  };
+  return api_key;
+}
+
+std::vector<config_key> make_document_keys() {
   // clang-format off
   std::vector<config_key> table{
       host("server.host", [](settings& s) -> auto& { return s.server.host; }),
@@ -251,7 +264,9 @@ std::vector<config_key> make_keys() {
 
 
       url("cerebras.base_url", [](settings& s) -> auto& { return s.cerebras.base_url; }),
-      secret("cerebras.api_key", [](settings& s) -> auto& { return s.cerebras.api_key; }),
+      with_api_keys_beside(secret("cerebras.api_key", [](settings& s) -> auto& { return s.cerebras.api_key; })),
+      collection("cerebras.api_keys", "list", "secrets", "[]", read_api_keys, print_api_keys),
+      collection("cerebras.models", "map", "names of models", "{}", read_models, print_models),
       integer("cerebras.rpm_limit", 1, million * million, [](settings& s) -> auto& { return s.cerebras.rpm_limit; }),
       integer("cerebras.tpm_limit", 1, million * million, [](settings& s) -> auto& { return s.cerebras.tpm_limit; }),
 
@@ -304,6 +319,14 @@ std::vector<config_key> make_keys() {
       file_path("cerebras.tls.ca_file", [](settings& s) -> auto& { return s.cerebras.tls.ca_file; }),
       optional_host("cerebras.tls.server_name", [](settings& s) -> auto& { return s.cerebras.tls.server_name; }),
 
+      collection("upstreams", "list", "upstreams", "[]", read_upstreams, print_upstreams),
+
+      duration_or({{"off", std::nullopt}}, "routing.spill_after", 0ms, 24h,
+                  [](settings& s) -> auto& { return s.routing.spill_after; }),
+      duration("routing.min_gain", 0ms, 24h, [](settings& s) -> auto& { return s.routing.min_gain; }),
+      word("routing.sticky", stickiness, [](settings& s) -> auto& { return s.routing.sticky; }),
+      word("routing.on_failure", failure_actions, [](settings& s) -> auto& { return s.routing.next_on_failure; }),
+
       boolean("feature_flags.header_based_rate_limiting",
               [](settings& s) -> auto& { return s.features.header_based_rate_limiting; }),
 
@@ -319,6 +342,26 @@ std::vector<config_key> make_keys() {
   return table;
 }
 
+std::vector<config_key> make_upstream_keys() {
+  constexpr std::string_view below = "cerebras.";
+  std::vector<config_key> table;
+  config_key name{"name", "name", "", "",
+                  [](settings& s, std::string_view text) { return store(s.cerebras.name, read_upstream_name(text)); }};
+  name.show = [](const settings& s) { return s.cerebras.name; };
+  table.push_back(std::move(name));
+  for (auto const& k : document_keys().all()) {
+    if (!k.path.starts_with(below) || k.path.starts_with("cerebras.queue.") || k.path == "cerebras.clients") continue;
+    auto& key = table.emplace_back(k);
+    key.path.erase(0, below.size());
+    if (key.path == "base_url") key.fallback.clear();
+    if (key.path == "rate_limits.use_headers") key.fallback = "true";
+    if (key.path == "api_keys")
+      table.push_back(boolean(
+          "pass_client_key", [](settings & s) -> auto& { return s.cerebras.pass_client_key; }));
+  }
+  return table;
+}
+
 }  // namespace
 
 std::optional<log_level> log_level_of(std::string_view name) {
@@ -327,31 +370,36 @@ std::optional<log_level> log_level_of(std::string_view name) {
   return std::nullopt;
 }
 
-const std::vector<config_key>& keys() {
-  static const std::vector<config_key> table = make_keys();
-  return table;
+const config_key* key_table::find(std::string_view path) const {
+  auto const found = std::find_if(keys_.begin(), keys_.end(), [&](const config_key& k) { return k.path == path; });
+  return found == keys_.end() ? nullptr : &*found;
 }
 
-const config_key* find_key(std::string_view path) {
-  auto const found = std::find_if(keys().begin(), keys().end(), [&](const config_key& k) { return k.path == path; });
-  return found == keys().end() ? nullptr : &*found;
-}
-
-bool is_section(std::string_view path) {
+bool key_table::is_section(std::string_view path) const {
   auto const below = path.empty() ? std::string{} : std::string(path) + '.';
-  return std::any_of(keys().begin(), keys().end(), [&](const config_key& k) { return k.path.starts_with(below); });
+  return std::any_of(keys_.begin(), keys_.end(), [&](const config_key& k) { return k.path.starts_with(below); });
 }
 
-std::vector<std::string> children(std::string_view section) {
+std::vector<std::string> key_table::children(std::string_view section) const {
   auto const below = section.empty() ? std::string{} : std::string(section) + '.';
   std::vector<std::string> names;
-  for (auto const& k : keys()) {
+  for (auto const& k : keys_) {
     if (!k.path.starts_with(below)) continue;
     auto rest = k.path.substr(below.size());
     rest.resize(std::min(rest.find('.'), rest.size()));
     if (names.empty() || std::find(names.begin(), names.end(), rest) == names.end()) names.push_back(std::move(rest));
   }
   return names;
+}
+
+const key_table& document_keys() {
+  static const key_table table(make_document_keys());
+  return table;
+}
+
+const key_table& upstream_keys() {
+  static const key_table table(make_upstream_keys());
+  return table;
 }
 
 }  // namespace cooldown::config

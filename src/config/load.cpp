@@ -13,7 +13,8 @@
 
 #include "address.hpp"
 #include "keys.hpp"
-#include "suggest.hpp"
+#include "section.hpp"
+#include "upstreams.hpp"
 #include "value_reader.hpp"
 #include "yaml_tree.hpp"
 
@@ -22,42 +23,19 @@ namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
 
-/// "port:8080" is a single value, not a key with a value.
-std::string hint_for(const yaml_node& node) {
-  auto const colon = node.text.find(':');
-  if (node.type != yaml_node::kind::scalar || colon == std::string::npos || colon + 1 == node.text.size() ||
-      node.text.compare(colon, 3, "://") == 0)
-    return "";
-  auto const name = node.text.substr(0, colon);
-  if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != std::string::npos) return "";
-  return "; a space is missing after '" + name + ":'";
-}
-
-/// Suggests what an unknown key may have been meant to be.
-std::string advice(const std::string& section, std::string_view name) {
-  if (name.find('.') != std::string_view::npos) return "write one map in another instead of dots";
-  auto const here = children(section);
-  if (auto const meant = nearest(name, here); !meant.empty()) return "did you mean '" + meant + "'?";
-  std::vector<std::string> elsewhere;
-  for (auto const& k : keys()) {
-    auto const dot = k.path.rfind('.');
-    if (k.path.substr(dot + 1) == name) elsewhere.push_back("'" + k.path.substr(0, dot) + "'");
-  }
-  if (!elsewhere.empty()) return "it belongs in " + joined(elsewhere, " or ");
-  return "known here: " + joined(here, ", ");
-}
-
-/// Compares the tree with the table of keys; collects settings and errors.
+/// Reads the document, and checks the rules between its keys; collects settings and errors.
 class reader {
  public:
   reader(std::string_view file, const environment& env) : values_(file, env) {}
 
   void read_document(const yaml_node& root, const adjustment& adjust) {
-    if (!read_section("", root.at, root)) return;
+    if (!read_keys({document_keys(), settings_}, root, values_)) return;
     complete();
     if (adjust) adjust(settings_);
     check_ports();
-    check_base_url();
+    check_base_url("cerebras", settings_.cerebras.base_url);
+    for (std::size_t i = 0; i < settings_.upstreams.size(); ++i)
+      check_base_url("upstreams[" + std::to_string(i) + ']', settings_.upstreams[i].base_url);
     check_sizes();
     check_admin();
     check_server_tls();
@@ -70,101 +48,25 @@ class reader {
   }
 
  private:
-  void complain(place at, std::string key, std::string message) {
-    values_.complain(at, std::move(key), std::move(message));
-  }
-
-  /// False if it is not a map. An empty section has only defaults.
-  bool read_section(const std::string& path, place at, const yaml_node& node) {
-    if (!node.refusal.empty()) {
-      complain(at, path, node.refusal);
-      return false;
-    }
-    if (node.type == yaml_node::kind::null) return true;
-    if (node.type != yaml_node::kind::map) {
-      complain(at, path,
-               "expected a map (" + joined(children(path), ", ") + "), found " + std::string(kind_name(node.type)) +
-                   hint_for(node));
-      return false;
-    }
-    std::map<std::string, place> seen;
-    for (auto const& entry : node.entries) read_entry(path, entry, seen);
-    return true;
-  }
-
-  void read_entry(const std::string& section, const yaml_entry& entry, std::map<std::string, place>& seen) {
-    auto const& [key, value] = entry;
-    if (key.type != yaml_node::kind::scalar || !key.refusal.empty())
-      return complain(key.at, section, "expected the name of a key, found " + std::string(kind_name(key.type)));
-    auto const& name = key.text;
-    if (name == "<<")
-      return complain(key.at, section.empty() ? name : section,
-                      "merge keys (<<) are not supported; write the keys out");
-    auto const path = section.empty() ? name : section + '.' + name;
-    // A dotted name could look like the path of a key in another section.
-    auto const* known = name.find('.') == std::string::npos ? find_key(path) : nullptr;
-    bool const is_map = known == nullptr && !name.empty() && name.find('.') == std::string::npos && is_section(path);
-    if (known == nullptr && !is_map) {
-      if (name_may_hold_secret(name))
-        return complain(key.at, section, "unknown key (name hidden); a key is followed by ':' and a space");
-      return complain(key.at, (section.empty() ? "" : section + '.') + printable(name),
-                      "unknown key " + in_quotes(name) + "; " + advice(section, name));
-    }
-    auto const [first, is_new] = seen.emplace(name, key.at);
-    if (!is_new) complain(key.at, path, "duplicate key; first given at line " + std::to_string(first->second.line));
-    if (is_map) {
-      given_[path] = {value.at, read_section(path, value.at, value)};
-    } else {
-      given_[path] = {value.at, read_value(*known, value)};
-    }
-  }
-
-  /// Whether the field was set.
-  bool read_value(const config_key& key, const yaml_node& node) {
-    if (key.read_node) return key.read_node(settings_, node, values_);
-    return values_.read_scalar({.path = key.path,
-                                .kind = key.kind,
-                                .fallback = key.fallback,
-                                .secret = key.secret,
-                                .may_be_empty = key.may_be_empty},
-                               node, [&](std::string_view text) { return key.read(settings_, text); });
-  }
-
   /// Defaults that depend on the file: without a section `cerebras`, headers decide, as without a file.
   void complete() {
-    if (!given_.contains("cerebras")) settings_.cerebras.rate_limits.use_headers = true;
-    if (given_.contains("cerebras.api_key")) return;
+    if (!values_.has("cerebras")) settings_.cerebras.rate_limits.use_headers = true;
+    complete_accounts(settings_.cerebras, "cerebras", values_);
+    if (values_.has("cerebras.api_key") || values_.has("cerebras.api_keys")) return;
     yaml_node variable;
     variable.type = yaml_node::kind::scalar;
     variable.text = "${CEREBRAS_API_KEY:-}";
-    auto const& key = *find_key("cerebras.api_key");
+    auto const& key = *document_keys().find("cerebras.api_key");
     values_.read_scalar({.path = "CEREBRAS_API_KEY", .kind = key.kind, .secret = true, .may_be_empty = true}, variable,
                         [&](std::string_view text) { return key.read(settings_, text); });
-  }
-
-  struct given {
-    place at;
-    bool good = true;
-  };
-
-  /// Neither the key nor a section around it was rejected.
-  bool is_good(std::string path) const {
-    for (;;) {
-      auto const it = given_.find(path);
-      if (it != given_.end() && !it->second.good) return false;
-      auto const dot = path.rfind('.');
-      if (dot == std::string::npos) return true;
-      path.resize(dot);
-    }
   }
 
   /// Reports an error about two keys at the first of them that the file has.
   void complain_at_one_of(const std::array<std::string, 2>& paths, const std::array<std::string, 2>& messages) {
     for (std::size_t i = 0; i < paths.size(); ++i) {
-      auto const it = given_.find(paths[i]);
-      if (it != given_.end()) return complain(it->second.at, paths[i], messages[i]);
+      if (values_.has(paths[i])) return values_.complain(values_.place_of(paths[i]), paths[i], messages[i]);
     }
-    complain({}, paths[0], messages[0]);
+    values_.complain({}, paths[0], messages[0]);
   }
 
   void check_ports() {
@@ -176,18 +78,16 @@ class reader {
   }
 
   /// If the proxy were its own provider, requests would circle.
-  void check_base_url() {
-    constexpr const char* key = "cerebras.base_url";
-    auto const& to = settings_.cerebras.base_url;
+  void check_base_url(const std::string& upstream, const origin& to) {
+    auto const key = upstream + ".base_url";
     if (!is_good(key)) return;
     auto const check = [&](const std::string& section, const std::string& host, std::uint16_t port) {
       auto const host_key = section + ".host";
       auto const port_key = section + ".port";
       if (!is_good(host_key) || !is_good(port_key) || port == 0 || port != to.port || !leads_to(to.host, host)) return;
-      auto const it = given_.find(key);
-      complain(it == given_.end() ? place{} : it->second.at, key,
-               "must be the provider's address, not that of this proxy (" + host_key + " and " + port_key +
-                   "): every request would come back to it");
+      values_.complain(values_.place_of(key), key,
+                       "must be the provider's address, not that of this proxy (" + host_key + " and " + port_key +
+                           "): every request would come back to it");
     };
     check("server", settings_.server.host, settings_.server.port);
     check("admin", settings_.admin.host, settings_.admin.port);
@@ -220,14 +120,14 @@ class reader {
     if (!is_good(certificate) || !is_good(key) || tls.certificate_file.empty() == tls.key_file.empty()) return;
     auto const* const missing = tls.key_file.empty() ? key : certificate;
     auto const* const present = tls.key_file.empty() ? certificate : key;
-    auto const it = given_.find(present);
-    complain(it == given_.end() ? place{} : it->second.at, missing,
-             std::string("must be given too: TLS needs it with ") + present);
+    values_.complain(values_.place_of(present), missing,
+                     std::string("must be given too: TLS needs it with ") + present);
   }
+
+  bool is_good(const std::string& path) const { return values_.is_good(path); }
 
   value_reader values_;
   settings settings_;
-  std::map<std::string, given> given_;
 };
 
 std::variant<settings, problems> one_problem(std::string_view file, place at, std::string message) {
@@ -269,13 +169,13 @@ std::variant<settings, problems> load_file(const std::string& path, const enviro
 
 std::vector<key_facts> key_reference() {
   std::vector<key_facts> facts;
-  for (auto const& k : keys()) facts.push_back({k.path, k.kind, k.fallback, k.range});
+  for (auto const& k : document_keys().all()) facts.push_back({k.path, k.kind, k.fallback, k.range});
   return facts;
 }
 
 std::vector<std::string> known_keys() {
   std::vector<std::string> paths;
-  for (auto const& k : keys()) paths.push_back(k.path);
+  for (auto const& k : document_keys().all()) paths.push_back(k.path);
   return paths;
 }
 

@@ -84,6 +84,16 @@ void print_auth_tokens(YAML::Emitter& out, const settings& s) {
   print_list(out, std::vector<std::string>(s.server.auth_tokens.size(), hidden));
 }
 
+void print_api_keys(YAML::Emitter& out, const settings& s) {
+  print_list(out, std::vector<std::string>(s.cerebras.api_keys.size(), hidden));
+}
+
+void print_models(YAML::Emitter& out, const settings& s) {
+  out << YAML::Flow << YAML::BeginMap;
+  for (auto const& [name, name_there] : s.cerebras.models) out << YAML::Key << name << YAML::Value << name_there;
+  out << YAML::EndMap;
+}
+
 void print_allowed_origins(YAML::Emitter& out, const settings& s) {
   print_list(out, s.server.allowed_origins);
 }
@@ -103,27 +113,16 @@ void print_value(YAML::Emitter& out, const config_key& key, const settings& s) {
   out << (text.empty() ? YAML::DoubleQuoted : YAML::Auto) << text;
 }
 
-std::vector<std::string> split(const std::string& path) {
-  std::vector<std::string> parts;
-  for (std::size_t from = 0; from <= path.size();) {
-    auto const dot = std::min(path.find('.', from), path.size());
-    parts.push_back(path.substr(from, dot - from));
-    from = dot + 1;
-  }
-  return parts;
-}
-
 /// The keys below a section, each section once, in the order of the table.
-void print_section(YAML::Emitter& out, const std::string& section, const settings& s) {
-  auto const depth = section.empty() ? 0 : split(section).size();
-  out << YAML::BeginMap;
-  for (auto const& name : children(section)) {
-    auto const path = depth == 0 ? name : section + '.' + name;
+void print_section(YAML::Emitter& out, const key_table& table, const std::string& section, const settings& s) {
+  out << YAML::Block << YAML::BeginMap;
+  for (auto const& name : table.children(section)) {
+    auto const path = section.empty() ? name : section + '.' + name;
     out << YAML::Key << name << YAML::Value;
-    if (auto const* const key = find_key(path)) {
+    if (auto const* const key = table.find(path)) {
       print_value(out, *key, s);
     } else {
-      print_section(out, path, s);
+      print_section(out, table, path, s);
     }
   }
   out << YAML::EndMap;
@@ -131,14 +130,18 @@ void print_section(YAML::Emitter& out, const std::string& section, const setting
 
 }  // namespace
 
+void print_keys(YAML::Emitter& out, const key_table& table, const settings& s) {
+  print_section(out, table, "", s);
+}
+
 std::string print(const settings& s) {
   YAML::Emitter out;
-  print_section(out, "", s);
+  print_keys(out, document_keys(), s);
   return std::string(out.c_str()) + '\n';
 }
 
 std::optional<std::string> assign(settings& s, std::string_view key, std::string_view value) {
-  auto const* const k = find_key(key);
+  auto const* const k = document_keys().find(key);
   if (!k || !k->read) return "there is no such key";
   auto const bad = k->read(s, value);
   if (bad) return bad->why + bad->hint;

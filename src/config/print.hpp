@@ -3,9 +3,7 @@
 
 #include "cooldown/config/config.hpp"
 
-namespace YAML {
-class Emitter;
-}
+#include "keys.hpp"
 
 namespace cooldown::config {
 
@@ -13,7 +11,12 @@ void print_limits(YAML::Emitter& out, const settings& s);
 void print_fair_share(YAML::Emitter& out, const settings& s);
 void print_clients(YAML::Emitter& out, const settings& s);
 void print_auth_tokens(YAML::Emitter& out, const settings& s);
+void print_api_keys(YAML::Emitter& out, const settings& s);
+void print_models(YAML::Emitter& out, const settings& s);
 void print_allowed_origins(YAML::Emitter& out, const settings& s);
 void print_allowed_hosts(YAML::Emitter& out, const settings& s);
+
+/// All keys of a table as a map, each section once.
+void print_keys(YAML::Emitter& out, const key_table& table, const settings& s);
 
 }  // namespace cooldown::config

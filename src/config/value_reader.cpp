@@ -65,6 +65,21 @@ void value_reader::complain(place at, std::string key, std::string message) {
   problems_.push_back({file_, at.line, at.column, std::move(key), std::move(message)});
 }
 
+place value_reader::place_of(const std::string& path) const {
+  auto const it = given_.find(path);
+  return it == given_.end() ? place{} : it->second.at;
+}
+
+bool value_reader::is_good(std::string path) const {
+  for (;;) {
+    auto const it = given_.find(path);
+    if (it != given_.end() && !it->second.good) return false;
+    auto const dot = path.rfind('.');
+    if (dot == std::string::npos) return true;
+    path.resize(dot);
+  }
+}
+
 problems value_reader::take() {
   std::stable_sort(problems_.begin(), problems_.end(), [](const problem& a, const problem& b) {
     return std::tie(a.line, a.column) < std::tie(b.line, b.column);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,14 @@ class value_reader {
   /// False when the value was rejected; that adds an error, without the value if it may be a secret.
   bool read_scalar(const scalar_rule& rule, const yaml_node& node, const scalar_reading& read);
 
+  /// Notes that the file has this key or section, and whether its value was accepted.
+  void note(const std::string& path, place at, bool good) { given_[path] = {at, good}; }
+  bool has(const std::string& path) const { return given_.contains(path); }
+  /// Where the file has it; nowhere: the file as a whole.
+  place place_of(const std::string& path) const;
+  /// Neither the key nor a section around it was rejected.
+  bool is_good(std::string path) const;
+
   /// All errors, in the order of the file.
   problems take();
 
@@ -42,6 +51,11 @@ class value_reader {
   std::string file_;
   const environment& env_;
   problems problems_;
+  struct given {
+    place at;
+    bool good = true;
+  };
+  std::map<std::string, given> given_;
 };
 
 /// "a list", "a map", ... for messages.

@@ -102,10 +102,11 @@ TEST(Config, DocumentationHasNoOtherKeys) {
   std::size_t rows = 0;
   for (auto const& line : lines_of(source_file("docs/configuration.md"))) {
     auto const end = line.find("` | ");
-    if (!line.starts_with("| `") || end == std::string::npos || line.find('.') > end || line.find("://") < end)
-      continue;
+    if (!line.starts_with("| `") || end == std::string::npos || line.find("://") < end) continue;
+    bool const is_known = std::find(known.begin(), known.end(), line.substr(3, end - 3)) != known.end();
+    if (line.find('.') > end && !is_known) continue;
     ++rows;
-    EXPECT_NE(std::find(known.begin(), known.end(), line.substr(3, end - 3)), known.end()) << line;
+    EXPECT_TRUE(is_known) << line;
   }
   EXPECT_EQ(rows, known.size());
 }

@@ -201,9 +201,12 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Kinds, ConfigProblem,
     ::testing::Values(
-        bad_case{"- a", "f:1:1: expected a map (server, cerebras, feature_flags, admin, logging), found a list"},
+        bad_case{"- a",
+                 "f:1:1: expected a map (server, cerebras, upstreams, routing, feature_flags, admin, logging), found a "
+                 "list"},
         bad_case{"text",
-                 "f:1:1: expected a map (server, cerebras, feature_flags, admin, logging), found a single value"},
+                 "f:1:1: expected a map (server, cerebras, upstreams, routing, feature_flags, admin, logging), found a "
+                 "single value"},
         bad_case{"admin: 8081", "f:1:8: admin: expected a map (host, port, token), found a single value"},
         bad_case{"admin:\n- host\n", "f:2:1: admin: expected a map (host, port, token), found a list"},
         bad_case{"admin: {port: [1]}", "f:1:15: admin.port: expected an integer, found a list"},
@@ -636,7 +639,7 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
 }
 
 TEST(Config, KnownKeysAreTheReference) {
-  EXPECT_EQ(known_keys().size(), 53U);
+  EXPECT_EQ(known_keys().size(), 60U);
   EXPECT_EQ(known_keys().front(), "server.host");
   EXPECT_EQ(known_keys().back(), "logging.file");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));

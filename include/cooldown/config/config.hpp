@@ -139,20 +139,47 @@ struct origin {
   bool operator==(const origin&) const = default;
 };
 
-struct cerebras_settings {
+/// A provider: where it is, whose quota is used, and how to treat it.
+struct upstream_settings {
+  std::string name;  // in X-Upstream, the log, metrics and the admin port
   origin base_url;
-  std::string api_key;               // secret; empty: the client's own Authorization is passed on
-  std::uint64_t rpm_limit = 30;      // requests a minute, if no header reports that limit
-  std::uint64_t tpm_limit = 60'000;  // tokens a minute, without rate-limit headers
+  std::string api_key;                // secret; with several accounts, that of the first
+  std::vector<std::string> api_keys;  // secrets: one account each, with a quota of its own; empty: only that of api_key
+  bool pass_client_key = false;       // without a key: the client's own Authorization is passed on
+  std::map<std::string, std::string, std::less<>> models;  // clients' name: name here; "*": "*": all others; empty: all
+  std::uint64_t rpm_limit = 30;                            // requests a minute, if no header reports that limit
+  std::uint64_t tpm_limit = 60'000;                        // tokens a minute, without rate-limit headers
   std::map<std::string, model_limits, std::less<>> limits;  // by model; "*": every other model
   rate_limit_settings rate_limits;
-  queue_settings queue;
-  std::vector<client_rule> clients;  // the first matching rule applies
-  unsigned retries = 2;              // retries of a metered request before its first response byte; 0: never
+  unsigned retries = 2;  // retries of a metered request before its first response byte; 0: never
   breaker_settings circuit_breaker;
   timeout_settings timeouts;
   tls_settings tls;
+  /// The key of each account; one account without a key if there is none.
+  std::vector<std::string> account_keys() const;
+  /// The name here of a client's model; nullopt: this upstream does not serve it.
+  std::optional<std::string_view> name_here(std::string_view model) const;
+  bool operator==(const upstream_settings&) const = default;
+};
+
+/// The first upstream, and the queue of all.
+struct cerebras_settings : upstream_settings {
+  cerebras_settings() {
+    name = "cerebras";
+    pass_client_key = true;
+  }
+  queue_settings queue;
+  std::vector<client_rule> clients;  // the first matching rule applies
   bool operator==(const cerebras_settings&) const = default;
+};
+
+/// Which upstream a request is sent to, if there are several.
+struct routing_settings {
+  std::optional<milliseconds> spill_after{20'000};  // a longer wait looks for a shorter one elsewhere; `off`: never
+  milliseconds min_gain{2'000};                     // how much shorter it has to be
+  bool sticky = true;                               // a conversation stays where its prefix is cached
+  bool next_on_failure = true;                      // an upstream that fails or is used up is skipped
+  bool operator==(const routing_settings&) const = default;
 };
 
 struct feature_flags {
@@ -182,6 +209,8 @@ struct logging_settings {
 struct settings {
   server_settings server;
   cerebras_settings cerebras;
+  std::vector<upstream_settings> upstreams;  // besides cerebras, in the order of preference
+  routing_settings routing;
   feature_flags features;
   admin_settings admin;
   logging_settings logging;
