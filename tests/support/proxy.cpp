@@ -163,10 +163,6 @@ std::vector<std::string> bodies_seen(const fake_upstream& upstream, const std::v
   return order;
 }
 
-std::uint16_t closed_port() {
-  return fake_upstream([](auto const&, auto&) { return false; }).port();
-}
-
 void raise_descriptor_limit() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);

@@ -97,9 +97,6 @@ std::string quota_refusal(const std::string& fields);
 /// The order in which `marks` appear in the bodies that the upstream saw.
 std::vector<std::string> bodies_seen(const fake_upstream& upstream, const std::vector<std::string>& marks);
 
-/// A port on which nothing listens.
-std::uint16_t closed_port();
-
 /// As many descriptors as the system grants.
 void raise_descriptor_limit();
 

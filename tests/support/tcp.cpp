@@ -303,4 +303,17 @@ std::string completion(int prompt_tokens, int completion_tokens) {
          R"(,"total_tokens":)" + std::to_string(prompt_tokens + completion_tokens) + "}}";
 }
 
+std::uint16_t closed_port() {
+  // It stays bound, so that no other test gets it. Who binds it with SO_REUSEADDR, as servers do, gets it all the same.
+  int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int const on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  auto a = loopback(0);
+  socklen_t size = sizeof a;
+  auto* const any = reinterpret_cast<sockaddr*>(&a);
+  if (::bind(fd, any, size) != 0 || ::getsockname(fd, any, &size) != 0)
+    throw std::runtime_error("no port can be bound");
+  return ntohs(a.sin_port);
+}
+
 }  // namespace cooldown::testing

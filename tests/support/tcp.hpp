@@ -121,4 +121,7 @@ std::string ok_response(const std::string& body, const std::string& fields = "",
 /// A completion with `usage`.
 std::string completion(int prompt_tokens = 10, int completion_tokens = 10);
 
+/// A port on which nothing listens, and which nothing else gets until the test has ended.
+std::uint16_t closed_port();
+
 }  // namespace cooldown::testing
