@@ -1,6 +1,7 @@
 #include "cooldown/net/client_connection.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,12 +17,14 @@ namespace {
 // Of a client that is still sending when it has its answer, as nginx has them (lingering_time, lingering_timeout).
 constexpr duration longest_linger = std::chrono::seconds{30};
 constexpr duration longest_silence = std::chrono::seconds{2};
-constexpr std::size_t lingering_read = 64 * 1024;
 // So much of an answer waits in the kernel for a client that is slow to take it. With what the kernel would choose, it
 // would take minutes to see that a slow client takes anything.
 constexpr int most_unsent = 256 * 1024;
 constexpr std::size_t tls_record = 16 * 1024;
 constexpr unsigned most_reads_at_once = 16;  // before others get their turn
+
+// Takes what nobody reads. Who is refused because no memory is left needs none to be let go.
+thread_local std::array<char, 64 * 1024> nowhere;
 
 }  // namespace
 
@@ -125,10 +128,11 @@ task<void> client_connection::linger() {
   where_since = steady_now();
   auto const until = where_since + (shared.draining ? longest_silence : longest_linger);
   ctl.reset();
+  in = boost::beast::flat_buffer();
+  auto const scratch = asio::buffer(nowhere);
   for (auto now = where_since; now < until; now = steady_now()) {
     ctl.set(std::min(longest_silence, until - now));
-    in.clear();
-    auto const failed = co_await read_some(lingering_read);
+    auto const [failed, n] = co_await read_some(scratch);
     if (failed) break;
   }
   ctl.clear();
