@@ -61,13 +61,18 @@ duration watchdog_time() {
   return std::chrono::microseconds(std::min(*microseconds, day));
 }
 
-/// The names of the descriptors that were passed, in their order.
+/// The names of the descriptors that were passed, in their order. Throws std::runtime_error if their number is not one.
 std::vector<std::string> passed_names() {
-  auto const count = parse_u64(variable("LISTEN_FDS")).value_or(0);
   // More than these are refused anyway.
   constexpr std::uint64_t most = 16;
   std::vector<std::string> names;
-  if (names_this_process(variable("LISTEN_PID"))) names.resize(std::min(count, most), "unknown");
+  if (names_this_process(variable("LISTEN_PID"))) {
+    auto const text = variable("LISTEN_FDS");
+    auto const count = parse_u64(text);
+    if (!count && !text.empty())
+      throw std::runtime_error(fmt::format("socket activation: LISTEN_FDS is '{}', which is not a number", text));
+    names.resize(std::min(count.value_or(0), most), "unknown");
+  }
   std::string_view rest = variable("LISTEN_FDNAMES");
   std::string_view name;
   for (std::size_t i = 0; i < names.size() && next_token(rest, ':', name); ++i) names[i] = name;

@@ -381,6 +381,15 @@ os.execv(sys.argv[2], sys.argv[2:])
   EXPECT_THAT(r.output, HasSubstr("descriptor 3 ('clients') is no listening TCP socket"));
 }
 
+TEST_F(CommandLine, ANumberOfSocketsThatIsNoneIsRefused) {
+  for (auto const* count : {"two", "-1", "1.5", "18446744073709551617"}) {
+    auto const r = run_to_end("/bin/sh", {"-c", "exec env LISTEN_PID=$$ LISTEN_FDS=" + std::string(count) +
+                                                    " " COOLDOWN_PROXY_PROGRAM " -c " + good_});
+    EXPECT_EQ(r.status, 70) << count;
+    EXPECT_THAT(r.output, HasSubstr(std::string("LISTEN_FDS is '") + count + "', which is not a number"));
+  }
+}
+
 TEST_F(CommandLine, AHostNameIsListenedOnAtEveryAddressThatItHas) {
   std::vector<std::string> const in_a_namespace{"--map-root-user", "--mount", "sh", "-c"};
   auto const with = [&](std::vector<std::string> more) {
