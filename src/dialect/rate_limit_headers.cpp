@@ -76,10 +76,12 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
                                                                                     const unnamed_windows& unnamed) {
   rate_limit_snapshot out;
   bool any = false;
+  bool any_of_ietf = false;
   std::array<bool, slot_count> overdrawn{};
   std::array<bool, slot_count> unlimited{};
   for (auto const& field : headers) {
     if (!istarts_with(field.name, "x-ratelimit-") && !istarts_with(field.name, "anthropic-ratelimit-")) {
+      any_of_ietf = any_of_ietf || istarts_with(field.name, "ratelimit");
       any = any || iequals(field.name, "ratelimit") || iequals(field.name, "ratelimit-remaining");
       continue;
     }
@@ -107,7 +109,7 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
   }
   for (std::size_t i = 0; i < slot_count; ++i)
     if (overdrawn[i] && !unlimited[i]) out.limits[i].remaining = 0;
-  if (any) read_ietf_headers(headers, out);
+  if (any && any_of_ietf) read_ietf_headers(headers, out);
   auto const& main = out.at(tokens, minute);
   std::string missing;
   if (!main.limit) missing = "x-ratelimit-limit-tokens-minute";

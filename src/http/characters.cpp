@@ -36,10 +36,21 @@ struct wide_bytes {
   std::uint64_t characters() const { return all - continuations; }
 };
 
+/// The number of bytes before the first 32 of which any is beyond ASCII, or before the last, incomplete 32.
+std::size_t plain_front(std::string_view bytes) {
+  std::size_t at = 0;
+  for (; bytes.size() - at >= 32; at += 32) {
+    auto const* const here = bytes.data() + at;
+    if (((eight_bytes(here) | eight_bytes(here + 8) | eight_bytes(here + 16) | eight_bytes(here + 24)) & tops) != 0)
+      break;
+  }
+  return at;
+}
+
 /// Eight bytes at a time. Each byte lane counts up to 255 before the lanes are added.
 wide_bytes count_wide_bytes(std::string_view bytes) {
   wide_bytes total;
-  std::size_t at = 0;
+  std::size_t at = plain_front(bytes);
   while (bytes.size() - at >= 8) {
     std::uint64_t all = 0;
     std::uint64_t continuations = 0;

@@ -23,6 +23,12 @@ bool is_blank(char c) {
   return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
 }
 
+/// Stands for itself in a path, however that is read.
+bool is_plain(char c) {
+  auto const lower = ascii_lower(c);
+  return (lower >= 'a' && lower <= 'z') || is_digit(c) || c == '/' || c == '-' || c == '_';
+}
+
 /// A segment as servers compare it: without parameters and without white space around it.
 std::string_view bare(std::string_view segment) {
   segment = segment.substr(0, segment.find(';'));
@@ -56,22 +62,38 @@ std::string_view without_query(std::string_view segment) {
   return bare(segment.substr(0, segment.find_first_of("?#")));
 }
 
-endpoint endpoint_at(const std::vector<std::string>& segments) {
-  if (segments.empty()) return endpoint::other;
-  auto const last = without_query(segments.back());
+/// `segment`: the last one; `top`: it is the only one, or the one before it is "v1".
+endpoint endpoint_at(std::string_view segment, bool top) {
+  auto const last = without_query(segment);
   if (iequals(last, "completions") || iequals(last, "responses")) return endpoint::completion;
   // Deeper in a path, "messages" are stored objects, and nothing is generated.
-  bool const top = segments.size() == 1 || iequals(segments[segments.size() - 2], "v1");
   if (iequals(last, "messages") && top) return endpoint::message;
   return iequals(last, "embeddings") ? endpoint::embedding : endpoint::other;
+}
+
+endpoint endpoint_at(const std::vector<std::string>& segments) {
+  if (segments.empty()) return endpoint::other;
+  return endpoint_at(segments.back(), segments.size() == 1 || iequals(segments[segments.size() - 2], "v1"));
+}
+
+/// Removes the last segment from `path`, and returns it.
+std::string_view last_segment(std::string_view& path) {
+  auto const slash = path.rfind('/');
+  auto const last = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
+  return last;
 }
 
 }  // namespace
 
 endpoint endpoint_of(std::string_view path) {
-  // Nearly all paths have only one interpretation.
-  if (path.find_first_of("%\\;") == std::string_view::npos && path.find("//") == std::string_view::npos)
-    return endpoint_at(segments_of(path, false, false));
+  // Nearly all paths are as they are meant.
+  if (std::all_of(path.begin(), path.end(), is_plain) && path.find("//") == std::string_view::npos) {
+    if (path.ends_with('/')) path.remove_suffix(1);
+    auto const last = last_segment(path);
+    auto const before = last_segment(path);
+    return endpoint_at(last, before.empty() || iequals(before, "v1"));
+  }
   auto found = endpoint::other;
   for (bool const encoded_slashes : {false, true})
     for (bool const empty_ones : {false, true})

@@ -21,48 +21,46 @@ bool is_space(char c) {
 
 void usage_finder::feed(std::string_view json, const std::function<void(std::string_view)>& use) {
   either_byte ends(json, '"', '\\');
+  std::size_t from = 0;  // what is kept and not yet copied starts here
   for (std::size_t at = 0; at < json.size();) {
-    auto const from = at;
-    bool const inside = in_string_;
-    at = inside ? pass_string(json, at, ends) : at + 1;
-    if (began_at_ > 0) keep(json.substr(from, at - from));
-    if (!inside) step(json[from], use);
+    if (in_string_) {
+      at = pass_string(json, at, ends);
+      continue;
+    }
+    auto const c = json[at++];
+    if (c == '{' || c == '[') {
+      keep(json, from, at);
+      if (open(c)) from = at;
+    } else if (c == '}' || c == ']') {
+      keep(json, from, at);
+      close(use);
+    } else {
+      step(c);
+    }
   }
+  keep(json, from, json.size());
 }
 
-void usage_finder::keep(std::string_view part) {
-  if (kept_.size() + part.size() <= largest) {
-    kept_ += part;
+/// Copies the part of `json` from `from` to `to` if it belongs to an object that is kept; then `from` is `to`.
+void usage_finder::keep(std::string_view json, std::size_t& from, std::size_t to) {
+  if (began_at_ == 0) return;
+  if (kept_.size() + (to - from) <= largest) {
+    kept_.append(json, from, to - from);
   } else {
     began_at_ = 0;
   }
+  from = to;
 }
 
-/// Handles a character outside of strings.
-void usage_finder::step(char c, const std::function<void(std::string_view)>& use) {
+/// Handles a character outside of strings that is no bracket.
+void usage_finder::step(char c) {
   if (is_space(c)) return;
   auto const expected = std::exchange(next_, expects::nothing);
-  switch (c) {
-    case '"':
-      in_string_ = true;
-      matched_ = 0;
-      break;
-    case ':':
-      if (expected == expects::colon) next_ = expects::object;
-      break;
-    case '{':
-      next_ = expected;
-      open(c);
-      break;
-    case '[':
-      open(c);
-      break;
-    case '}':
-    case ']':
-      close(use);
-      break;
-    default:
-      break;
+  if (c == '"') {
+    in_string_ = true;
+    matched_ = 0;
+  } else if (c == ':' && expected == expects::colon) {
+    next_ = expects::object;
   }
 }
 
@@ -77,28 +75,31 @@ std::size_t usage_finder::pass_string(std::string_view json, std::size_t at, eit
     auto const part = json.substr(at, end - at);
     bool const like_name = matched_ <= name.size() && name.substr(matched_).starts_with(part);
     matched_ = like_name ? matched_ + part.size() : other_name;
-    return end;
   }
-  if (json[at] == '\\') {
+  if (end == json.size()) return end;
+  if (json[end] == '\\') {
     escaped_ = true;
     matched_ = other_name;
   } else {
     in_string_ = false;
     next_ = matched_ == name.size() ? expects::colon : expects::nothing;
   }
-  return at + 1;
+  return end + 1;
 }
 
-void usage_finder::open(char c) {
-  bool const begins = next_ == expects::object && began_at_ == 0 && depth_ <= deepest;
+/// True: the object that begins with `c` is kept from now on.
+bool usage_finder::open(char c) {
+  bool const begins = c == '{' && next_ == expects::object && began_at_ == 0 && depth_ <= deepest;
   next_ = expects::nothing;
   ++depth_;
-  if (!begins) return;
+  if (!begins) return false;
   began_at_ = depth_;
   kept_.assign(1, c);
+  return true;
 }
 
 void usage_finder::close(const std::function<void(std::string_view)>& use) {
+  next_ = expects::nothing;
   bool const ends = began_at_ > 0 && depth_ == began_at_;
   if (depth_ > 0) --depth_;
   if (!ends) return;

@@ -83,6 +83,17 @@ bool replace(std::uint64_t& known, const std::optional<std::uint64_t>& told) {
   return false;
 }
 
+/// The size of an event at the front of `text` that consists of one data line and says nothing of usage; 0: none.
+/// Nearly all events of a stream are such.
+std::size_t event_without_usage(std::string_view text) {
+  auto const end = text.find('\n');
+  if (end == std::string_view::npos || !text.substr(end).starts_with("\n\n")) return 0;
+  auto const line = text.substr(0, end);
+  bool const is_one = line.starts_with(data_field) && line.find("usage") == std::string_view::npos &&
+                      line.find('\r') == std::string_view::npos;
+  return is_one ? end + 2 : 0;
+}
+
 }  // namespace
 
 usage_reader::usage_reader(content_coding coding) : coding_(coding) {
@@ -99,12 +110,29 @@ void usage_reader::read(std::string_view text) {
   bytes_ += text.size();
   either_byte ends(text, '\n', '\r');
   for (std::size_t at = 0; at < text.size(); ++at) {
+    at += pass_events(text.substr(at));
     auto const end = ends.next(at);
     take(text.substr(at, end - at));
     if (end == text.size()) return;
     end_line(text[end]);
     at = end;
   }
+}
+
+/// Passes over events without usage. Returns their size.
+std::size_t usage_reader::pass_events(std::string_view text) {
+  if (!events_ || line_ > 0 || !finder_.is_at_start()) return 0;
+  std::size_t passed = 0;
+  while (auto const size = event_without_usage(text.substr(passed))) {
+    line_ = size - 2;
+    line_start_ = text.substr(passed, std::min(line_, event_start.size()));
+    count_line();
+    passed += size;
+    line_end_ = '\n';
+  }
+  line_start_.clear();
+  line_ = 0;
+  return passed;
 }
 
 /// A part of a line.

@@ -1,6 +1,7 @@
 #include "cooldown/net/app.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include <fmt/format.h>
@@ -213,7 +214,12 @@ void app::name_key(std::uint64_t id, std::string_view key) {
 }
 
 std::uint64_t app::credential_of(std::string_view authorization) const {
-  return std::hash<std::string>{}(salt_ + std::string(authorization));
+  std::array<char, 256> room;
+  if (salt_.size() + authorization.size() > room.size())
+    return std::hash<std::string>{}(salt_ + std::string(authorization));
+  auto* const end =
+      std::copy(authorization.begin(), authorization.end(), std::copy(salt_.begin(), salt_.end(), room.begin()));
+  return std::hash<std::string_view>{}({room.data(), static_cast<std::size_t>(end - room.begin())});
 }
 
 std::uint64_t app::hash_of(std::string_view method, std::string_view target, std::string_view body) const {

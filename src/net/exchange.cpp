@@ -107,6 +107,7 @@ class exchange {
   void note_verdict(verdict_on_provider verdict, const attempt_result& result);
   ticket_id ticket() const { return ticket_ ? ticket_->id() : 0; }
   ticket_facts facts_of_ticket();
+  std::uint64_t body_hash();
 
   client_connection& c_;
   app& a_;
@@ -127,6 +128,7 @@ class exchange {
   exchange_plan plan_;
   std::optional<std::string> whole_answer_;  // a 429 that goes to the client
   std::string explanation_;                  // of a rejection
+  std::uint64_t body_hash_ = 0;              // 0: not made
 };
 
 ticket_facts exchange::facts_of_ticket() {
@@ -141,16 +143,22 @@ ticket_facts exchange::facts_of_ticket() {
             .generates = r_.asks != http::endpoint::embedding};
   t.body_bytes = r_.body.size();
   t.max_wait = max_wait_;
-  sender const who{
-      .credential = r_.key, .user = facts_.user, .address = c_.peer, .session = http::session_in(r_.head.fields)};
+  sender who{.credential = r_.key, .user = facts_.user, .address = c_.peer};
+  if (a_.rules().tell_sessions_apart()) who.session = http::session_in(r_.head.fields);
   auto const standing = a_.rules().standing_of(who, r_.urgency);
   record_.belongs_to(standing, [&] { return a_.rules().name_of(who, a_.names.of(r_.key)); });
   t.client = standing.client;
   t.group = standing.group;
   t.weight = standing.weight;
   t.urgency = standing.urgency;
-  t.body_hash = a_.hash_of(r_.method, r_.target, r_.body.view());
+  if (a_.limiter.awaits_returns()) t.body_hash = body_hash();
   return t;
+}
+
+/// Made only where it matters: a hash of a large body costs more than all else that is done with the request.
+std::uint64_t exchange::body_hash() {
+  if (body_hash_ == 0) body_hash_ = a_.hash_of(r_.method, r_.target, r_.body.view());
+  return body_hash_;
 }
 
 exchange_step exchange::submit() {
@@ -186,6 +194,7 @@ exchange_step exchange::renew(bool unsent) {
 
 task<exchange_step> exchange::wait_for_quota(bool in_progress) {
   using kind = admission::result::what;
+  a_.limiter.identify(ticket(), body_hash());
   auto const woken = co_await waiting_.for_quota(ticket(), in_progress);
   record_.line.cost = a_.limiter.cost_of(ticket());
   if (woken.kind == kind::refused) co_return rejected(woken.why);

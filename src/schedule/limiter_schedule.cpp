@@ -86,6 +86,10 @@ bool cerebras_limiter::make_room_for(const ticket& t, time_point now) {
   return true;
 }
 
+void cerebras_limiter::identify(ticket_id id, std::uint64_t body_hash) {
+  if (auto const found = tickets_.find(id); found != tickets_.end()) found->second.body_hash = body_hash;
+}
+
 /// It ends without having gone: its request may come back.
 void cerebras_limiter::keep_arrival(const ticket& t, time_point now) {
   arrivals_.keep({t.owner->credential, t.place.client, t.body_hash}, t.place.arrival, now);

@@ -58,6 +58,30 @@ TEST(usage_reader, counts_tokens_of_bodies_without_usage_rather_too_high) {
   }
 }
 
+TEST(usage_reader, passes_over_events_as_if_it_read_them) {
+  std::string const delta = "data: {\"choices\":[{\"delta\":{\"content\":\" word\"}}]}\n\n";
+  std::string const end = R"(data: {"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}})";
+  std::string const streams[] = {
+      delta + delta + end + "\n\n",
+      delta + "data: {\"a\":1,\ndata: \"usage\":{\"total_tokens\":7}}\n\n" + delta,
+      delta + "data: {\"a\":\n\n" + delta + end + "\n\n",
+      delta + "event: x\n" + delta + ": comment\n\n" + delta + "data:[DONE]\n\n" + end + "\r\n\r\n",
+      delta + "data: {\"a\":\"\n" + delta + end + "\n\n",
+      "data: 1\n\n\n" + delta + "\n" + delta + end,
+      delta + "data: {\"a\":1}\r\n\r\n" + delta + end + "\r\r",
+  };
+  for (auto const& stream : streams) {
+    usage_reader whole;
+    whole.feed(stream);
+    for (std::size_t const piece : {1U, 2U, 17U, 60U}) {
+      usage_reader cut;
+      for (std::size_t at = 0; at < stream.size(); at += piece) cut.feed(std::string_view(stream).substr(at, piece));
+      EXPECT_EQ(cut.finish(), whole.finish()) << stream;
+      EXPECT_EQ(cut.tokens_so_far(), whole.tokens_so_far()) << stream;
+    }
+  }
+}
+
 TEST(usage_reader, finds_usage_wherever_it_stands) {
   std::string const good = R"({"prompt_tokens":1,"completion_tokens":2,"total_tokens":3})";
   constexpr usage as_good{1, 2, 3, 0};

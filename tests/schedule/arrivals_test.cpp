@@ -96,6 +96,17 @@ TEST_F(ReturningClients, WhoDisconnectedWhileItWaitedGoesWhereItStood) {
   EXPECT_EQ(position(wait(11, start + 22s), start + 22s), 4U) << "once";
 }
 
+TEST_F(ReturningClients, ABodyMayBeNamedOnceItWaits) {
+  EXPECT_FALSE(limiter.awaits_returns()) << "nobody needs the hash of a body";
+  auto const first = wait(0, start);
+  limiter.identify(first, 11);
+  wait(12, start);
+  limiter.leave(first, start + 20s);
+  EXPECT_TRUE(limiter.awaits_returns());
+  EXPECT_EQ(position(wait(11, start + 21s), start + 21s), 1U);
+  limiter.identify(12345, 11);  // ended meanwhile: nothing happens
+}
+
 TEST_F(ReturningClients, WhoWasRejectedWhileItWaitedGoesWhereItStood) {
   wait(10, start);
   auto const hasty = wait(12, start, 1, 45s);

@@ -35,11 +35,14 @@ class usage_finder {
   /// The next bytes belong to another document.
   void restart() { *this = {}; }
 
+  /// Whether nothing has been read since, but white space and what ended.
+  bool is_at_start() const { return depth_ == 0 && !in_string_ && next_ == expects::nothing; }
+
  private:
-  void keep(std::string_view part);
-  void step(char c, const std::function<void(std::string_view)>& use);
+  void keep(std::string_view json, std::size_t& from, std::size_t to);
+  void step(char c);
   std::size_t pass_string(std::string_view json, std::size_t at, either_byte& ends);
-  void open(char c);
+  bool open(char c);
   void close(const std::function<void(std::string_view)>& use);
 
   enum class expects : std::uint8_t { nothing, colon, object } next_ = expects::nothing;
@@ -70,6 +73,7 @@ class usage_reader {
 
  private:
   void read(std::string_view text);
+  std::size_t pass_events(std::string_view text);
   void take(std::string_view part);
   void end_line(char end);
   void find(std::string_view json);

@@ -36,6 +36,9 @@ class client_rules {
 
   client_rules(const config::cerebras_settings& settings, hasher hash);
 
+  /// Whether sender::session is needed.
+  bool tell_sessions_apart() const { return told_apart_by_.session; }
+
   /// `asked`: the urgency in the request's own Priority header.
   client_standing standing_of(const sender& who, std::optional<std::uint8_t> asked) const;
 

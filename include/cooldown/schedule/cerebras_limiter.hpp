@@ -55,7 +55,7 @@ struct ticket_facts {
   double weight = 1;         // of that client's share
   std::uint8_t urgency = 3;  // RFC 9218: 0 is the most urgent, 7 the least
   /// Hash of the request's body. If a ticket ends while it waits (disconnect, rejection) and the same request comes
-  /// back within two minutes, it resumes its position. 0: unknown.
+  /// back within two minutes, it resumes its position. 0: unknown. Needed only if awaits_returns().
   std::uint64_t body_hash = 0;
 };
 
@@ -189,6 +189,12 @@ class cerebras_limiter {
 
   /// Submits a request. Its cost is reserved in every budget at once when it is released.
   decision submit(const ticket_facts& facts, time_point now);
+
+  /// Whether a request that comes now may be one that waited before, so that its `body_hash` matters.
+  bool awaits_returns() const { return arrivals_.size() > 0; }
+
+  /// Hash of the body of a ticket that waits now, if submit() was not told it (ticket_facts::body_hash).
+  void identify(ticket_id id, std::uint64_t body_hash);
 
   /// The tickets that are released now, and those that are rejected because they have waited too long.
   std::vector<ticket_event> poll(time_point now);
