@@ -123,7 +123,7 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
       }
       run(io, log);
       log.info("ended");
-      if (beside && app.stats.connections_accepted == 0 && isatty(STDERR_FILENO) == 1)
+      if (beside && app.telemetry.stats.connections_accepted == 0 && isatty(STDERR_FILENO) == 1)
         std::cerr << "cooldown-proxy run: no request came through the proxy; does the command take its base URL from "
                      "OPENAI_BASE_URL or CEREBRAS_BASE_URL?\n";
       return status;

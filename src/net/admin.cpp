@@ -16,14 +16,15 @@ namespace {
 namespace json = boost::json;
 
 local_reply health(app& shared, bool ready_matters) {
-  bool const open = shared.provider().breaker.current(steady_now()) == circuit_breaker::state::open;
-  bool const ready = !shared.draining && !open;
+  bool const open = shared.upstreams.first().provider().breaker.current(steady_now()) == circuit_breaker::state::open;
+  bool const ready = !shared.port.draining && !open;
   local_reply reply;
   if (ready_matters && !ready) reply.status = 503;
   reply.body = fmt::format(R"({{"status":"{}","version":"{}","queue_length":{},"in_flight":{},"circuit_breaker":"{}"}})"
                            "\n",
-                           shared.draining ? "draining" : "ok", COOLDOWN_VERSION, shared.queue_length(),
-                           at_provider(shared.sources()), name_of(shared.provider().breaker.current(steady_now())));
+                           shared.port.draining ? "draining" : "ok", COOLDOWN_VERSION, shared.upstreams.queue_length(),
+                           at_provider(shared.sources()),
+                           name_of(shared.upstreams.first().provider().breaker.current(steady_now())));
   return reply;
 }
 
@@ -46,7 +47,7 @@ local_reply status(app& shared, const request&) {
 local_reply bad_body(app& shared, std::string explanation) {
   refusal_details details;
   details.explanation = std::move(explanation);
-  return refusal_reply(shared, reason::bad_request, details);
+  return refusal_reply(shared.telemetry.stats, reason::bad_request, details);
 }
 
 /// The JSON object that was sent, or nullopt.
@@ -72,7 +73,7 @@ local_reply reload(app& shared, const request&) {
   refusal_details details;
   details.explanation = std::move(all);
   details.status = 422;
-  return refusal_reply(shared, reason::bad_request, details);
+  return refusal_reply(shared.telemetry.stats, reason::bad_request, details);
 }
 
 local_reply set_log_level(app& shared, const request& r) {
@@ -81,18 +82,18 @@ local_reply set_log_level(app& shared, const request& r) {
   auto const known =
       level && level->is_string() ? config::log_level_of(std::string_view(level->as_string())) : std::nullopt;
   if (!known) return bad_body(shared, R"(Send {"level": "trace", "debug", "info", "warn", "error" or "off"}.)");
-  auto logging = shared.settings()->logging;
+  auto logging = shared.port.settings()->logging;
   logging.level = *known;
-  shared.log.configure(logging);
+  shared.telemetry.log.configure(logging);
   return done("until the next reload");
 }
 
 /// The scopes of a model whose credential is shown so. False: there is none.
 bool pause_key(app& shared, std::string_view model, std::uint64_t credential, bool paused) {
   bool found = false;
-  for (auto const& s : shared.limiter.report(steady_now(), 0)) {
+  for (auto const& s : shared.upstreams.first().limiter.report(steady_now(), 0)) {
     if (s.model != model || observe::shown(s.credential) != credential) continue;
-    found = shared.limiter.pause({.credential = s.credential, .model = s.model}, paused) || found;
+    found = shared.upstreams.first().limiter.pause({.credential = s.credential, .model = s.model}, paused) || found;
   }
   return found;
 }
@@ -106,15 +107,16 @@ local_reply pause(app& shared, const request& r, bool paused) {
                     R"(Send {"model": "…", "credential": …} as /status shows them; without credential: all keys.)");
   std::string_view const name = model->as_string();
   bool const found = key ? pause_key(shared, name, static_cast<std::uint64_t>(key->as_int64()), paused)
-                         : shared.limiter.pause_model(name, paused);
+                         : shared.upstreams.first().limiter.pause_model(name, paused);
   if (!found) {
     refusal_details details;
     details.explanation = "No request of that model has come yet.";
-    return refusal_reply(shared, reason::not_found, details);
+    return refusal_reply(shared.telemetry.stats, reason::not_found, details);
   }
-  shared.log.info(fmt::format("{} {} ({}) by the admin port", paused ? "paused" : "resumed", http::json_text(name),
-                              key ? fmt::format("key {:06}", key->as_int64()) : std::string("any key")));
-  shared.gate.update();
+  shared.telemetry.log.info(fmt::format("{} {} ({}) by the admin port", paused ? "paused" : "resumed",
+                                        http::json_text(name),
+                                        key ? fmt::format("key {:06}", key->as_int64()) : std::string("any key")));
+  shared.upstreams.first().gate.update();
   return done(paused ? "paused" : "resumed");
 }
 
@@ -137,7 +139,7 @@ constexpr page admin_pages[] = {
 };
 
 local_reply wrong_method(app& shared, std::string_view allowed) {
-  auto reply = refusal_reply(shared, reason::method_not_allowed, {});
+  auto reply = refusal_reply(shared.telemetry.stats, reason::method_not_allowed, {});
   http::append_field(reply.fields, "Allow", allowed);
   return reply;
 }
@@ -165,7 +167,7 @@ local_reply local_answer(app& shared, const request& r, role serves) {
     refusal_details details;
     details.status = 415;
     details.explanation = "Send Content-Type: application/json.";
-    return refusal_reply(shared, reason::bad_request, details);
+    return refusal_reply(shared.telemetry.stats, reason::bad_request, details);
   }
   if (serves == role::admin) {
     if (auto file = page_file(r.path())) return reads(r) ? std::move(*file) : wrong_method(shared, "GET, HEAD");
@@ -175,7 +177,7 @@ local_reply local_answer(app& shared, const request& r, role serves) {
   details.explanation =
       "The admin port serves /, /events, /healthz, /readyz, /metrics and /status, and takes POST at "
       "/reload, /log-level, /scopes/pause and /scopes/resume.";
-  return refusal_reply(shared, reason::not_found, details);
+  return refusal_reply(shared.telemetry.stats, reason::not_found, details);
 }
 
 }  // namespace cooldown::net

@@ -45,8 +45,8 @@ kind kind_of(head_result::what what) {
 
 }  // namespace
 
-task<attempt_result> upstream_attempt::make(upstream_ptr to, const request& r, const config::settings& settings,
-                                            bool fresh) {
+task<attempt_result> upstream_attempt::make(const destination& at, upstream_ptr to, const request& r,
+                                            const config::settings& settings, bool fresh) {
   attempt_result out;
   to_ = std::move(to);
   auto& pool = to_->provider->pool;
@@ -55,7 +55,7 @@ task<attempt_result> upstream_attempt::make(upstream_ptr to, const request& r, c
   if (failure) out = without_connection(*failure, c_.ctl.why());
   bool const left = out.end.kind == kind::interrupted;
   // Until the head is written, nothing that could change this is waited for.
-  bool const superseded = to_ != c_.shared.upstream_of_now();
+  bool const superseded = to_ != at.upstream_of_now();
   bool const elsewhere = !superseded && is_for_another_provider(r, *to_->settings);
   if (!failure && (superseded || elsewhere)) pool.give_back(std::move(std::get<upstream_pool::connection_ptr>(got)));
   if (superseded && !left) {
@@ -71,8 +71,8 @@ task<attempt_result> upstream_attempt::make(upstream_ptr to, const request& r, c
     co_return out;
   }
   connection_ = std::move(std::get<upstream_pool::connection_ptr>(got));
-  auto const head = upstream_head(r, *to_->settings, c_.shared.via);
-  ++c_.shared.stats.upstream_attempts;
+  auto const head = upstream_head(r, *to_->settings, c_.port.via);
+  ++c_.port.telemetry.stats.upstream_attempts;
   out.end.sent = true;
   auto const sent_at = steady_now();
   sent_request const sent{head, r.body.view(), r.method,
@@ -84,7 +84,7 @@ task<attempt_result> upstream_attempt::make(upstream_ptr to, const request& r, c
   out.end.kind = kind_of(answer.kind);
   out.message = std::move(answer.message);
   if (out.end.kind == kind::answered) {
-    c_.shared.stats.upstream_seconds.record(seconds_of(took_));
+    c_.port.telemetry.stats.upstream_seconds.record(seconds_of(took_));
     out.end.status = head_.status;
     out.end.retry_after = retry_after_of(head_.fields, wall_now());
     auto& served = to_->provider->serves_without_v1;

@@ -28,13 +28,13 @@ thread_local std::array<char, 64 * 1024> nowhere;
 
 }  // namespace
 
-client_connection::client_connection(tcp_socket s, app& a, role r, const tls_server* with)
-    : shared(a),
+client_connection::client_connection(tcp_socket s, client_port& at, role r, const tls_server* with)
+    : port(at),
       socket(std::move(s)),
       tls(with ? std::make_unique<tls_stream>(*with, socket) : nullptr),
       serves(r),
-      ctl(a.sweep, socket),
-      watch(tls.get(), a.sweep, ctl) {
+      ctl(at.sweep, socket),
+      watch(tls.get(), at.sweep, ctl) {
   error_code ec;
   auto const endpoint = socket.remote_endpoint(ec);
   if (!ec) {
@@ -44,16 +44,16 @@ client_connection::client_connection(tcp_socket s, app& a, role r, const tls_ser
   socket.set_option(asio::ip::tcp::no_delay(true), ec);
   socket.non_blocking(true, ec);
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent, sizeof most_unsent);
-  shared.connections.insert(this);
-  ++shared.stats.connections_open;
+  port.connections.insert(this);
+  ++port.telemetry.stats.connections_open;
 }
 
 client_connection::~client_connection() {
   if (tls) tls->say_goodbye();
-  --shared.stats.connections_open;
-  shared.connections.erase(this);
-  if (shared.bodies.has_emptied()) give_memory_back();
-  if (shared.draining && shared.connections.empty() && shared.when_empty) shared.when_empty();
+  --port.telemetry.stats.connections_open;
+  port.connections.erase(this);
+  if (port.bodies.has_emptied()) give_memory_back();
+  if (port.draining && port.connections.empty() && port.when_empty) port.when_empty();
 }
 
 task<error_code> client_connection::read_some(std::size_t most) {
@@ -77,7 +77,7 @@ task<std::pair<error_code, std::size_t>> client_connection::read_plain(asio::mut
   using result = std::pair<error_code, std::size_t>;
   if (ctl.fired()) co_return result(asio::error::operation_aborted, 0);
   auto [ec, n] = co_await socket.async_read_some(to, tok);
-  shared.stats.bytes_from_clients += n;
+  port.telemetry.stats.bytes_from_clients += n;
   co_return result(ec, n);
 }
 
@@ -108,7 +108,7 @@ task<error_code> client_connection::write_plain(std::vector<asio::const_buffer>&
 }
 
 void client_connection::taken(std::size_t n) {
-  shared.stats.bytes_to_clients += n;
+  port.telemetry.stats.bytes_to_clients += n;
   pace.moved(n);
   if (n > 0) answering = true;
 }
@@ -126,7 +126,7 @@ task<void> client_connection::linger() {
   if (ec) co_return;
   where = phase::lingering;
   where_since = steady_now();
-  auto const until = where_since + (shared.draining ? longest_silence : longest_linger);
+  auto const until = where_since + (port.draining ? longest_silence : longest_linger);
   ctl.reset();
   in = boost::beast::flat_buffer();
   auto const scratch = asio::buffer(nowhere);
@@ -192,7 +192,7 @@ task<std::pair<error_code, std::size_t>> client_connection::read_tls(asio::mutab
     std::size_t n = 0;
     auto const s = tls->read(to, n);
     if (s == tls_stream::state::done) {
-      shared.stats.bytes_from_clients += n;
+      port.telemetry.stats.bytes_from_clients += n;
       co_return result(error_code{}, n);
     }
     if (s == tls_stream::state::ended || s == tls_stream::state::failed) co_return result(asio::error::eof, 0);

@@ -62,13 +62,13 @@ task<bool> client_writer::comment(std::string text) {
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: "
         "chunked\r\n";
     http::append_field(out, "Date", http_date());
-    http::append_field(out, "Via", c_.shared.via);
+    http::append_field(out, "Via", c_.port.via);
     out += r_.cors;
     record_.append_fields(out);
     if (wants_close()) http::append_field(out, "Connection", "close");
     out += "\r\n";
     committed_ = true;
-    ++c_.shared.stats.responses[200];
+    ++c_.port.telemetry.stats.responses[200];
   }
   out += http::encode_chunk(text);
   auto const ec = co_await c_.write(out, settings_.server.body_timeout);
@@ -85,7 +85,7 @@ task<bool> client_writer::end_with_event(std::string_view data) {
 
 /// After a comment the head is gone: then it is an event of the stream, as the provider's own late errors are.
 task<bool> client_writer::reject(reason why, refusal_details details) {
-  auto reply = refusal_reply(c_.shared, why, details);
+  auto reply = refusal_reply(c_.port.telemetry.stats, why, details);
   record_.line.reason = text_of(why).code;
   record_.line.status = reply.status;
   bool const keep = !wants_close();
@@ -107,7 +107,7 @@ task<bool> client_writer::whole(const http::response_head& head, std::string bod
     auto const sent = co_await end_with_event(data);
     co_return sent&& keep;
   }
-  ++c_.shared.stats.responses[head.status];
+  ++c_.port.telemetry.stats.responses[head.status];
   auto lines = head_for(head, keep, body.size());
   lines += "\r\n";
   std::vector<asio::const_buffer> buffers{asio::buffer(lines), asio::buffer(body)};
@@ -122,7 +122,7 @@ task<relay_end> client_writer::relay(upstream_connection& from, const http::resp
   keep_ = !wants_close() && out != outgoing::until_close;
   std::string lines;
   if (!committed_) {
-    ++c_.shared.stats.responses[head.status];
+    ++c_.port.telemetry.stats.responses[head.status];
     lines = head_for(head, keep_, std::nullopt);
     if (out == outgoing::chunked) http::append_field(lines, "Transfer-Encoding", "chunked");
     lines += "\r\n";
@@ -153,7 +153,7 @@ task<relay_end> client_writer::relay_as_event(upstream_connection& from, const h
 
 /// Some providers repeat in an answer what they were asked with. A reload may have changed the key since.
 bool client_writer::shows_our_key(std::string_view text) const {
-  return holds(text, settings_.cerebras.api_key) || holds(text, c_.shared.settings()->cerebras.api_key);
+  return holds(text, settings_.cerebras.api_key) || holds(text, c_.port.settings()->cerebras.api_key);
 }
 
 /// The client's head for the provider's answer, without the empty line at its end.
@@ -177,7 +177,7 @@ std::string client_writer::head_for(const http::response_head& head, bool keep,
   // Exactly one (RFC 9110 §6.6.1).
   if (!dated) http::append_field(out, "Date", http_date());
   if (length) http::append_field(out, "Content-Length", *length);
-  http::append_field(out, "Via", c_.shared.via);
+  http::append_field(out, "Via", c_.port.via);
   out += r_.cors;
   record_.append_fields(out);
   if (!keep) {

@@ -22,10 +22,10 @@ namespace {
 
 /// A metered request has ended: others may go to a provider that is suspected.
 struct room_for_others {
-  app& shared;
+  destination& at;
   bool metered;
   ~room_for_others() {
-    if (metered) shared.bound_in_flight();
+    if (metered) at.bound_in_flight();
   }
 };
 
@@ -62,17 +62,18 @@ const char* text_of(relay_end end) {
 /// The actor: performs the steps of an exchange_plan. Lives in run_exchange's frame.
 class exchange {
  public:
-  exchange(client_connection& c, request& r, std::shared_ptr<const config::settings> settings, http::body_facts facts)
+  exchange(client_connection& c, request& r, destination& at, http::body_facts facts)
       : c_(c),
-        a_(c.shared),
+        at_(at),
+        seen_(c.port.telemetry),
         r_(r),
-        settings_(std::move(settings)),
+        settings_(c.port.settings()),
         facts_(std::move(facts)),
         first_comment_(first_comment(r, facts_, *settings_)),
         limit_(client_limit(r, first_comment_)),
         max_wait_(std::min<duration>(settings_->cerebras.queue.max_wait, limit_.value_or(duration::max()))),
-        record_(c, r),
-        room_{a_, r.metered},
+        record_(c, at, r),
+        room_{at, r.metered},
         attempt_(c),
         writer_(c, r, record_, *settings_),
         waiting_(c, record_, writer_, first_comment_),
@@ -110,9 +111,10 @@ class exchange {
   std::uint64_t body_hash();
 
   client_connection& c_;
-  app& a_;
+  destination& at_;
+  telemetry& seen_;
   request& r_;
-  std::shared_ptr<const config::settings> settings_;
+  settings_ptr settings_;
   http::body_facts facts_;
   std::optional<duration> first_comment_;  // after so long a wait
   std::optional<duration> limit_;          // of the client's patience
@@ -144,39 +146,39 @@ ticket_facts exchange::facts_of_ticket() {
   t.body_bytes = r_.body.size();
   t.max_wait = max_wait_;
   sender who{.credential = r_.key, .user = facts_.user, .address = c_.peer};
-  if (a_.rules().tell_sessions_apart()) who.session = http::session_in(r_.head.fields);
-  auto const standing = a_.rules().standing_of(who, r_.urgency);
-  record_.belongs_to(standing, [&] { return a_.rules().name_of(who, a_.names.of(r_.key)); });
+  if (c_.port.rules().tell_sessions_apart()) who.session = http::session_in(r_.head.fields);
+  auto const standing = c_.port.rules().standing_of(who, r_.urgency);
+  record_.belongs_to(standing, [&] { return c_.port.rules().name_of(who, seen_.names.of(r_.key)); });
   t.client = standing.client;
   t.group = standing.group;
   t.weight = standing.weight;
   t.urgency = standing.urgency;
-  if (a_.limiter.awaits_returns()) t.body_hash = body_hash();
+  if (at_.limiter.awaits_returns()) t.body_hash = body_hash();
   return t;
 }
 
 /// Made only where it matters: a hash of a large body costs more than all else that is done with the request.
 std::uint64_t exchange::body_hash() {
-  if (body_hash_ == 0) body_hash_ = a_.hash_of(r_.method, r_.target, r_.body.view());
+  if (body_hash_ == 0) body_hash_ = c_.port.hash_of(r_.method, r_.target, r_.body.view());
   return body_hash_;
 }
 
 exchange_step exchange::submit() {
   last_reserve const whole;
   auto const now = steady_now();
-  auto const decided = a_.limiter.submit(facts_of_ticket(), now);
+  auto const decided = at_.limiter.submit(facts_of_ticket(), now);
   if (auto const* const no = std::get_if<refused>(&decided)) return rejected(*no);
   if (auto const* const yes = std::get_if<go>(&decided)) {
-    ticket_.emplace(a_.gate, yes->id);
-    record_.line.cost = a_.limiter.cost_of(yes->id);
-    a_.stats.record_wait(0, constraint::none);
+    ticket_.emplace(at_.gate, yes->id);
+    record_.line.cost = at_.limiter.cost_of(yes->id);
+    seen_.stats.record_wait(0, constraint::none);
     return plan_.released(now);
   }
   auto const& place = std::get<queued>(decided);
   bool const known = place.held_by != constraint::paused;
   record_.waits(place.held_by, now, known ? std::optional(place.expected) : std::nullopt);
-  ticket_.emplace(a_.gate, place.id);
-  a_.gate.update();
+  ticket_.emplace(at_.gate, place.id);
+  at_.gate.update();
   return plan_.queued();
 }
 
@@ -185,18 +187,18 @@ exchange_step exchange::renew(bool unsent) {
   last_reserve const whole;
   permission_.report(verdict_on_provider::none);
   auto const now = steady_now();
-  a_.limiter.renew(ticket(), now, !unsent);
-  a_.gate.update();
-  auto const standing = a_.limiter.standing_of(ticket(), now);
+  at_.limiter.renew(ticket(), now, !unsent);
+  at_.gate.update();
+  auto const standing = at_.limiter.standing_of(ticket(), now);
   if (standing) record_.waits(standing->held_by, now, std::nullopt);
   return plan_.queued();
 }
 
 task<exchange_step> exchange::wait_for_quota(bool in_progress) {
   using kind = admission::result::what;
-  a_.limiter.identify(ticket(), body_hash());
-  auto const woken = co_await waiting_.for_quota(ticket(), in_progress);
-  record_.line.cost = a_.limiter.cost_of(ticket());
+  at_.limiter.identify(ticket(), body_hash());
+  auto const woken = co_await waiting_.for_quota(at_, ticket(), in_progress);
+  record_.line.cost = at_.limiter.cost_of(ticket());
   if (woken.kind == kind::refused) co_return rejected(woken.why);
   if (woken.kind != kind::released) co_return interrupted();
   record_.released();
@@ -206,7 +208,7 @@ task<exchange_step> exchange::wait_for_quota(bool in_progress) {
 task<exchange_step> exchange::wait_for_breaker() {
   using answer = breaker_gate::answer;
   auto const until = r_.metered ? record_.started() + max_wait_ : steady_now();
-  auto const told = co_await waiting_.for_breaker(ticket(), until);
+  auto const told = co_await waiting_.for_breaker(at_, ticket(), until);
   auto const& passage = told.passage;
   auto const& provider = told.of->provider;
   auto const now = steady_now();
@@ -218,7 +220,7 @@ task<exchange_step> exchange::wait_for_breaker() {
 }
 
 task<exchange_step> exchange::attempt(bool fresh) {
-  auto const result = co_await attempt_.make(to_, r_, *settings_, fresh);
+  auto const result = co_await attempt_.make(at_, to_, r_, *settings_, fresh);
   auto const& end = result.end;
   if (end.sent) {
     ++record_.line.attempts;
@@ -238,8 +240,8 @@ task<exchange_step> exchange::attempt(bool fresh) {
 }
 
 task<exchange_step> exchange::pause(exchange_step step) {
-  if (step.repeat) ++a_.stats.upstream_retries;
-  auto const still_here = co_await waiting_.pause(ticket(), step.pause);
+  if (step.repeat) ++seen_.stats.upstream_retries;
+  auto const still_here = co_await waiting_.pause(at_, ticket(), step.pause);
   co_return still_here ? plan_.paused(steady_now()) : interrupted();
 }
 
@@ -254,9 +256,9 @@ observation exchange::observe() {
     a.error = {.message = texts.message, .type = texts.type, .code = texts.code, .wait = texts.wait};
   }
   last_reserve const whole;
-  auto seen = a_.limiter.observe(ticket(), a, steady_now(), wall_now());
-  a_.complain_once(seen.header_problem);
-  a_.gate.update();
+  auto seen = at_.limiter.observe(ticket(), a, steady_now(), wall_now());
+  seen_.complain_once(seen.header_problem);
+  at_.gate.update();
   return seen;
 }
 
@@ -278,7 +280,7 @@ task<exchange_step> exchange::ask_about_429() {
   if (seen.what == verdict::queue_again && !trickled) {
     whole_answer_.reset();
     auto const now = steady_now();
-    auto const standing = a_.limiter.standing_of(ticket(), now);
+    auto const standing = at_.limiter.standing_of(ticket(), now);
     record_.waits(standing ? standing->held_by : record_.line.held_by, now, std::nullopt);
     co_return plan_.queued();
   }
@@ -288,7 +290,7 @@ task<exchange_step> exchange::ask_about_429() {
     ticket_->settle(0, std::nullopt);
   }
   if (seen.what == verdict::refuse) co_return rejected(*seen.refusal);
-  if (!whole) ++a_.stats.answers_cut;
+  if (!whole) ++seen_.stats.answers_cut;
   co_return exchange_plan::pass_429(whole, retry_after_of(attempt_.head().fields, wall_now()));
 }
 
@@ -317,11 +319,12 @@ exchange_step exchange::rejected(const refused& why) {
 
 void exchange::note_failure(const attempt_result& result) {
   if (result.end.stale) {
-    a_.log.debug(fmt::format("request {}: a kept connection was gone: {}", r_.id, result.message));
+    seen_.log.debug(fmt::format("request {}: a kept connection was gone: {}", r_.id, result.message));
     return;
   }
-  if (!result.end.local) ++a_.stats.upstream_failures;
-  a_.log.warn(fmt::format("request {}: {}: {}", r_.id, result.end.local ? "this machine" : "upstream", result.message));
+  if (!result.end.local) ++seen_.stats.upstream_failures;
+  seen_.log.warn(
+      fmt::format("request {}: {}: {}", r_.id, result.end.local ? "this machine" : "upstream", result.message));
 }
 
 /// For the rate of failures, and what the last one was.
@@ -332,7 +335,7 @@ void exchange::note_verdict(verdict_on_provider verdict, const attempt_result& r
   if (verdict != verdict_on_provider::failing) return;
   auto const status = result.end.status;
   failures.failed(now, result.end.failed() ? result.message : fmt::format("status {}", status));
-  ++a_.stats.provider_failures[name_of(result.end.kind)];
+  ++seen_.stats.provider_failures[name_of(result.end.kind)];
 }
 
 task<bool> exchange::reject(exchange_step step) {
@@ -350,10 +353,10 @@ void exchange::settle(http::usage_reader& usage) {
   if (!used) return;
   auto const total = used->total_tokens > 0 ? used->total_tokens : used->prompt_tokens + used->completion_tokens;
   record_.line.tokens = total;
-  a_.stats.record_estimate(record_.line.cost, static_cast<double>(total));
-  a_.stats.prompt_tokens += used->prompt_tokens;
-  a_.stats.completion_tokens += used->completion_tokens;
-  a_.stats.cached_tokens += used->cached_tokens;
+  seen_.stats.record_estimate(record_.line.cost, static_cast<double>(total));
+  seen_.stats.prompt_tokens += used->prompt_tokens;
+  seen_.stats.completion_tokens += used->completion_tokens;
+  seen_.stats.cached_tokens += used->cached_tokens;
   ticket_->settle(total, used->prompt_tokens, used->cached_tokens);
 }
 
@@ -382,11 +385,11 @@ task<bool> exchange::relay() {
   }
   record_.line.complete = false;
   if (end == relay_end::client_gone) {
-    ++a_.stats.clients_gone;
+    ++seen_.stats.clients_gone;
     co_return false;
   }
-  ++a_.stats.answers_cut;
-  a_.log.warn(fmt::format("request {}: the provider's answer {}", r_.id, text_of(end)));
+  ++seen_.stats.answers_cut;
+  seen_.log.warn(fmt::format("request {}: the provider's answer {}", r_.id, text_of(end)));
   // Without a length or a last chunk to miss, only a reset tells the client.
   c_.abort();
   co_return false;
@@ -430,7 +433,7 @@ task<bool> exchange::end(exchange_step step) {
     keep = co_await reject(step);
   } else {
     if (step.unsent && ticket_) ticket_->not_sent();
-    ++a_.stats.clients_gone;
+    ++seen_.stats.clients_gone;
   }
   co_return keep;
 }
@@ -444,7 +447,7 @@ task<bool> exchange::run() {
   c_.watch.arm();
   c_.where = phase::exchanging;
   auto const now = steady_now();
-  auto const& provider = a_.provider();
+  auto const& provider = at_.provider();
   bool const admits = !r_.metered || provider.gate.admits(now);
   auto step = plan_.begin(admits, provider.breaker.retry_at(now) - now, now);
   while (!is_last(step.next)) step = co_await perform(step);
@@ -455,10 +458,10 @@ task<bool> exchange::run() {
 
 }  // namespace
 
-task<bool> run_exchange(client_connection& c, request& r) {
+task<bool> run_exchange(client_connection& c, request& r, upstreams& to) {
   http::body_facts facts;
   if (r.metered) facts = http::inspect_body(r.body.view(), r.body.capacity(), r.coding);
-  exchange x(c, r, c.shared.settings(), std::move(facts));
+  exchange x(c, r, to.first(), std::move(facts));
   auto const keep = co_await x.run();
   co_return keep;
 }

@@ -13,21 +13,21 @@
 
 namespace cooldown::net {
 
-exchange_record::exchange_record(client_connection& c, const request& r)
-    : c_(c), metered_(r.metered), credential_(r.credential) {
+exchange_record::exchange_record(client_connection& c, destination& at, const request& r)
+    : c_(c), at_(at), metered_(r.metered), credential_(r.credential) {
   line.id = r.id;
   line.client = c.peer;
   line.method = r.method;
   line.target = r.path();
-  ++c.shared.stats.requests_in_progress;
+  ++c.port.telemetry.stats.requests_in_progress;
 }
 
 exchange_record::~exchange_record() {
   last_reserve const whole;
-  --c_.shared.stats.requests_in_progress;
+  --c_.port.telemetry.stats.requests_in_progress;
   line.total = seconds_of(steady_now() - started_);
   line.gone = line.status == 0 || c_.ctl.why() == interruption::client_gone;
-  c_.shared.finished(std::move(line));
+  c_.port.telemetry.finished(std::move(line));
 }
 
 void exchange_record::waits(constraint reason, time_point since, std::optional<time_point> expected) {
@@ -43,7 +43,7 @@ void exchange_record::waited_until(time_point now) {
 }
 
 void exchange_record::released() {
-  auto& stats = c_.shared.stats;
+  auto& stats = c_.port.telemetry.stats;
   auto const added = waited_ - std::exchange(recorded_, waited_);
   if (added > duration::zero() || !std::exchange(released_before_, true))
     stats.record_wait(seconds_of(added), line.held_by);
@@ -53,8 +53,8 @@ void exchange_record::released() {
 
 void exchange_record::append_fields(std::string& out) const {
   auto const now = steady_now();
-  auto& limiter = c_.shared.limiter;
-  append_status_fields(out, c_.shared,
+  auto& limiter = at_.limiter;
+  append_status_fields(out, at_,
                        metered_ ? limiter.status({credential_, line.model}, now) : limiter.latest_status(now));
   if (waited_ > duration::zero()) {
     http::append_field(out, "X-RateLimit-Delay", decimal_seconds(waited_));

@@ -23,15 +23,15 @@ constexpr std::size_t read_size = 16 * 1024;
 // A head up to this size is like the rest of a connection: max_connections bounds how many there are.
 constexpr std::size_t small_head = 4 * 1024;
 
-intake_result refuse(app& shared, reason why, const char* explanation, unsigned status = 0) {
+intake_result refuse(client_connection& c, reason why, const char* explanation, unsigned status = 0) {
   refusal_details details;
   details.explanation = explanation;
   details.status = status;
-  return {.kind = what::refused, .refusal = refusal_reply(shared, why, details)};
+  return {.kind = what::refused, .refusal = refusal_reply(c.port.telemetry.stats, why, details)};
 }
 
-intake_result refuse(app& shared, const denial& no) {
-  auto result = refuse(shared, no.why, no.explanation);
+intake_result refuse(client_connection& c, const denial& no) {
+  auto result = refuse(c, no.why, no.explanation);
   // The scheme that would do (RFC 9110 §11.6.1).
   if (no.why == reason::unauthorized)
     http::append_field(result.refusal.fields, "WWW-Authenticate", "Bearer realm=\"cooldown-proxy\"");
@@ -50,17 +50,17 @@ bool wants_websocket(const http::request_head& head) {
          });
 }
 
-intake_result refuse_websocket(app& shared) {
+intake_result refuse_websocket(client_connection& c) {
   constexpr unsigned upgrade_required = 426;
   auto result =
-      refuse(shared, reason::bad_request, "WebSocket is not supported; send the request over HTTP.", upgrade_required);
+      refuse(c, reason::bad_request, "WebSocket is not supported; send the request over HTTP.", upgrade_required);
   http::append_field(result.refusal.fields, "Upgrade", "HTTP/1.1");
   http::append_field(result.refusal.fields, "Connection", "Upgrade");
   return result;
 }
 
 /// Connections times the largest body is no bound on memory; this is one. A client may try again when others are done.
-intake_result refuse_for_room(app& shared, body_room::answer why) {
+intake_result refuse_for_room(client_connection& c, body_room::answer why) {
   refusal_details details;
   details.retry_after = std::chrono::seconds{1};
   details.explanation =
@@ -68,7 +68,7 @@ intake_result refuse_for_room(app& shared, body_room::answer why) {
           ? "The bodies of all requests together take up cerebras.queue.max_bytes; raise it."
           : "The bodies of this client's requests, or of those from its address, take up their share of "
             "cerebras.queue.max_bytes; send fewer at once, or raise it.";
-  return {.kind = what::refused, .refusal = refusal_reply(shared, reason::queue_full, details)};
+  return {.kind = what::refused, .refusal = refusal_reply(c.port.telemetry.stats, reason::queue_full, details)};
 }
 
 /// A request's own head takes nothing from the room for its body.
@@ -90,7 +90,7 @@ std::size_t counted_head(const request& r) {
 intake_result ended(client_connection& c, bool something_came) {
   if (c.ctl.why() == interruption::timeout && something_came) {
     c.ctl.reset();
-    return refuse(c.shared, reason::request_timeout, "");
+    return refuse(c, reason::request_timeout, "");
   }
   return {.kind = what::closed, .refusal = {}};
 }
@@ -109,15 +109,15 @@ bool is_last_hop(const http::request_head& head) {
 /// Tokens are ours to give; keys can be made up.
 body_room::owner owner_of(const client_connection& c, std::string_view token, std::string_view key) {
   if (!token.empty()) {
-    auto const known = c.shared.credential_of(token);
+    auto const known = c.port.credential_of(token);
     return {known, known};
   }
-  return {c.shared.credential_of(key.empty() ? c.peer : key), c.network};
+  return {c.port.credential_of(key.empty() ? c.peer : key), c.network};
 }
 
 void take_facts(client_connection& c, const config::settings& settings, request& r) {
   auto const& head = r.head;
-  r.id = c.shared.next_request_id++;
+  r.id = c.port.next_request_id++;
   r.method = head.method;
   r.target = head.target;
   r.http11 = head.http11;
@@ -143,8 +143,8 @@ void take_facts(client_connection& c, const config::settings& settings, request&
   r.cors = cors_fields(head, settings.server);
   r.preflight = is_allowed_preflight(head, settings.server);
   if (r.preflight) r.cors += preflight_fields(head);
-  r.key = c.shared.credential_of(key_of(credential));
-  if (r.metered) c.shared.name_key(r.key, key_of(credential));
+  r.key = c.port.credential_of(key_of(credential));
+  if (r.metered) c.port.name_key(r.key, key_of(credential));
   // With a key of our own all clients share its quota.
   r.credential = settings.cerebras.api_key.empty() ? r.key : 0;
   r.last_hop = is_last_hop(head);
@@ -158,7 +158,7 @@ std::optional<denial> denied_to(const request& r, role serves, const config::set
 }  // namespace
 
 task<intake_result> read_head(client_connection& c, request& r) {
-  auto const settings = c.shared.settings();
+  auto const settings = c.port.settings();
   http::head_limits limits;
   limits.max_size = settings->server.max_header_size;
   http::head_scanner scanner(limits);
@@ -175,13 +175,13 @@ task<intake_result> read_head(client_connection& c, request& r) {
     if (state == http::head_scanner::state::complete) break;
     if (state == http::head_scanner::state::bad) {
       auto const& e = scanner.error();
-      co_return refuse(c.shared, reason::bad_request, e.reason, e.status);
+      co_return refuse(c, reason::bad_request, e.reason, e.status);
     }
     bool const nothing_yet = c.in.size() == 0;
     if (!nothing_yet && c.serves == role::proxy) {
-      if (counted == 0) r.share.belongs_to({c.shared.credential_of(c.peer), c.network});
+      if (counted == 0) r.share.belongs_to({c.port.credential_of(c.peer), c.network});
       auto const room = count_head(r, counted, c.in.capacity() - counted, *settings);
-      if (room != body_room::answer::taken) co_return refuse_for_room(c.shared, room);
+      if (room != body_room::answer::taken) co_return refuse_for_room(c, room);
       counted = c.in.capacity();
     }
     auto const ec = co_await c.read_some(read_size);
@@ -195,22 +195,22 @@ task<intake_result> read_head(client_connection& c, request& r) {
   r.read_under = settings;
   r.head_bytes = view_of(c.in).substr(0, scanner.size());
   if (auto const e = http::parse_request_head(r.head_bytes, r.head))
-    co_return refuse(c.shared, reason::bad_request, e->reason, e->status);
+    co_return refuse(c, reason::bad_request, e->reason, e->status);
   r.share.clear();
   take_facts(c, *settings, r);
-  if (http::has_passed(r.head.fields, c.shared.pseudonym)) co_return refuse(c.shared, reason::loop_detected, "");
-  if (auto const denied = denied_to(r, c.serves, *settings)) co_return refuse(c.shared, *denied);
-  if (c.serves == role::proxy && wants_websocket(r.head)) co_return refuse_websocket(c.shared);
+  if (http::has_passed(r.head.fields, c.port.pseudonym)) co_return refuse(c, reason::loop_detected, "");
+  if (auto const denied = denied_to(r, c.serves, *settings)) co_return refuse(c, *denied);
+  if (c.serves == role::proxy && wants_websocket(r.head)) co_return refuse_websocket(c);
   if (c.serves == role::proxy && !settings->cerebras.base_url.contains(r.target))
-    co_return refuse(c.shared, reason::bad_request, "A '..' in the path could leave the path of cerebras.base_url.");
+    co_return refuse(c, reason::bad_request, "A '..' in the path could leave the path of cerebras.base_url.");
   c.in.consume(r.head_bytes.size());
   if (c.in.capacity() > read_size) c.in.shrink_to_fit();
   if (c.serves == role::proxy) {
     auto const room = count_head(r, 0, r.head_bytes.size(), *settings);
-    if (room != body_room::answer::taken) co_return refuse_for_room(c.shared, room);
+    if (room != body_room::answer::taken) co_return refuse_for_room(c, room);
   }
   if (r.framing.how == http::body_framing::kind::length && r.framing.length > settings->server.max_body_size)
-    co_return refuse(c.shared, reason::body_too_large, "");
+    co_return refuse(c, reason::body_too_large, "");
   co_return intake_result{what::ready, {}};
 }
 
@@ -247,9 +247,9 @@ task<intake_result> read_chunked(client_connection& c, request& r, const config:
   http::chunk_decoder decoder;
   for (;;) {
     auto const taken = take_chunks(c, r, decoder, settings);
-    if (taken.how == end::bad) co_return refuse(c.shared, reason::bad_request, taken.reason);
-    if (taken.how == end::too_large) co_return refuse(c.shared, reason::body_too_large, "");
-    if (taken.how == end::no_room) co_return refuse_for_room(c.shared, taken.room);
+    if (taken.how == end::bad) co_return refuse(c, reason::bad_request, taken.reason);
+    if (taken.how == end::too_large) co_return refuse(c, reason::body_too_large, "");
+    if (taken.how == end::no_room) co_return refuse_for_room(c, taken.room);
     if (taken.how == end::done) break;
     auto const ec = co_await c.read_some(read_size);
     if (ec) co_return ended(c, true);
@@ -262,7 +262,7 @@ task<intake_result> read_counted(client_connection& c, request& r, const config:
   auto const bounds = bounds_of(settings, counted_head(r));
   auto const ahead = std::min<std::size_t>(c.in.size(), r.framing.length);
   auto room_left = r.share.grow(ahead, bounds);
-  if (room_left != body_room::answer::taken) co_return refuse_for_room(c.shared, room_left);
+  if (room_left != body_room::answer::taken) co_return refuse_for_room(c, room_left);
   r.body.append(view_of(c.in).substr(0, ahead));
   c.in.consume(ahead);
   while (r.body.size() < r.framing.length) {
@@ -273,7 +273,7 @@ task<intake_result> read_counted(client_connection& c, request& r, const config:
     if (ec) co_return ended(c, true);
     c.ctl.extend(time_for(n), settings.server.body_timeout);
     room_left = r.share.grow(n, bounds);
-    if (room_left != body_room::answer::taken) co_return refuse_for_room(c.shared, room_left);
+    if (room_left != body_room::answer::taken) co_return refuse_for_room(c, room_left);
   }
   co_return intake_result{what::ready, {}};
 }
@@ -281,7 +281,7 @@ task<intake_result> read_counted(client_connection& c, request& r, const config:
 }  // namespace
 
 task<intake_result> read_body(client_connection& c, request& r) {
-  auto const settings = c.shared.settings();
+  auto const settings = c.port.settings();
   bool const chunked = r.framing.how == http::body_framing::kind::chunked;
   bool const counted = r.framing.how == http::body_framing::kind::length && r.framing.length > 0;
   if (!chunked && !counted) co_return intake_result{what::ready, {}};

@@ -47,8 +47,8 @@ std::string event(app& shared, std::uint32_t& shown_until) {
   auto const now = steady_now();
   auto status = observe::status_json(shared.sources(), now);
   status.pop_back();  // its line end
-  auto const past = shared.history.json(shown_until);
-  shown_until = shared.history.latest();
+  auto const past = shared.telemetry.history.json(shown_until);
+  shown_until = shared.telemetry.history.latest();
   return http::encode_chunk(fmt::format("data: {{\"status\":{},\"history\":{}}}\n\n", status, past));
 }
 
@@ -75,32 +75,32 @@ bool is_page_file(std::string_view path) {
   return std::any_of(std::begin(files), std::end(files), [&](const file& f) { return f.path == path; });
 }
 
-task<void> stream_events(client_connection& c) {
-  ++c.shared.stats.responses[200];
+task<void> stream_events(client_connection& c, app& shared) {
+  ++shared.telemetry.stats.responses[200];
   std::string text =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n";
   text += "Transfer-Encoding: chunked\r\n\r\n";
   std::uint32_t shown_until = 0;
-  text += event(c.shared, shown_until);
+  text += event(shared, shown_until);
   // Draining ends a stream of events as it ends a wait.
   c.where = phase::queued;
   c.watch.arm();
-  steady_timer timer(c.shared.io);
+  steady_timer timer(shared.io);
   for (;;) {
-    auto const patience = c.shared.settings()->server.body_timeout;
+    auto const patience = shared.port.settings()->server.body_timeout;
     auto const ec = co_await c.write(text, patience);
-    if (ec || c.ctl.fired() || c.shared.draining) break;
+    if (ec || c.ctl.fired() || shared.port.draining) break;
     timer.expires_after(observe::history::interval);
     {
       interrupt::watching<steady_timer> const watched(c.ctl, timer);
       co_await timer.async_wait(tok);
     }
     if (c.ctl.fired()) break;
-    text = event(c.shared, shown_until);
+    text = event(shared, shown_until);
   }
   if (c.ctl.why() == interruption::draining) {
     c.ctl.reset();
-    auto const patience = c.shared.settings()->server.body_timeout;
+    auto const patience = shared.port.settings()->server.body_timeout;
     co_await c.write(http::last_chunk, patience);
   }
 }

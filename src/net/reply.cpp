@@ -39,9 +39,9 @@ std::string_view reason_phrase(unsigned status) {
   return {phrase.data(), phrase.size()};
 }
 
-local_reply refusal_reply(app& shared, reason why, const refusal_details& details) {
+local_reply refusal_reply(observe::stats& counts, reason why, const refusal_details& details) {
   auto const& text = text_of(why);
-  ++shared.stats.refusals[text.code];
+  ++counts.refusals[text.code];
   std::string message = text.message;
   if (!details.explanation.empty()) message += ' ' + details.explanation;
   local_reply reply{.status = details.status ? details.status : text.status, .body = {}, .fields = {}};
@@ -60,16 +60,16 @@ local_reply refusal_reply(app& shared, reason why, const refusal_details& detail
   return reply;
 }
 
-void append_status_fields(std::string& out, app& shared, const scope_status& scope) {
-  auto const& cerebras = shared.settings()->cerebras;
-  auto const now = steady_now();
+void append_status_fields(std::string& out, const destination& at, const scope_status& scope) {
+  auto const& cerebras = at.upstream_of_now()->settings->cerebras;
+  auto const& breaker = at.provider().breaker;
   http::append_field(out, "X-RateLimit-Limit-RPM", cerebras.rpm_limit);
   http::append_field(out, "X-RateLimit-Limit-TPM", cerebras.tpm_limit);
   http::append_field(out, "X-RateLimit-Current-TPM-Limit", whole(scope.current_token_limit));
   http::append_field(out, "X-RateLimit-Remaining-TPM", whole(scope.remaining_tokens));
-  http::append_field(out, "X-RateLimit-Queue-Length", shared.queue_length());
-  http::append_field(out, "X-CircuitBreaker-State", name_of(shared.provider().breaker.current(now)));
-  http::append_field(out, "X-CircuitBreaker-Failures", shared.provider().breaker.failures());
+  http::append_field(out, "X-RateLimit-Queue-Length", at.queue_length());
+  http::append_field(out, "X-CircuitBreaker-State", name_of(breaker.current(steady_now())));
+  http::append_field(out, "X-CircuitBreaker-Failures", breaker.failures());
 }
 
 task<error_code> send(client_connection& c, const request* r, const local_reply& reply, bool close) {
@@ -86,8 +86,8 @@ task<error_code> send(client_connection& c, const request* r, const local_reply&
   }
   head += "\r\n";
   if (!r || !r->is_head()) head += reply.body;
-  ++c.shared.stats.responses[reply.status];
-  auto const patience = c.shared.settings()->server.body_timeout;
+  ++c.port.telemetry.stats.responses[reply.status];
+  auto const patience = c.port.settings()->server.body_timeout;
   auto const ec = co_await c.write(head, patience);
   co_return ec;
 }

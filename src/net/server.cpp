@@ -121,9 +121,10 @@ std::string urls_of(const acceptors& all, bool tls) {
 struct server::last_call final : deadline_sweep::entry {
   explicit last_call(app& a) : entry(a.sweep), shared(a) {}
   void expired() override {
-    if (!shared.connections.empty())
-      shared.log.warn(fmt::format("closing {} connections with exchanges in progress", shared.connections.size()));
-    for (auto* c : shared.connections) {
+    if (!shared.port.connections.empty())
+      shared.telemetry.log.warn(
+          fmt::format("closing {} connections with exchanges in progress", shared.port.connections.size()));
+    for (auto* c : shared.port.connections) {
       c->ctl.fire(interruption::client_gone);
       c->abort();
     }
@@ -153,32 +154,32 @@ server::server(app& shared, reload_function reload, const server_options& option
       reload_(std::move(reload)),
       proxy_(options.sockets.proxy >= 0
                  ? adopt(shared.io, options.sockets.proxy)
-                 : bind(shared.io, shared.settings()->server.host, shared.settings()->server.port, "server")),
+                 : bind(shared.io, shared.port.settings()->server.host, shared.port.settings()->server.port, "server")),
       admin_(options.sockets.admin >= 0
                  ? adopt(shared.io, options.sockets.admin)
-                 : bind(shared.io, shared.settings()->admin.host, shared.settings()->admin.port, "admin")),
+                 : bind(shared.io, shared.port.settings()->admin.host, shared.port.settings()->admin.port, "admin")),
       signals_(shared.io),
       last_call_(std::make_unique<last_call>(shared)),
       manager_(shared.io),
       clients_within_descriptors_(clients_within_descriptors()) {
   if (options.signals)
     for (int const s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(s);
-  if (!proxy_.empty()) shared_.url = url_of(proxy_.front(), shared_.tls != nullptr);
-  for (auto const& a : proxy_) shared_.log.info("listening on " + url_of(a, shared_.tls != nullptr));
-  if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
-  for (auto const& a : admin_) shared_.log.info("admin on " + url_of(a));
+  if (!proxy_.empty()) shared_.port.url = url_of(proxy_.front(), shared_.port.tls != nullptr);
+  for (auto const& a : proxy_) shared_.telemetry.log.info("listening on " + url_of(a, shared_.port.tls != nullptr));
+  if (shared_.port.tls) shared_.telemetry.log.info("the certificate is valid until " + shared_.port.tls->valid_until());
+  for (auto const& a : admin_) shared_.telemetry.log.info("admin on " + url_of(a));
   for (auto& a : proxy_) listeners_.emplace_back(*this, a, role::proxy);
   for (auto& a : admin_) listeners_.emplace_back(*this, a, role::admin);
   shared_.reload = [this] { return this->reload(); };
   say_how_many();
-  manager_.ready("Listening on " + urls_of(proxy_, shared_.tls != nullptr));
+  manager_.ready("Listening on " + urls_of(proxy_, shared_.port.tls != nullptr));
   await_signal();
 }
 
 void server::say_how_many() const {
-  auto const wanted = shared_.settings()->server.max_connections;
+  auto const wanted = shared_.port.settings()->server.max_connections;
   if (wanted <= clients_within_descriptors_) return;
-  shared_.log.info(fmt::format(
+  shared_.telemetry.log.info(fmt::format(
       "at most {} clients are served at once, not {} (server.max_connections), so that descriptors are left "
       "for the provider; for more, raise the limit of open files (ulimit -n, LimitNOFILE=)",
       clients_within_descriptors_, wanted));
@@ -189,20 +190,20 @@ server::~server() {
 }
 
 std::size_t server::most_connections(role serves) const {
-  auto const most = std::min(shared_.settings()->server.max_connections, clients_within_descriptors_);
+  auto const most = std::min(shared_.port.settings()->server.max_connections, clients_within_descriptors_);
   return serves == role::proxy ? most : most + admin_places;
 }
 
 places_by_network server::places_taken() const {
   places_by_network taken;
-  for (auto const* c : shared_.connections)
+  for (auto const* c : shared_.port.connections)
     if (!c->ctl.fired()) ++taken[c->network];
   return taken;
 }
 
 bool server::end_longest_idle() {
   client_connection* longest = nullptr;
-  for (auto* c : shared_.connections)
+  for (auto* c : shared_.port.connections)
     if ((c->where == phase::idle || c->where == phase::lingering) && !c->ctl.fired() &&
         (!longest || c->where_since < longest->where_since))
       longest = c;
@@ -214,7 +215,7 @@ bool server::end_longest_idle() {
 bool server::end_slowest_sender(network_id newcomer, places_by_network& taken) {
   auto const latest = steady_now() - shortest_idleness;
   client_connection* slowest = nullptr;
-  for (auto* c : shared_.connections) {
+  for (auto* c : shared_.port.connections) {
     if (c->where != phase::reading || c->ctl.fired() || c->where_since > latest) continue;
     auto const places = taken[c->network];
     if (places < taken[newcomer] + 2) continue;  // afterwards the newcomer's would have more
@@ -230,9 +231,9 @@ bool server::end_slowest_sender(network_id newcomer, places_by_network& taken) {
 error_code server::serve(tcp_socket socket, role serves) {
   restore_memory_reserve();
   close_on_exec(socket);
-  ++shared_.stats.connections_accepted;
+  ++shared_.telemetry.stats.connections_accepted;
   try {
-    auto with = serves == role::proxy ? shared_.tls : nullptr;
+    auto with = serves == role::proxy ? shared_.port.tls : nullptr;
     asio::co_spawn(shared_.io, run_session(std::move(socket), shared_, serves, std::move(with)), asio::detached);
   } catch (const std::bad_alloc&) {
     return asio::error::no_memory;
@@ -257,7 +258,7 @@ error_code server::greet(tcp_acceptor& from, door& at) {
 error_code server::let_in(door& at, role serves) {
   auto taken = places_taken();
   // Sessions begin, and end, only after this.
-  auto free = most_connections(serves) - std::min(most_connections(serves), shared_.connections.size());
+  auto free = most_connections(serves) - std::min(most_connections(serves), shared_.port.connections.size());
   while (!at.empty()) {
     auto const from = at.next(taken);
     if (free == 0 && !end_longest_idle() && !end_slowest_sender(from, taken)) break;
@@ -276,7 +277,7 @@ task<void> server::accept_loop(tcp_acceptor& from, role serves) {
   bool complained = false;
   bool full = false;
   while (from.is_open()) {
-    if (at.empty() && shared_.connections.size() < most_connections(serves)) {
+    if (at.empty() && shared_.port.connections.size() < most_connections(serves)) {
       full = false;
       auto [failed, socket] = co_await from.async_accept(tok);
       ec = failed ? failed : serve(std::move(socket), serves);
@@ -286,10 +287,10 @@ task<void> server::accept_loop(tcp_acceptor& from, role serves) {
         if (ended) break;
       }
       if (!std::exchange(full, true))
-        shared_.log.warn(
+        shared_.telemetry.log.warn(
             fmt::format("{} clients are connected, and no more are served at once: for each newcomer, the "
                         "connection that has been idle longest is closed (server.max_connections)",
-                        shared_.connections.size()));
+                        shared_.port.connections.size()));
       ec = greet(from, at);
       auto const failed = let_in(at, serves);
       if (!ec) ec = failed;
@@ -297,8 +298,8 @@ task<void> server::accept_loop(tcp_acceptor& from, role serves) {
     if (!from.is_open() || ec == asio::error::operation_aborted) break;
     // Out of descriptors or memory, or the peer gave up: none ends the service.
     if (ec) {
-      ++shared_.stats.accept_errors;
-      if (!complained) shared_.log.error("accepting: " + ec.message());
+      ++shared_.telemetry.stats.accept_errors;
+      if (!complained) shared_.telemetry.log.error("accepting: " + ec.message());
     }
     complained = static_cast<bool>(ec);
     if (!ec && at.empty()) continue;
@@ -321,73 +322,74 @@ void server::on_signal(int number) {
     return;
   }
   if (number == SIGUSR1) {
-    shared_.log.reopen();
+    shared_.telemetry.log.reopen();
     return;
   }
-  if (shared_.draining) {
-    shared_.log.warn("second signal: ending at once");
+  if (shared_.port.draining) {
+    shared_.telemetry.log.warn("second signal: ending at once");
     last_call_->expired();
     return;
   }
-  shared_.log.info(fmt::format("signal {}: draining", number));
+  shared_.telemetry.log.info(fmt::format("signal {}: draining", number));
   drain();
 }
 
 void server::drain() {
   manager_.stopping();
-  shared_.draining = true;
-  shared_.stop_history();
+  shared_.port.draining = true;
+  shared_.telemetry.stop_history();
   error_code ignored;
   for (auto* const all : {&proxy_, &admin_})
     for (auto& a : *all) a.close(ignored);
-  for (auto* c : shared_.connections)
+  for (auto* c : shared_.port.connections)
     if (c->where == phase::idle || c->where == phase::queued) c->ctl.fire(interruption::draining);
   // With nothing left to wait for, the loop runs dry and main() ends.
-  shared_.when_empty = [this] {
+  shared_.port.when_empty = [this] {
     last_call_->clear();
     manager_.end();
-    shared_.provider().pool.close_idle();
+    shared_.upstreams.close_idle();
     signals_.cancel();
   };
-  if (shared_.connections.empty()) {
-    shared_.when_empty();
+  if (shared_.port.connections.empty()) {
+    shared_.port.when_empty();
   } else {
-    last_call_->set(shared_.settings()->server.drain_timeout);
+    last_call_->set(shared_.port.settings()->server.drain_timeout);
   }
 }
 
 std::vector<std::string> server::reload() {
   manager_.reloading();
   auto problems = take_configuration();
-  manager_.ready(problems.empty() ? "Listening on " + urls_of(proxy_, shared_.tls != nullptr)
+  manager_.ready(problems.empty() ? "Listening on " + urls_of(proxy_, shared_.port.tls != nullptr)
                                   : "The configuration was refused; the previous one stays in force");
   return problems;
 }
 
 std::vector<std::string> server::take_configuration() {
   auto const refuse = [&](std::vector<std::string> lines) {
-    ++shared_.stats.reload_failures;
-    for (auto const& line : lines) shared_.log.error("configuration: " + line);
-    shared_.log.error("reload refused: the previous configuration stays in force");
+    ++shared_.telemetry.stats.reload_failures;
+    for (auto const& line : lines) shared_.telemetry.log.error("configuration: " + line);
+    shared_.telemetry.log.error("reload refused: the previous configuration stays in force");
     return lines;
   };
   auto loaded = reload_();
   if (auto* const lines = std::get_if<std::vector<std::string>>(&loaded)) return refuse(std::move(*lines));
   auto const& now = std::get<config::settings>(loaded);
-  auto const before = shared_.settings();
-  bool const had_tls = shared_.tls != nullptr;
+  auto const before = shared_.port.settings();
+  bool const had_tls = shared_.port.tls != nullptr;
   try {
     shared_.reconfigure(now);
   } catch (const std::exception& e) {
     return refuse({e.what()});
   }
-  ++shared_.stats.reloads;
-  shared_.log.info("configuration reloaded");
-  if (shared_.tls) shared_.log.info("the certificate is valid until " + shared_.tls->valid_until());
-  if (had_tls != (shared_.tls != nullptr))
-    shared_.log.warn(had_tls ? "new connections use plain text from now on" : "new connections use TLS from now on");
+  ++shared_.telemetry.stats.reloads;
+  shared_.telemetry.log.info("configuration reloaded");
+  if (shared_.port.tls) shared_.telemetry.log.info("the certificate is valid until " + shared_.port.tls->valid_until());
+  if (had_tls != (shared_.port.tls != nullptr))
+    shared_.telemetry.log.warn(had_tls ? "new connections use plain text from now on"
+                                       : "new connections use TLS from now on");
   if (now.server.host != before->server.host || now.server.port != before->server.port || now.admin != before->admin)
-    shared_.log.warn("server.host, server.port, admin.host and admin.port change only with a restart");
+    shared_.telemetry.log.warn("server.host, server.port, admin.host and admin.port change only with a restart");
   return {};
 }
 

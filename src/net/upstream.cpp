@@ -18,17 +18,17 @@ pool_settings pool_of(const config::settings& s) {
 
 }  // namespace
 
-upstream_ptr make_upstream(asio::io_context& io, deadline_sweep& sweep, const config::settings& settings,
+upstream_ptr make_upstream(asio::io_context& io, deadline_sweep& sweep, settings_ptr settings,
                            std::function<void()> changed, const upstream* before) {
-  auto const where = pool_of(settings);
+  auto const where = pool_of(*settings);
   auto made = std::make_shared<upstream>();
-  made->settings = std::make_shared<const config::settings>(settings);
   if (before && before->provider->pool.settings().same_peer(where)) {
     made->provider = before->provider;
-    made->provider->breaker.configure(breaker_of(settings));
+    made->provider->breaker.configure(breaker_of(*settings));
   } else {
-    made->provider = std::make_shared<provider>(io, sweep, where, breaker_of(settings), std::move(changed));
+    made->provider = std::make_shared<provider>(io, sweep, where, breaker_of(*settings), std::move(changed));
   }
+  made->settings = std::move(settings);
   return made;
 }
 

@@ -18,16 +18,16 @@ constexpr duration shortest_wait = std::chrono::milliseconds{1};
 /// Whoever comes (back) to the queue during shutdown is refused like those whom it met there.
 void waiting::enter_queue() {
   c_.where = phase::queued;
-  if (c_.shared.draining) c_.ctl.fire(interruption::draining);
+  if (c_.port.draining) c_.ctl.fire(interruption::draining);
 }
 
 time_point waiting::first_comment_of(time_point since) const {
   return first_comment_ ? since + *first_comment_ : time_point::max();
 }
 
-std::string waiting::place_in_queue(ticket_id id) const {
+std::string waiting::place_in_queue(const destination& at, ticket_id id) {
   auto const now = steady_now();
-  auto const standing = c_.shared.limiter.standing_of(id, now);
+  auto const standing = at.limiter.standing_of(id, now);
   if (!standing) return ": queued\n\n";
   if (standing->held_by == constraint::paused)
     return fmt::format(": queued, position {} ({})\n\n", standing->position, text_of(standing->held_by));
@@ -37,44 +37,44 @@ std::string waiting::place_in_queue(ticket_id id) const {
 }
 
 /// Returns when the next one is due.
-task<time_point> waiting::comment(ticket_id id) {
+task<time_point> waiting::comment(const destination& at, ticket_id id) {
   auto const next = steady_now() + comment_interval;
-  auto text = place_in_queue(id);
+  auto text = place_in_queue(at, id);
   auto const sent = co_await writer_.comment(std::move(text));
   if (!sent) c_.ctl.fire(interruption::client_gone);
   co_return next;
 }
 
-task<admission::result> waiting::for_quota(ticket_id id, bool in_progress) {
+task<admission::result> waiting::for_quota(destination& at, ticket_id id, bool in_progress) {
   auto next_comment = first_comment_of(steady_now());
   // What goes on at once is no wait.
-  if (!in_progress || c_.shared.limiter.standing_of(id, steady_now())) enter_queue();
+  if (!in_progress || at.limiter.standing_of(id, steady_now())) enter_queue();
   for (;;) {
-    auto woken = co_await c_.shared.gate.wait(id, next_comment, c_.ctl);
+    auto woken = co_await at.gate.wait(id, next_comment, c_.ctl);
     record_.waited_until(steady_now());
     if (woken.kind != admission::result::what::still_waiting) {
       record_.forget_wait();
       c_.where = phase::exchanging;
       co_return woken;
     }
-    next_comment = co_await comment(id);
+    next_comment = co_await comment(at, id);
   }
 }
 
-task<breaker_answer> waiting::for_breaker(ticket_id id, time_point until) {
+task<breaker_answer> waiting::for_breaker(destination& at, ticket_id id, time_point until) {
   auto const since = steady_now();
   auto next_comment = id != 0 ? first_comment_of(since) : time_point::max();
   std::optional<observe::held_mark> held;
-  if (id != 0 && !c_.shared.provider().gate.admits(since)) {
+  if (id != 0 && !at.provider().gate.admits(since)) {
     enter_queue();
-    held.emplace(c_.shared.held, record_.held_until(std::nullopt));
+    held.emplace(at.held, record_.held_until(std::nullopt));
   }
   bool mentioned = false;
   breaker_answer answer;
   for (;;) {
     auto const next = std::min(until, next_comment);
     // Of now, each time: a reload may have named another provider.
-    answer.of = c_.shared.upstream_of_now();
+    answer.of = at.upstream_of_now();
     answer.passage = co_await answer.of->provider->gate.pass(next, c_.ctl);
     auto const now = steady_now();
     if (!mentioned && now - since >= shortest_wait) {
@@ -87,14 +87,14 @@ task<breaker_answer> waiting::for_breaker(ticket_id id, time_point until) {
       c_.where = phase::exchanging;
       co_return answer;
     }
-    if (now >= next_comment) next_comment = co_await comment(id);
+    if (now >= next_comment) next_comment = co_await comment(at, id);
   }
 }
 
-task<bool> waiting::pause(ticket_id id, duration how_long) {
+task<bool> waiting::pause(destination& at, ticket_id id, duration how_long) {
   std::optional<observe::held_mark> held;
-  if (id != 0) held.emplace(c_.shared.held, record_.held_until(steady_now() + how_long));
-  steady_timer timer(c_.shared.io);
+  if (id != 0) held.emplace(at.held, record_.held_until(steady_now() + how_long));
+  steady_timer timer(c_.port.io);
   timer.expires_after(how_long);
   {
     interrupt::watching<steady_timer> const watched(c_.ctl, timer);

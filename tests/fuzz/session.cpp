@@ -96,8 +96,9 @@ class world {
     // Who says nothing for too long is left without a word.
     if (!script_.client_leaves && !script_.client_stalls && !expected_.requests.empty())
       require(!client_.received.empty() || client_.was_reset, "a sound request is answered");
-    require(app_.connections.empty() && app_.stats.requests_in_progress == 0, "nothing is left of a session");
-    require(app_.limiter.queue_length() == 0, "nor of its place in the queue");
+    require(app_.port.connections.empty() && app_.telemetry.stats.requests_in_progress == 0,
+            "nothing is left of a session");
+    require(app_.upstreams.first().limiter.queue_length() == 0, "nor of its place in the queue");
   }
 
  private:

@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cooldown/net/app.hpp"
+
 #include "fake_names.hpp"
 #include "scripted_provider.hpp"
 
@@ -52,18 +54,19 @@ struct Attempt : with_fake_names {
     tcp_acceptor front(io, {asio::ip::make_address("127.0.0.1"), 0});
     other_end.emplace(io);
     other_end->connect(front.local_endpoint());
-    client.emplace(front.accept(), *shared, role::proxy);
+    client.emplace(front.accept(), shared->port, role::proxy);
   }
 
   struct made {
     std::optional<attempt_result> result;
   };
-  static task<void> make(upstream_attempt& a, upstream_ptr to, const request& r, config::settings settings, made& out) {
-    auto got = co_await a.make(std::move(to), r, settings, false);
+  static task<void> make(upstream_attempt& a, const destination& at, upstream_ptr to, const request& r,
+                         config::settings settings, made& out) {
+    auto got = co_await a.make(at, std::move(to), r, settings, false);
     out.result = std::move(got);
   }
   void fill(request& r) const {
-    r.read_under = read_under ? read_under : shared->settings();
+    r.read_under = read_under ? read_under : shared->port.settings();
     r.head_bytes = "GET /v1/models HTTP/1.1\r\nHost: x\r\n" + more_fields + "\r\n";
     ASSERT_FALSE(http::parse_request_head(r.head_bytes, r.head));
     r.method = r.head.method;
@@ -73,10 +76,11 @@ struct Attempt : with_fake_names {
   attempt_end attempt(
       upstream_attempt& a, const std::function<void()>& meanwhile = nullptr,
       const std::function<bool()>& begun = [] { return names.asked > 0; }) {
-    request r(shared->bodies);
+    request r(shared->port.bodies);
     fill(r);
     made m;
-    asio::co_spawn(io, make(a, shared->upstream_of_now(), r, settings, m), asio::detached);
+    asio::co_spawn(io, make(a, shared->upstreams.first(), shared->upstreams.first().upstream_of_now(), r, settings, m),
+                   asio::detached);
     if (meanwhile) {
       run_until(begun);
       meanwhile();
@@ -85,7 +89,7 @@ struct Attempt : with_fake_names {
     message = m.result->message;
     return m.result->end;
   }
-  std::size_t idle() const { return shared->provider().pool.idle(); }
+  std::size_t idle() const { return shared->upstreams.first().provider().pool.idle(); }
 };
 
 }  // namespace
@@ -145,7 +149,7 @@ TEST_F(Attempt, AnAnswerOfTheProviderOfBeforeIsStillReadButItsConnectionNotKept)
   upstream_attempt a(*client);
   EXPECT_EQ(attempt(a).kind, kind::answered);
   settings.cerebras.base_url.port = 9;
-  auto const before = shared->upstream_of_now();
+  auto const before = shared->upstreams.first().upstream_of_now();
   shared->reconfigure(settings);
   a.finish();
   EXPECT_EQ(before->provider->pool.idle(), 0U);
@@ -202,7 +206,7 @@ TEST_F(Attempt, WithoutAConnectionNothingIsSent) {
   EXPECT_FALSE(end.local);
   EXPECT_FALSE(end.certificate);
   EXPECT_THAT(message, HasSubstr("refused"));
-  EXPECT_EQ(shared->stats.upstream_attempts, 0U);
+  EXPECT_EQ(shared->telemetry.stats.upstream_attempts, 0U);
 }
 
 TEST_F(Attempt, AClientThatLeavesDuringTheLookUpEndsIt) {
@@ -269,7 +273,7 @@ TEST_F(Attempt, AClientsOwnKeyDoesNotGoToAnotherProvider) {
   settings.cerebras.api_key.clear();
   more_fields = "Authorization: Bearer of-the-client\r\n";
   begin(before);
-  read_under = shared->settings();
+  read_under = shared->port.settings();
   settings.cerebras.base_url.port = now.port();
   shared->reconfigure(settings);
   upstream_attempt a(*client);
@@ -289,5 +293,5 @@ TEST_F(Attempt, HowLongAnAnswerTookAndWhenToComeAgainIsToldOfIt) {
   EXPECT_EQ(end.retry_after, 7s);
   EXPECT_GT(a.took(), 0s);
   EXPECT_EQ(a.head().status, 503U);
-  EXPECT_EQ(shared->stats.upstream_attempts, 1U);
+  EXPECT_EQ(shared->telemetry.stats.upstream_attempts, 1U);
 }

@@ -8,6 +8,8 @@
 #include <boost/asio/detached.hpp>
 #include <gtest/gtest.h>
 
+#include "cooldown/net/app.hpp"
+
 #include "lone_proxy.hpp"
 #include "socket_pair.hpp"
 
@@ -24,7 +26,7 @@ struct ClientConnection : ::testing::Test {
   observe::log log{settings.logging};
   app shared{io, settings, log};
   socket_pair pair{io};
-  client_connection c{std::move(pair.near), shared, role::proxy};
+  client_connection c{std::move(pair.near), shared.port, role::proxy};
   far_end& client = pair.far;
   std::optional<error_code> result;
 

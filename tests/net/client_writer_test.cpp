@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cooldown/net/app.hpp"
+
 #include "lone_proxy.hpp"
 #include "socket_pair.hpp"
 
@@ -36,10 +38,10 @@ struct ClientWriter : ::testing::Test {
   app shared{io, settings, log};
   socket_pair front{io};
   socket_pair back{io};
-  client_connection c{std::move(front.near), shared, role::proxy};
+  client_connection c{std::move(front.near), shared.port, role::proxy};
   upstream_connection u{std::move(back.near)};
-  request r{shared.bodies};
-  exchange_record record{c, r};
+  request r{shared.port.bodies};
+  exchange_record record{c, shared.upstreams.first(), r};
   client_writer writer{c, r, record, settings};
   std::string bytes;  // what `head` points into
   http::response_head head;
@@ -150,7 +152,7 @@ TEST_F(ClientWriter, WhetherTheConnectionGoesOnIsSaid) {
   EXPECT_THAT(got, HasSubstr("\r\nConnection: close\r\n"));
   got.clear();
   r.keep_alive = true;
-  shared.draining = true;
+  shared.port.draining = true;
   EXPECT_FALSE(whole(""));
   EXPECT_THAT(got, HasSubstr("\r\nConnection: close\r\n"));
 }
@@ -181,7 +183,7 @@ TEST_F(ClientWriter, TheFirstCommentBeginsTheStream) {
 }
 
 TEST_F(ClientWriter, DuringShutdownTheStreamIsTheLast) {
-  shared.draining = true;
+  shared.port.draining = true;
   EXPECT_TRUE(comment());
   EXPECT_THAT(got, HasSubstr("\r\nConnection: close\r\n"));
 }

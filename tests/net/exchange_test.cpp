@@ -72,7 +72,7 @@ struct Exchange : ::testing::Test {
     auto first = client_with(chat());
     until([&] { return provider->requests.size() == 1; });
     auto second = client_with(chat());
-    until([&] { return shared->limiter.queue_length() == 1; });
+    until([&] { return shared->upstreams.first().limiter.queue_length() == 1; });
     return {std::move(first), std::move(second)};
   }
 
@@ -102,12 +102,12 @@ struct Exchange : ::testing::Test {
   }
 
   void nothing_is_left() {
-    until([&] { return shared->connections.empty(); });
-    EXPECT_EQ(shared->limiter.in_flight(), 0U);
-    EXPECT_EQ(shared->limiter.queue_length(), 0U);
-    EXPECT_EQ(shared->held.size(), 0U);
-    EXPECT_EQ(shared->bodies.total(), 0U);
-    EXPECT_EQ(shared->stats.requests_in_progress, 0U);
+    until([&] { return shared->port.connections.empty(); });
+    EXPECT_EQ(shared->upstreams.first().limiter.in_flight(), 0U);
+    EXPECT_EQ(shared->upstreams.first().limiter.queue_length(), 0U);
+    EXPECT_EQ(shared->upstreams.first().held.size(), 0U);
+    EXPECT_EQ(shared->port.bodies.total(), 0U);
+    EXPECT_EQ(shared->telemetry.stats.requests_in_progress, 0U);
   }
 
   void TearDown() override {
@@ -121,9 +121,9 @@ TEST_F(Exchange, AnAnswerIsPassedOnAndSettled) {
   begin({completion});
   auto const got = ask(chat());
   EXPECT_THAT(got, AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), HasSubstr("X-RateLimit-Queue-Length: 0"), EndsWith("}}")));
-  EXPECT_EQ(shared->stats.prompt_tokens, 3U);
-  EXPECT_EQ(shared->stats.completion_tokens, 2U);
-  EXPECT_EQ(shared->provider().pool.idle(), 1U);
+  EXPECT_EQ(shared->telemetry.stats.prompt_tokens, 3U);
+  EXPECT_EQ(shared->telemetry.stats.completion_tokens, 2U);
+  EXPECT_EQ(shared->upstreams.first().provider().pool.idle(), 1U);
 }
 
 TEST_F(Exchange, AQuotaRefusalIsWaitedOutAndTheClientKnowsNothingOfIt) {
@@ -142,7 +142,7 @@ TEST_F(Exchange, ARefusalThatNoWaitMendsAndThatBreaksOffIsNotPassedOn) {
   begin({"HTTP/1.1 429 Too Many Requests\r\nx-should-retry: false\r\nContent-Length: 100\r\n\r\n{<cut>"});
   EXPECT_THAT(ask(chat()),
               AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("upstream_unavailable"), HasSubstr("Retry-After: 1\r\n")));
-  EXPECT_EQ(shared->stats.answers_cut, 1U);
+  EXPECT_EQ(shared->telemetry.stats.answers_cut, 1U);
 }
 
 TEST_F(Exchange, WhoeverDoesNotWaitIsToldSo) {
@@ -158,15 +158,15 @@ TEST_F(Exchange, AFailureIsRepeated) {
   settings.cerebras.retries = 1;
   begin({answer_of("503 Service Unavailable", "", "{}"), completion});
   EXPECT_THAT(ask(chat()), StartsWith("HTTP/1.1 200 "));
-  EXPECT_EQ(shared->stats.upstream_retries, 1U);
-  EXPECT_EQ(shared->stats.provider_failures["status"], 1U);
+  EXPECT_EQ(shared->telemetry.stats.upstream_retries, 1U);
+  EXPECT_EQ(shared->telemetry.stats.provider_failures["status"], 1U);
 }
 
 TEST_F(Exchange, AConnectionThatBreaksIsNoAnswer) {
   begin({""});
   EXPECT_THAT(ask(chat()), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("upstream_unavailable")));
-  EXPECT_EQ(shared->stats.upstream_failures, 1U);
-  EXPECT_EQ(shared->stats.provider_failures["broken"], 1U);
+  EXPECT_EQ(shared->telemetry.stats.upstream_failures, 1U);
+  EXPECT_EQ(shared->telemetry.stats.provider_failures["broken"], 1U);
 }
 
 TEST_F(Exchange, AKeptConnectionThatIsGoneIsNoFailure) {
@@ -174,8 +174,8 @@ TEST_F(Exchange, AKeptConnectionThatIsGoneIsNoFailure) {
   begin({completion, "", completion});
   EXPECT_THAT(ask(chat()), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(ask(chat()), StartsWith("HTTP/1.1 200 "));
-  EXPECT_EQ(shared->stats.upstream_failures, 0U);
-  EXPECT_EQ(shared->stats.upstream_retries, 0U);
+  EXPECT_EQ(shared->telemetry.stats.upstream_failures, 0U);
+  EXPECT_EQ(shared->telemetry.stats.upstream_retries, 0U);
 }
 
 TEST_F(Exchange, A404OfAWrongBaseUrlIsExplainedAndCostsNothing) {
@@ -195,7 +195,7 @@ TEST_F(Exchange, AnAnswerThatBreaksOffIsVisiblyCut) {
   auto const half = ask(chat());
   EXPECT_THAT(half, EndsWith("half"));
   EXPECT_THAT(ask(chat()), Not(HasSubstr("\r\n0\r\n")));
-  EXPECT_EQ(shared->stats.answers_cut, 2U);
+  EXPECT_EQ(shared->telemetry.stats.answers_cut, 2U);
 }
 
 TEST_F(Exchange, AClientThatLeavesWhileItWaitsLeavesTheQueue) {
@@ -203,8 +203,8 @@ TEST_F(Exchange, AClientThatLeavesWhileItWaitsLeavesTheQueue) {
   begin({completion});
   auto [first, second] = one_at_the_provider_and_one_waiting();
   second.close();
-  until([&] { return shared->limiter.queue_length() == 0; });
-  EXPECT_EQ(shared->stats.clients_gone, 1U);
+  until([&] { return shared->upstreams.first().limiter.queue_length() == 0; });
+  EXPECT_EQ(shared->telemetry.stats.clients_gone, 1U);
   provider->let_go();
   EXPECT_THAT(answer_to(first), StartsWith("HTTP/1.1 200 "));
 }
@@ -215,16 +215,16 @@ TEST_F(Exchange, AClientThatLeavesAmidItsAnswerEndsIt) {
   auto client = client_with(chat());
   until([&] { return !client.read(1).empty(); });
   client.close();
-  until([&] { return shared->connections.empty(); });
-  EXPECT_EQ(shared->stats.clients_gone, 1U);
+  until([&] { return shared->port.connections.empty(); });
+  EXPECT_EQ(shared->telemetry.stats.clients_gone, 1U);
 }
 
 TEST_F(Exchange, WhoeverWaitsDuringShutdownIsToldSo) {
   settings.cerebras.queue.max_in_flight = 1;
   begin({completion});
   auto [first, second] = one_at_the_provider_and_one_waiting();
-  shared->draining = true;
-  for (auto* const c : shared->connections)
+  shared->port.draining = true;
+  for (auto* const c : shared->port.connections)
     if (c->where == phase::queued) c->ctl.fire(interruption::draining);
   EXPECT_THAT(answer_to(second),
               AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("draining"), HasSubstr("Retry-After: 5")));
@@ -252,7 +252,9 @@ TEST_F(Exchange, WhoeverHasQueuedWaitsForAProviderThatIsAway) {
   provider->close();
   provider->let_go();
   EXPECT_THAT(answer_to(first), StartsWith("HTTP/1.1 200 "));
-  until([&] { return shared->provider().breaker.current(steady_now()) == circuit_breaker::state::half_open; });
+  until([&] {
+    return shared->upstreams.first().provider().breaker.current(steady_now()) == circuit_breaker::state::half_open;
+  });
   scripted_provider back(io, {completion}, port);
   EXPECT_THAT(answer_to(second), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(back.requests, SizeIs(1));
@@ -276,5 +278,5 @@ TEST_F(Exchange, WhatTheProviderDoesNotAnswerInTimeIs504) {
   begin({completion});
   provider->hold();
   EXPECT_THAT(ask(chat()), AllOf(StartsWith("HTTP/1.1 504 "), HasSubstr("upstream_timeout")));
-  EXPECT_EQ(shared->stats.provider_failures["timeout"], 1U);
+  EXPECT_EQ(shared->telemetry.stats.provider_failures["timeout"], 1U);
 }

@@ -207,7 +207,7 @@ class run {
       ASSERT_LT(steady_now() - start, 600s) << "it goes on";
     }
     client_.reset();
-    for (int i = 0; i < 200 && !app_.connections.empty(); ++i) {
+    for (int i = 0; i < 200 && !app_.port.connections.empty(); ++i) {
       while (step()) continue;
       advance();
     }
@@ -223,12 +223,12 @@ class run {
       EXPECT_LE(forwarded_[i], 2U + (plan_[i].bytes.find(" once") == std::string::npos ? 0U : 1U)) << i;
     }
     EXPECT_LE(lost, harmless ? 0U : 1U) << what;
-    EXPECT_TRUE(app_.connections.empty());
-    EXPECT_EQ(app_.stats.requests_in_progress, 0U);
-    EXPECT_EQ(app_.limiter.queue_length(), 0U);
-    EXPECT_EQ(app_.limiter.in_flight(), 0U);
-    EXPECT_EQ(app_.bodies.total(), 0U);
-    EXPECT_EQ(app_.provider().breaker.current(steady_now()), circuit_breaker::state::closed);
+    EXPECT_TRUE(app_.port.connections.empty());
+    EXPECT_EQ(app_.telemetry.stats.requests_in_progress, 0U);
+    EXPECT_EQ(app_.upstreams.first().limiter.queue_length(), 0U);
+    EXPECT_EQ(app_.upstreams.first().limiter.in_flight(), 0U);
+    EXPECT_EQ(app_.port.bodies.total(), 0U);
+    EXPECT_EQ(app_.upstreams.first().provider().breaker.current(steady_now()), circuit_breaker::state::closed);
   }
 
  private:

@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cooldown/net/app.hpp"
+
 #include "lone_proxy.hpp"
 #include "socket_pair.hpp"
 
@@ -47,14 +49,14 @@ struct Intake : ::testing::Test {
     c.reset();
     shared.emplace(io, settings, log);
     socket_pair pair(io);
-    c.emplace(std::move(pair.near), *shared, serves);
+    c.emplace(std::move(pair.near), shared->port, serves);
     client.emplace(std::move(pair.far));
     go_on();
   }
   /// With the next request.
   void go_on() {
     result.reset();
-    r.emplace(shared->bodies);
+    r.emplace(shared->port.bodies);
     asio::co_spawn(io, read(*this), asio::detached);
   }
   void send(std::string_view bytes) {
@@ -74,7 +76,7 @@ struct Intake : ::testing::Test {
       end();
     }
     r.reset();
-    EXPECT_EQ(shared->bodies.total(), 0U);
+    EXPECT_EQ(shared->port.bodies.total(), 0U);
   }
   const intake_result& end() {
     EXPECT_TRUE(run_until(io, [&] { return result.has_value(); }));
@@ -137,9 +139,9 @@ TEST_F(Intake, ALargeBodyIsCountedUntilItsRequestEnds) {
   std::string const body(60'000, 'b');
   send(post(sized(body.size())) + body);
   expect_ready(body);
-  EXPECT_EQ(shared->bodies.total(), body.size());
+  EXPECT_EQ(shared->port.bodies.total(), body.size());
   r->sent_for_good();
-  EXPECT_EQ(shared->bodies.total(), 0U);
+  EXPECT_EQ(shared->port.bodies.total(), 0U);
 }
 
 TEST_F(Intake, SomeEmptyLinesBeforeARequestAreSkipped) {
@@ -226,7 +228,7 @@ TEST_F(Intake, OtherUpgradesAreDeclinedBySilence) {
 
 TEST_F(Intake, WhatHasPassedThroughUsIsALoop) {
   begin();
-  send(get("Via: " + shared->via + "\r\n"));
+  send(get("Via: " + shared->port.via + "\r\n"));
   expect_refused(508, "loop_detected");
 }
 
@@ -243,12 +245,12 @@ TEST_F(Intake, WithoutRoomForItsBodyARequestMayComeAgain) {
   auto const most = settings.cerebras.queue.max_bytes;
   body_room::bounds const all{most, most};
   for (auto const& sent : {post(sized(90'000)) + std::string(90'000, 'x'), post(chunked) + "5\r\nhello\r\n"}) {
-    ASSERT_EQ(shared->bodies.take({1, 1}, 0, most, all), body_room::answer::taken);
+    ASSERT_EQ(shared->port.bodies.take({1, 1}, 0, most, all), body_room::answer::taken);
     send(sent);
     expect_refused(503, "queue_full");
     EXPECT_THAT(result->refusal.fields, HasSubstr("Retry-After: 1"));
     EXPECT_THAT(result->refusal.body, HasSubstr("bodies of all requests"));
-    shared->bodies.give_back({1, 1}, most);
+    shared->port.bodies.give_back({1, 1}, most);
     begin();
   }
 }
@@ -257,13 +259,13 @@ TEST_F(Intake, OneClientLeavesRoomForOthers) {
   settings.cerebras.queue.max_bytes = 256 * 1024;
   begin();
   // Its own key tells who it is.
-  auto const mine = shared->credential_of("mine");
+  auto const mine = shared->port.credential_of("mine");
   body_room::bounds const all{settings.cerebras.queue.max_bytes, settings.server.max_body_size};
-  ASSERT_EQ(shared->bodies.take({mine, 0}, 0, 150 * 1024, all), body_room::answer::taken);
+  ASSERT_EQ(shared->port.bodies.take({mine, 0}, 0, 150 * 1024, all), body_room::answer::taken);
   send(post(sized(90'000) + "Authorization: Bearer mine\r\n") + std::string(90'000, 'x'));
   expect_refused(503, "queue_full");
   EXPECT_THAT(result->refusal.body, HasSubstr("this client's requests"));
-  shared->bodies.give_back({mine, 0}, 150 * 1024);
+  shared->port.bodies.give_back({mine, 0}, 150 * 1024);
 }
 
 TEST_F(Intake, KeysThatCanBeMadeUpShareTheRoomOfTheirAddress) {
@@ -275,7 +277,7 @@ TEST_F(Intake, KeysThatCanBeMadeUpShareTheRoomOfTheirAddress) {
     if (!with_token) settings.server.auth_tokens.clear();
     begin();
     body_room::owner const another{1, c->network};
-    ASSERT_EQ(shared->bodies.take(another, 0, 150 * 1024, all), body_room::answer::taken);
+    ASSERT_EQ(shared->port.bodies.take(another, 0, 150 * 1024, all), body_room::answer::taken);
     send(post(sized(90'000) + "Authorization: Bearer a-token-of-ours\r\n") + std::string(90'000, 'x'));
     if (with_token) {
       expect_ready(std::string(90'000, 'x'));
@@ -284,7 +286,7 @@ TEST_F(Intake, KeysThatCanBeMadeUpShareTheRoomOfTheirAddress) {
       expect_refused(503, "queue_full");
       EXPECT_THAT(result->refusal.body, HasSubstr("from its address"));
     }
-    shared->bodies.give_back(another, 150 * 1024);
+    shared->port.bodies.give_back(another, 150 * 1024);
     settings.server.auth_tokens = {"a-token-of-ours"};
   }
 }
@@ -293,13 +295,13 @@ TEST_F(Intake, ALargeHeadWithoutRoomMayComeAgain) {
   settings.server.max_header_size = 64 * 1024;
   begin();
   auto const most = settings.cerebras.queue.max_bytes;
-  ASSERT_EQ(shared->bodies.take({1, 1}, 0, most, {most, most}), body_room::answer::taken);
+  ASSERT_EQ(shared->port.bodies.take({1, 1}, 0, most, {most, most}), body_room::answer::taken);
   send("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(40'000, 'x'));
   settle();
   send(std::string(20'000, 'x') + "\r\n\r\n");
   expect_ready("");  // its own head takes nothing from the room
   r.reset();
-  shared->bodies.give_back({1, 1}, most);
+  shared->port.bodies.give_back({1, 1}, most);
 }
 
 TEST_F(Intake, QuestionsThatAreForUsAreKnown) {

@@ -157,11 +157,11 @@ TEST_F(Memory, WhateverAllocationFailsOneRequestIsLostAtMostAndNothingIsLeft) {
     for (std::size_t i = 0; i < 2; ++i) served += t.answer_to(i).starts_with("HTTP/1.1 200 ") ? 1U : 0U;
     EXPECT_GE(served, 1U);
     auto const made = allocations;
-    EXPECT_TRUE(t.until([&] { return t.shared.connections.empty(); }));
-    EXPECT_EQ(t.shared.limiter.in_flight(), 0U);
-    EXPECT_EQ(t.shared.limiter.queue_length(), 0U);
-    EXPECT_EQ(t.shared.bodies.total(), 0U);
-    EXPECT_EQ(t.shared.stats.requests_in_progress, 0U);
+    EXPECT_TRUE(t.until([&] { return t.shared.port.connections.empty(); }));
+    EXPECT_EQ(t.shared.upstreams.first().limiter.in_flight(), 0U);
+    EXPECT_EQ(t.shared.upstreams.first().limiter.queue_length(), 0U);
+    EXPECT_EQ(t.shared.port.bodies.total(), 0U);
+    EXPECT_EQ(t.shared.telemetry.stats.requests_in_progress, 0U);
     auto const was_failing = std::exchange(failing, 0);
     t.send();
     EXPECT_TRUE(t.answer_to(2).starts_with("HTTP/1.1 200 ")) << "and it goes on";

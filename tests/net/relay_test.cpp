@@ -7,6 +7,8 @@
 #include <boost/asio/detached.hpp>
 #include <gtest/gtest.h>
 
+#include "cooldown/net/app.hpp"
+
 #include "lone_proxy.hpp"
 #include "socket_pair.hpp"
 
@@ -25,7 +27,7 @@ struct Relay : ::testing::Test {
   app shared{io, settings, log};
   socket_pair front{io};
   socket_pair back{io};
-  client_connection c{std::move(front.near), shared, role::proxy};
+  client_connection c{std::move(front.near), shared.port, role::proxy};
   upstream_connection u{std::move(back.near)};
   far_end& client = front.far;
   far_end& provider = back.far;
@@ -199,7 +201,7 @@ TEST_F(Relay, LargeBodiesAreReadInLargePieces) {
 }
 
 TEST_F(Relay, FramingForTheClientFollowsItsVersion) {
-  request r(shared.bodies);
+  request r(shared.port.bodies);
   http::response_head head;
   for (bool const http11 : {true, false}) {
     r.http11 = http11;

@@ -13,19 +13,12 @@ using ::testing::Not;
 namespace {
 
 struct Reply : ::testing::Test {
-  config::settings settings = [] {
-    config::settings s;
-    s.logging.level = config::log_level::off;
-    return s;
-  }();
-  asio::io_context io{1};
-  observe::log log{settings.logging};
-  app shared{io, settings, log};
+  observe::stats counts;
 
   local_reply refusal(reason why, std::optional<duration> after = std::nullopt) {
     refusal_details details;
     details.retry_after = after;
-    return refusal_reply(shared, why, details);
+    return refusal_reply(counts, why, details);
   }
 };
 

@@ -37,7 +37,7 @@ struct Session : ::testing::Test {
 
   void TearDown() override {
     memory_is_short = nullptr;
-    EXPECT_TRUE(run_until(io, [&] { return shared.connections.empty(); }));
+    EXPECT_TRUE(run_until(io, [&] { return shared.port.connections.empty(); }));
   }
 
   far_end connect() {
@@ -95,7 +95,7 @@ TEST_F(Session, WithoutMemoryForABodyItIsRefusedAndNothingElseEnds) {
   auto const answer = read_all(client);
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
   EXPECT_NE(answer.find("local_failure"), std::string::npos) << answer;
-  EXPECT_EQ(shared.bodies.total(), 0U);
+  EXPECT_EQ(shared.port.bodies.total(), 0U);
   ASSERT_TRUE(send(other, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
   EXPECT_TRUE(read_all(other).starts_with("HTTP/1.1 200 "));
 }
@@ -110,11 +110,11 @@ TEST_F(Session, LargeHeadsCountLikeBodies) {
     io.restart();
     io.poll();
     refused += client.read(64 * 1024).starts_with("HTTP/1.1 503 ") ? 1U : 0U;
-    EXPECT_LE(shared.bodies.total(), settings.cerebras.queue.max_bytes + settings.server.max_header_size);
+    EXPECT_LE(shared.port.bodies.total(), settings.cerebras.queue.max_bytes + settings.server.max_header_size);
   }
   EXPECT_GT(refused, 4U);
   EXPECT_LT(refused, 20U);
   clients.clear();
-  EXPECT_TRUE(run_until(io, [&] { return shared.connections.empty(); }));
-  EXPECT_EQ(shared.bodies.total(), 0U);
+  EXPECT_TRUE(run_until(io, [&] { return shared.port.connections.empty(); }));
+  EXPECT_EQ(shared.port.bodies.total(), 0U);
 }

@@ -27,7 +27,7 @@ struct Upstream : ::testing::Test {
 
   upstream_ptr make(const upstream* before = nullptr) {
     return make_upstream(
-        io, sweep, settings, [] {}, before);
+        io, sweep, std::make_shared<const config::settings>(settings), [] {}, before);
   }
   static void copy(const std::string& from, const std::string& to) { std::ofstream(to) << std::ifstream(from).rdbuf(); }
 };

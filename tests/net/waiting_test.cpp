@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cooldown/net/app.hpp"
+
 #include "lone_proxy.hpp"
 #include "socket_pair.hpp"
 
@@ -35,10 +37,11 @@ struct Waiting : ::testing::Test {
   }();
   observe::log log{settings.logging};
   app shared{io, settings, log};
+  destination& at = shared.upstreams.first();
   socket_pair front{io};
-  client_connection c{std::move(front.near), shared, role::proxy};
-  request r{shared.bodies};
-  exchange_record record{c, r};
+  client_connection c{std::move(front.near), shared.port, role::proxy};
+  request r{shared.port.bodies};
+  exchange_record record{c, at, r};
   client_writer writer{c, r, record, settings};
   std::string came;
 
@@ -46,12 +49,12 @@ struct Waiting : ::testing::Test {
     ticket_facts t;
     t.scope.model = "m";
     t.max_wait = 10min;
-    auto const decided = shared.limiter.submit(t, steady_now());
+    auto const decided = at.limiter.submit(t, steady_now());
     if (auto const* const now = std::get_if<go>(&decided)) return now->id;
     return std::get<queued>(decided).id;
   }
   void open_breaker() {
-    auto& provider = shared.provider();
+    auto& provider = at.provider();
     provider.breaker.failed(*provider.breaker.allow(steady_now()), steady_now());
     EXPECT_FALSE(provider.gate.admits(steady_now()));
   }
@@ -82,10 +85,10 @@ struct Waiting : ::testing::Test {
 
 TEST_F(Waiting, AReleaseEndsTheWaitForQuota) {
   waiting w(c, record, writer, std::nullopt);
-  ticket_guard first(shared.gate, submit());
-  ticket_guard const second(shared.gate, submit());
+  ticket_guard first(at.gate, submit());
+  ticket_guard const second(at.gate, submit());
   std::optional<admission::result> woken;
-  start(w.for_quota(second.id(), false), woken);
+  start(w.for_quota(at, second.id(), false), woken);
   EXPECT_TRUE(until([&] { return c.where == phase::queued; }));
   first.settle(0, std::nullopt);
   EXPECT_TRUE(until([&] { return woken.has_value(); }));
@@ -96,10 +99,10 @@ TEST_F(Waiting, AReleaseEndsTheWaitForQuota) {
 
 TEST_F(Waiting, ACommentTellsThePlaceInTheQueue) {
   waiting w(c, record, writer, 1ms);
-  ticket_guard const first(shared.gate, submit());
-  ticket_guard const second(shared.gate, submit());
+  ticket_guard const first(at.gate, submit());
+  ticket_guard const second(at.gate, submit());
   std::optional<admission::result> woken;
-  start(w.for_quota(second.id(), false), woken);
+  start(w.for_quota(at, second.id(), false), woken);
   EXPECT_TRUE(until([&] { return came.find(": queued, position 1") != std::string::npos; })) << came;
   EXPECT_THAT(came, StartsWith("HTTP/1.1 200 OK\r\n"));
   c.ctl.fire(interruption::client_gone);
@@ -109,10 +112,10 @@ TEST_F(Waiting, ACommentTellsThePlaceInTheQueue) {
 
 TEST_F(Waiting, AClientThatTakesNoCommentHasLeft) {
   waiting w(c, record, writer, 1ms);
-  ticket_guard const first(shared.gate, submit());
-  ticket_guard const second(shared.gate, submit());
+  ticket_guard const first(at.gate, submit());
+  ticket_guard const second(at.gate, submit());
   std::optional<admission::result> woken;
-  start(w.for_quota(second.id(), false), woken);
+  start(w.for_quota(at, second.id(), false), woken);
   front.far.close();
   EXPECT_TRUE(run_until(io, [&] { return woken.has_value(); }));
   EXPECT_EQ(woken->kind, kind::interrupted);
@@ -121,23 +124,23 @@ TEST_F(Waiting, AClientThatTakesNoCommentHasLeft) {
 
 TEST_F(Waiting, DuringShutdownNobodyBeginsToWait) {
   waiting w(c, record, writer, std::nullopt);
-  ticket_guard const first(shared.gate, submit());
-  ticket_guard const second(shared.gate, submit());
-  shared.draining = true;
+  ticket_guard const first(at.gate, submit());
+  ticket_guard const second(at.gate, submit());
+  shared.port.draining = true;
   std::optional<admission::result> woken;
-  start(w.for_quota(second.id(), false), woken);
+  start(w.for_quota(at, second.id(), false), woken);
   EXPECT_TRUE(until([&] { return woken.has_value(); }));
   EXPECT_EQ(c.ctl.why(), interruption::draining);
 }
 
 TEST_F(Waiting, DuringShutdownWhatIsInProgressGoesOnIfItNeedNotWait) {
   waiting w(c, record, writer, std::nullopt);
-  ticket_guard const first(shared.gate, submit());
-  shared.limiter.renew(first.id(), steady_now(), false);
-  shared.gate.update();
-  shared.draining = true;
+  ticket_guard const first(at.gate, submit());
+  at.limiter.renew(first.id(), steady_now(), false);
+  at.gate.update();
+  shared.port.draining = true;
   std::optional<admission::result> woken;
-  start(w.for_quota(first.id(), true), woken);
+  start(w.for_quota(at, first.id(), true), woken);
   EXPECT_TRUE(until([&] { return woken.has_value(); }));
   EXPECT_EQ(woken->kind, kind::released);
   EXPECT_FALSE(c.ctl.fired());
@@ -145,71 +148,71 @@ TEST_F(Waiting, DuringShutdownWhatIsInProgressGoesOnIfItNeedNotWait) {
 
 TEST_F(Waiting, AClosedBreakerLetsGoAtOnce) {
   waiting w(c, record, writer, std::nullopt);
-  ticket_guard const mine(shared.gate, submit());
+  ticket_guard const mine(at.gate, submit());
   std::optional<breaker_answer> told;
-  start(w.for_breaker(mine.id(), steady_now() + 1h), told);
+  start(w.for_breaker(at, mine.id(), steady_now() + 1h), told);
   EXPECT_TRUE(until([&] { return told.has_value(); }));
   EXPECT_EQ(told->passage.got, got::yes);
-  EXPECT_EQ(told->of, shared.upstream_of_now());
+  EXPECT_EQ(told->of, at.upstream_of_now());
 }
 
 TEST_F(Waiting, WhoeverWaitsForTheBreakerShowsAsWaitingAndIsKeptPatient) {
   waiting w(c, record, writer, 1ms);
-  ticket_guard const mine(shared.gate, submit());
+  ticket_guard const mine(at.gate, submit());
   open_breaker();
   std::optional<breaker_answer> told;
-  start(w.for_breaker(mine.id(), steady_now() + 1h), told);
-  EXPECT_TRUE(until([&] { return shared.held.size() == 1 && came.find(": queued\n\n") != std::string::npos; })) << came;
+  start(w.for_breaker(at, mine.id(), steady_now() + 1h), told);
+  EXPECT_TRUE(until([&] { return at.held.size() == 1 && came.find(": queued\n\n") != std::string::npos; })) << came;
   EXPECT_EQ(c.where, phase::queued);
   reload_with_open_for(1ms);
   EXPECT_TRUE(until([&] { return told.has_value(); }));
   EXPECT_EQ(told->passage.got, got::trial);
-  EXPECT_EQ(shared.held.size(), 0U);
+  EXPECT_EQ(at.held.size(), 0U);
   EXPECT_EQ(record.line.held_by, constraint::circuit_breaker);
-  shared.provider().gate.abandoned(told->passage.with);
+  at.provider().gate.abandoned(told->passage.with);
 }
 
 TEST_F(Waiting, TheWaitForTheBreakerHasAnEnd) {
   waiting w(c, record, writer, std::nullopt);
   open_breaker();
   std::optional<breaker_answer> told;
-  start(w.for_breaker(0, steady_now() + 5ms), told);
+  start(w.for_breaker(at, 0, steady_now() + 5ms), told);
   EXPECT_TRUE(until([&] { return told.has_value(); }));
   EXPECT_EQ(told->passage.got, got::no);
-  EXPECT_EQ(shared.held.size(), 0U);
+  EXPECT_EQ(at.held.size(), 0U);
 }
 
 TEST_F(Waiting, AReloadThatNamesAnotherProviderEndsTheWaitForTheBreakerOfBefore) {
   waiting w(c, record, writer, std::nullopt);
-  ticket_guard const mine(shared.gate, submit());
+  ticket_guard const mine(at.gate, submit());
   open_breaker();
   std::optional<breaker_answer> told;
-  start(w.for_breaker(mine.id(), steady_now() + 1h), told);
-  EXPECT_TRUE(until([&] { return shared.held.size() == 1; }));
+  start(w.for_breaker(at, mine.id(), steady_now() + 1h), told);
+  EXPECT_TRUE(until([&] { return at.held.size() == 1; }));
   settings.cerebras.base_url.port = 2;
   shared.reconfigure(settings);
   EXPECT_TRUE(until([&] { return told.has_value(); }));
   EXPECT_EQ(told->passage.got, got::yes);
-  EXPECT_EQ(told->of, shared.upstream_of_now());
+  EXPECT_EQ(told->of, at.upstream_of_now());
 }
 
 TEST_F(Waiting, APauseShowsAsWaitingAndEndsByItself) {
   waiting w(c, record, writer, std::nullopt);
-  ticket_guard const mine(shared.gate, submit());
+  ticket_guard const mine(at.gate, submit());
   std::optional<bool> still_here;
-  start(w.pause(mine.id(), 5ms), still_here);
-  EXPECT_TRUE(until([&] { return shared.held.size() == 1; }));
+  start(w.pause(at, mine.id(), 5ms), still_here);
+  EXPECT_TRUE(until([&] { return at.held.size() == 1; }));
   EXPECT_TRUE(until([&] { return still_here.has_value(); }));
   EXPECT_TRUE(*still_here);
-  EXPECT_EQ(shared.held.size(), 0U);
+  EXPECT_EQ(at.held.size(), 0U);
 }
 
 TEST_F(Waiting, APauseEndsWithItsClient) {
   waiting w(c, record, writer, std::nullopt);
   std::optional<bool> still_here;
-  start(w.pause(0, 1h), still_here);
+  start(w.pause(at, 0, 1h), still_here);
   io.poll();
-  EXPECT_EQ(shared.held.size(), 0U) << "without a ticket it has no place to keep";
+  EXPECT_EQ(at.held.size(), 0U) << "without a ticket it has no place to keep";
   c.ctl.fire(interruption::client_gone);
   EXPECT_TRUE(until([&] { return still_here.has_value(); }));
   EXPECT_FALSE(*still_here);

@@ -1,6 +1,7 @@
 // Pages that the proxy itself serves: /health on the main port, the rest on the admin port.
 #pragma once
 
+#include "cooldown/net/app.hpp"
 #include "cooldown/net/reply.hpp"
 
 namespace cooldown::net {

@@ -5,6 +5,7 @@
 
 #include "cooldown/exchange/exchange_plan.hpp"
 #include "cooldown/net/client_connection.hpp"
+#include "cooldown/net/destination.hpp"
 #include "cooldown/net/request.hpp"
 
 namespace cooldown::net {
@@ -21,9 +22,10 @@ class upstream_attempt {
  public:
   explicit upstream_attempt(client_connection& c) : c_(c) {}
 
-  /// Sends the request to this upstream only, and reads the head of the answer. `settings` are those that the exchange
-  /// began with: their time limits apply. If a reload comes before anything is sent, nothing is sent.
-  task<attempt_result> make(upstream_ptr to, const request& r, const config::settings& settings, bool fresh);
+  /// Sends the request to this upstream only, one of `at`, and reads the head of the answer. `settings` are those that
+  /// the exchange began with: their time limits apply. If a reload comes before anything is sent, nothing is sent.
+  task<attempt_result> make(const destination& at, upstream_ptr to, const request& r, const config::settings& settings,
+                            bool fresh);
 
   /// The connection from which the answer's body is still to be read.
   upstream_connection& connection() { return *connection_; }

@@ -9,7 +9,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include "cooldown/exchange/body_pace.hpp"
-#include "cooldown/net/app.hpp"
+#include "cooldown/net/client_port.hpp"
 #include "cooldown/net/client_watch.hpp"
 #include "cooldown/net/door.hpp"
 
@@ -23,7 +23,7 @@ enum class phase : std::uint8_t { idle, reading, queued, exchanging, lingering }
 class client_connection {
  public:
   /// `with`: TLS for this client; null: plain HTTP.
-  client_connection(tcp_socket s, app& shared, role serves, const tls_server* with = nullptr);
+  client_connection(tcp_socket s, client_port& at, role serves, const tls_server* with = nullptr);
   ~client_connection();
   client_connection(const client_connection&) = delete;
   client_connection& operator=(const client_connection&) = delete;
@@ -54,7 +54,7 @@ class client_connection {
   /// Closes so that the client cannot mistake what it got for a complete answer.
   void abort();
 
-  app& shared;
+  client_port& port;
   tcp_socket socket;
   std::unique_ptr<tls_stream> tls;  // null: plain text
   role serves;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cooldown/net/client_connection.hpp"
+#include "cooldown/net/destination.hpp"
 #include "cooldown/net/request.hpp"
 #include "cooldown/observe/access_record.hpp"
 
@@ -13,7 +14,7 @@ namespace cooldown::net {
 /// Lives as long as the exchange; its destructor counts the exchange and writes the access line.
 class exchange_record {
  public:
-  exchange_record(client_connection& c, const request& r);
+  exchange_record(client_connection& c, destination& at, const request& r);
   ~exchange_record();
   exchange_record(const exchange_record&) = delete;
   exchange_record& operator=(const exchange_record&) = delete;
@@ -25,8 +26,8 @@ class exchange_record {
   void belongs_to(const client_standing& who, F name) {
     client_ = who.client;
     urgency_ = who.urgency;
-    c_.shared.names.see(client_, name);
-    line.who = c_.shared.names.of(client_);
+    c_.port.telemetry.names.see(client_, name);
+    line.who = c_.port.telemetry.names.of(client_);
   }
 
   /// The entry for /status while the request waits after its release.
@@ -53,6 +54,7 @@ class exchange_record {
 
  private:
   client_connection& c_;
+  destination& at_;
   bool metered_;
   std::uint64_t credential_;  // sent to the provider
   std::uint64_t client_ = 0;

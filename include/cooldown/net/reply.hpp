@@ -6,6 +6,7 @@
 
 #include "cooldown/exchange/outcome.hpp"
 #include "cooldown/net/client_connection.hpp"
+#include "cooldown/net/destination.hpp"
 #include "cooldown/net/request.hpp"
 
 namespace cooldown::net {
@@ -26,14 +27,14 @@ struct refusal_details {
 
 /// The reply for a rejection: OpenAI- and Cerebras-shaped body, X-RateLimit-Reason, Retry-After rounded up,
 /// retry-after-ms, x-should-retry, and the time in words. Counts the rejection.
-local_reply refusal_reply(app& shared, reason why, const refusal_details& details);
+local_reply refusal_reply(observe::stats& counts, reason why, const refusal_details& details);
 
 /// Writes a reply, framed for the request. `r` is null if there is no valid request: then the connection will be
 /// closed.
 task<error_code> send(client_connection& c, const request* r, const local_reply& reply, bool close);
 
 /// Appends the headers that every proxied answer carries (docs/api.md): configured and current limits, queue, breaker.
-void append_status_fields(std::string& out, app& shared, const scope_status& scope);
+void append_status_fields(std::string& out, const destination& at, const scope_status& scope);
 
 /// The current time for a Date header (IMF-fixdate, RFC 9110 §5.6.7); valid until the next call.
 std::string_view http_date();

@@ -1,6 +1,7 @@
 // A client's connection is a coroutine that reads requests and handles them one after another until one side closes.
 #pragma once
 
+#include "cooldown/net/app.hpp"
 #include "cooldown/net/client_connection.hpp"
 
 namespace cooldown::net {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cooldown/net/breaker_gate.hpp"
+#include "cooldown/net/settings.hpp"
 #include "cooldown/net/upstream_pool.hpp"
 #include "cooldown/observe/failure_rate.hpp"
 
@@ -34,7 +35,7 @@ struct provider {
 /// Everything that one attempt needs, from one configuration; immutable, except the provider's counters. A reload makes
 /// a new one, with the same provider if the peer is the same.
 struct upstream {
-  std::shared_ptr<const config::settings> settings;  // origin, path, key
+  settings_ptr settings;  // origin, path, key
   std::shared_ptr<net::provider> provider;
 };
 
@@ -42,7 +43,7 @@ using upstream_ptr = std::shared_ptr<const upstream>;
 
 /// The upstream for these settings. Throws std::runtime_error if their TLS settings cannot be used. Files are read
 /// again, even under the same names. The provider of `before` (may be null) is reused if the peer is the same.
-upstream_ptr make_upstream(asio::io_context& io, deadline_sweep& sweep, const config::settings& settings,
+upstream_ptr make_upstream(asio::io_context& io, deadline_sweep& sweep, settings_ptr settings,
                            std::function<void()> changed, const upstream* before);
 
 }  // namespace cooldown::net

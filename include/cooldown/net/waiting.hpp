@@ -15,7 +15,7 @@ struct breaker_answer {
   breaker_gate::passage passage;
 };
 
-/// The waits of one exchange.
+/// The waits of one exchange, each at a destination that must outlive it.
 class waiting {
  public:
   /// `first_comment`: the client reads an event stream, and gets comments after waiting this long.
@@ -24,19 +24,19 @@ class waiting {
 
   /// Waits until the ticket is released or rejected, or the interrupt fires. `in_progress`: it was released before, so
   /// during a shutdown it may continue if it need not wait.
-  task<admission::result> for_quota(ticket_id id, bool in_progress);
+  task<admission::result> for_quota(destination& at, ticket_id id, bool in_progress);
 
   /// Waits until an attempt is allowed, `until` has passed, or the interrupt fires. With a ticket (`id` not 0) the
   /// request is shown as waiting.
-  task<breaker_answer> for_breaker(ticket_id id, time_point until);
+  task<breaker_answer> for_breaker(destination& at, ticket_id id, time_point until);
 
   /// Pauses; false if the interrupt fired. With a ticket the request is shown as waiting.
-  task<bool> pause(ticket_id id, duration how_long);
+  task<bool> pause(destination& at, ticket_id id, duration how_long);
 
  private:
   time_point first_comment_of(time_point since) const;
-  task<time_point> comment(ticket_id id);
-  std::string place_in_queue(ticket_id id) const;
+  task<time_point> comment(const destination& at, ticket_id id);
+  static std::string place_in_queue(const destination& at, ticket_id id);
   void enter_queue();
 
   client_connection& c_;
