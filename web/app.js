@@ -115,6 +115,7 @@
       const row = plainRow(['model', '', '', 'number', 'number', '', ''], 0);
       const pick = row.cells[0].appendChild(cell('button', 'plain'));
       pick.textContent = s.model || '(no model)';
+      pick.title = s.model;
       pick.addEventListener('click', () => {
         chosen = keyOf(s);
         chosenByHand = true;
