@@ -42,7 +42,9 @@ struct call {
   std::optional<time_point> admitted;
   std::optional<sim::reservation> held;  // admitted, not yet settled
   std::optional<double> forecast;        // seconds from `submitted`
-  ticket_id ticket = 0;                  // of our limiter
+  std::size_t at = 0;                    // its destination, see destinations_of()
+  std::uint64_t failed_at = 0;           // bits of the destinations that have failed it since it was submitted
+  ticket_id ticket = 0;                  // of our limiter there
   double believed = 0;                   // units believed to be left when it was sent; for traces
 
   double tokens() const { return static_cast<double>(facts.input_tokens + output); }
@@ -64,11 +66,11 @@ inline std::vector<header_field> view(const rate_headers& from) {
   return fields;
 }
 
-/// A 429, 400 or 503, and its Retry-After as the proxy reads it.
+/// A 429, 400, 401 or 503, or no connection (status 0), and its Retry-After as the proxy reads it.
 struct refusal : sim::provider_refusal {
   std::optional<duration> retry_after;
 
-  bool retry_helps() const { return status != 400; }
+  bool retry_helps() const { return status != 400 && status != 401; }
 };
 
 }  // namespace cooldown::bench

@@ -20,6 +20,9 @@ constexpr figure_text texts[figure_count] = {
     {"fc p90", "forecast_error_p90", "forecast_p90", 3, false},
     {"late p99 ms", "late_p99_ms", "late_p99_ms", 1, false},
     {"at once", "refused_at_once", "most_refused_at_once", 0, false},
+    {nullptr, nullptr, "longest_s", 2, false},
+    {nullptr, nullptr, "spilled", 0, true},
+    {nullptr, nullptr, "sooner_at_first", 0, false},
 };
 
 constexpr double notable_forecast = 0.5;  // seconds; relative errors of shorter forecasts mean little
@@ -125,6 +128,9 @@ figures figures_of(const outcome& o, double best_tokens, bool unequal) {
   result[figure::forecast_p90] = percentile(o.forecast_errors, 0.9);
   result[figure::late_p99] = percentile(o.lateness, 0.99) * 1000;
   result[figure::at_once] = static_cast<double>(o.most_refused_at_once);
+  result[figure::longest] = percentile(o.waits, 1);
+  result[figure::spilled] = static_cast<double>(o.spilled);
+  result[figure::sooner_at_first] = static_cast<double>(o.sooner_at_first);
   return result;
 }
 

@@ -32,6 +32,8 @@ struct outcome {
   std::vector<double> lateness;         // seconds
   std::map<std::uint64_t, client_total> clients;
   std::uint64_t most_refused_at_once = 0;
+  std::uint64_t spilled = 0;          // admitted elsewhere than at the first upstream
+  std::uint64_t sooner_at_first = 0;  // of them, released later than a younger one, not smaller, at the first upstream
 
   /// A 429 of the provider to an attempt sent at `sent`, which arrives at `heard`. 429s to attempts that were sent
   /// before the first of them arrived count as refused at once.
@@ -58,12 +60,15 @@ enum class figure : std::uint8_t {
   forecast_p90,
   late_p99,
   at_once,
+  longest,
+  spilled,
+  sooner_at_first,
 };
-inline constexpr std::size_t figure_count = 13;
+inline constexpr std::size_t figure_count = 16;
 
 struct figure_text {
-  const char* title;  // in the table
-  const char* field;  // in a CSV file
+  const char* title;  // in the table; nullptr: only in JSON
+  const char* field;  // in a CSV file; nullptr: only in JSON
   const char* key;    // in JSON
   int decimals;
   bool high_is_good;

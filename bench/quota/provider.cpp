@@ -12,8 +12,7 @@ wall_time first_moment(unsigned seed) {
   return wall_time{std::chrono::hours{490'000}} + std::chrono::seconds{seed * 37 % 60};
 }
 
-sim::provider_settings settings_of(const workload& w, wall_time start) {
-  auto settings = w.provider;
+sim::provider_settings begun_at(sim::provider_settings settings, wall_time start) {
   settings.rules.wall_at_epoch = start.time_since_epoch();
   return settings;
 }
@@ -30,12 +29,13 @@ std::vector<sim::model_spec> models_of(const sim::provider_settings& settings) {
 
 }  // namespace
 
-provider::provider(event_loop& loop, const workload& w, unsigned seed, duration length, std::function<void()> changed)
+provider::provider(event_loop& loop, const sim::provider_settings& settings, unsigned seed, duration length,
+                   std::function<void()> changed)
     : loop_(loop),
       changed_(std::move(changed)),
       wall_at_start_(first_moment(seed)),
-      provider_(settings_of(w, wall_at_start_), models_of(w.provider), false, length, seed) {
-  for (int i = 0; i < w.provider.models; ++i) models_.push_back(provider_.quotas().find(name_of(i)));
+      provider_(begun_at(settings, wall_at_start_), models_of(settings), false, length, seed) {
+  for (int i = 0; i < settings.models; ++i) models_.push_back(provider_.quotas().find(name_of(i)));
   arm();
 }
 

@@ -14,7 +14,8 @@ namespace cooldown::bench {
 class provider {
  public:
   /// `changed` is called after every charge, refund or change of limits.
-  provider(event_loop& loop, const workload& w, unsigned seed, duration length, std::function<void()> changed);
+  provider(event_loop& loop, const sim::provider_settings& settings, unsigned seed, duration length,
+           std::function<void()> changed);
 
   /// The request arrives: charges `c.held`, or refuses. nullopt: admitted, and `headers` are those of its answer.
   std::optional<refusal> arrive(call& c, rate_headers& headers);

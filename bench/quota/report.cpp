@@ -22,6 +22,14 @@ void for_each_figure(Do what) {
   for (std::size_t i = 0; i < figure_count; ++i) what(static_cast<figure>(i));
 }
 
+/// Those of the table and of CSV files.
+template <class Do>
+void for_each_column(Do what) {
+  for_each_figure([&](figure f) {
+    if (text_of(f).title != nullptr) what(f);
+  });
+}
+
 std::string json_members(const figures& f) {
   std::string result;
   for_each_figure([&](figure each) {
@@ -43,10 +51,10 @@ void print_json(std::FILE* out, const result_row& r, bool with_worst) {
 
 void table::head() const {
   std::fprintf(out_, "| %-*s | %-*s |", workload_width, "workload", scheduler_width, "scheduler");
-  for_each_figure([&](figure f) { std::fprintf(out_, " %*s |", width_of(f), text_of(f).title); });
+  for_each_column([&](figure f) { std::fprintf(out_, " %*s |", width_of(f), text_of(f).title); });
   std::fprintf(out_, "\n|%s|%s|", std::string(workload_width + 2, '-').c_str(),
                std::string(scheduler_width + 2, '-').c_str());
-  for_each_figure([&](figure f) {
+  for_each_column([&](figure f) {
     std::fprintf(out_, "%s:|", std::string(static_cast<std::size_t>(width_of(f)) + 1, '-').c_str());
   });
   std::fprintf(out_, "\n");
@@ -54,7 +62,7 @@ void table::head() const {
 
 void table::line(const std::string& workload, const std::string& scheduler, const figures& f) const {
   std::fprintf(out_, "| %-*s | %-*s |", workload_width, workload.c_str(), scheduler_width, scheduler.c_str());
-  for_each_figure([&](figure each) {
+  for_each_column([&](figure each) {
     if (std::isnan(f[each])) {
       std::fprintf(out_, " %*s |", width_of(each), "-");
     } else {
@@ -72,15 +80,15 @@ void table::row(const result_row& r, bool with_worst) const {
 
 void csv::head() const {
   std::fprintf(out_, "workload,scheduler");
-  for_each_figure([&](figure f) { std::fprintf(out_, ",%s", text_of(f).field); });
-  for_each_figure([&](figure f) { std::fprintf(out_, ",worst_%s", text_of(f).field); });
+  for_each_column([&](figure f) { std::fprintf(out_, ",%s", text_of(f).field); });
+  for_each_column([&](figure f) { std::fprintf(out_, ",worst_%s", text_of(f).field); });
   std::fprintf(out_, "\n");
 }
 
 void csv::row(const result_row& r) const {
   std::fprintf(out_, "\"%s\",%s", r.workload.c_str(), r.scheduler.c_str());
   for (auto const* const values : {&r.mean, &r.worst}) {
-    for_each_figure([&](figure f) {
+    for_each_column([&](figure f) {
       auto const value = (*values)[f];
       if (std::isnan(value)) {
         std::fprintf(out_, ",");

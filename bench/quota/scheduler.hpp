@@ -20,7 +20,8 @@ class surroundings {
   virtual void send(const call_ptr& c) = 0;
   /// The client gets an answer other than 200.
   virtual void refuse(const call_ptr& c, bool retry_helps, std::optional<duration> retry_after) = 0;
-  /// When the provider would admit it, if nothing happens until then; only for the omniscient scheduler.
+  /// When a provider would admit it, if nothing happens until then; of several destinations, c->at is the first that
+  /// would. Only for the omniscient scheduler.
   virtual std::optional<time_point> admissible_at(const call_ptr& c) = 0;
 };
 
@@ -38,7 +39,7 @@ class scheduler {
   virtual double believed(const call_ptr& /*c*/) { return 0; }
   /// Takes over what its predecessor has learned, if it can.
   virtual void go_on(scheduler& /*former*/) {}
-  /// The limiter that it drives; nullptr: none.
+  /// The limiter that it drives, of the first destination; nullptr: none.
   virtual cerebras_limiter* limiter() { return nullptr; }
 };
 

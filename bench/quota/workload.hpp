@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
+#include "cooldown/schedule/routing.hpp"
 #include "cooldown/sim/provider_settings.hpp"
 #include "cooldown/time.hpp"
 
@@ -71,14 +72,37 @@ struct client_group {
   bool watched = false;  // its p95 wait is reported on its own
 };
 
-struct workload {
-  std::string name;
-  duration length = std::chrono::minutes{30};
+/// A time in which an upstream, or one of its accounts, does not serve.
+struct outage {
+  enum class kind : std::uint8_t {
+    revoked,      // the key is refused: 401
+    refused,      // no connection, at once
+    silent,       // no connection, after the connect timeout
+    unavailable,  // 503
+  };
+  kind how = kind::unavailable;
+  duration from{0};
+  duration until = duration::max();
+  std::optional<int> account;  // nullopt: all
+};
+
+/// A provider, and what is configured of it at the proxy.
+struct upstream {
   sim::provider_settings provider{};
-  double rpm_limit = 1e6;  // as configured at the proxy
+  double rpm_limit = 1e6;
   double tpm_limit = 60'000;
   configured_limits configured{};  // further limits
-  duration skew{0};                // how far our wall clock is ahead of the provider's
+  int accounts = 1;                // each has such a quota
+  std::vector<outage> outages{};
+};
+
+/// The first upstream is the workload itself.
+struct workload : upstream {
+  std::string name;
+  duration length = std::chrono::minutes{30};
+  std::vector<upstream> others{};  // in the order of preference
+  routing_rules routing{};
+  duration skew{0};  // how far our wall clock is ahead of the provider's
   std::vector<client_group> groups{client_group{}};
   bool unequal = false;  // clients are not meant to get equal shares: no Jain's index
   /// A restart of the proxy. `keep`: it keeps what it has learned; otherwise it forgets everything.
@@ -89,5 +113,21 @@ struct workload {
   };
   std::vector<restart> restarts{};
 };
+
+/// An account of an upstream.
+struct destination {
+  std::size_t upstream;  // 0: the first
+  int account;
+  const bench::upstream* of;
+};
+
+inline std::vector<destination> destinations_of(const workload& w) {
+  std::vector<destination> all;
+  for (std::size_t i = 0; i <= w.others.size(); ++i) {
+    const upstream& of = i == 0 ? w : w.others[i - 1];
+    for (int account = 0; account < of.accounts; ++account) all.push_back({i, account, &of});
+  }
+  return all;
+}
 
 }  // namespace cooldown::bench

@@ -22,7 +22,7 @@ using sim::range_in;
 using sim::shares;
 using sim::text_in;
 
-void read_configured(const yaml_node& node, const std::string& path, workload& w) {
+void read_configured(const yaml_node& node, const std::string& path, upstream& w) {
   constexpr bounds positive{1, 1e12};
   fields f(node, path);
   f.number("rpm", w.rpm_limit, positive);
@@ -94,6 +94,54 @@ std::vector<workload::restart> read_events(const yaml_node& node, const std::str
   return restarts;
 }
 
+std::vector<outage> read_outages(const yaml_node& node, const std::string& path, int accounts) {
+  std::vector<outage> all;
+  for (auto const& item : list_in(node, path)) {
+    auto& each = all.emplace_back();
+    fields f(item, path);
+    f.choice("how", each.how,
+             {{"revoked", outage::kind::revoked},
+              {"refused", outage::kind::refused},
+              {"silent", outage::kind::silent},
+              {"unavailable", outage::kind::unavailable}});
+    f.time("from", each.from);
+    f.time("until", each.until);
+    f.with("account", [&](const yaml_node& n, const std::string& p) {
+      each.account = static_cast<int>(number_in(n, p, {0, accounts - 1.0}));
+    });
+    f.end();
+  }
+  return all;
+}
+
+void read_accounts(fields& f, upstream& of) {
+  f.integer("accounts", of.accounts, {1, 64});
+  f.with("outages", [&](const yaml_node& n, const std::string& p) { of.outages = read_outages(n, p, of.accounts); });
+}
+
+upstream read_upstream(const yaml_node& node, const std::string& path, int models) {
+  upstream u;
+  fields f(node, path);
+  f.with("provider", [&](const yaml_node& n, const std::string& p) { u.provider = sim::read_provider(n, p); });
+  f.with("configured", [&](const yaml_node& n, const std::string& p) { read_configured(n, p, u); });
+  read_accounts(f, u);
+  f.end();
+  u.provider.models = models;
+  return u;
+}
+
+routing_rules read_routing(const yaml_node& node, const std::string& path) {
+  routing_rules r;
+  fields f(node, path);
+  f.with("spill_after", [&](const yaml_node& n, const std::string& p) {
+    r.spill_after.reset();
+    if (n.text != "off") r.spill_after = duration_in(n, p);
+  });
+  f.time("min_gain", r.min_gain);
+  f.end();
+  return r;
+}
+
 workload read_tree(const yaml_node& root, const std::string& file) {
   workload w;
   fields f(root, "");
@@ -110,6 +158,11 @@ workload read_tree(const yaml_node& root, const std::string& file) {
     for (auto const& item : list_in(n, p)) w.groups.push_back(read_group(item, p, w.provider.models));
     if (w.groups.empty()) throw bad_field{n.at, p + " must name at least one group"};
   });
+  read_accounts(f, w);
+  f.with("upstreams", [&](const yaml_node& n, const std::string& p) {
+    for (auto const& item : list_in(n, p)) w.others.push_back(read_upstream(item, p, w.provider.models));
+  });
+  f.with("routing", [&](const yaml_node& n, const std::string& p) { w.routing = read_routing(n, p); });
   f.flag("unequal", w.unequal);
   f.with("events", [&](const yaml_node& n, const std::string& p) { w.restarts = read_events(n, p); });
   f.end();

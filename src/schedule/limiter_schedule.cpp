@@ -16,49 +16,85 @@ constexpr std::size_t most_passing = 16;
 
 }  // namespace
 
-decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
-  auto& s = facts.unread ? strictest(facts.scope, now) : scope_of(facts.scope, now);
+cerebras_limiter::ticket cerebras_limiter::ticket_of(const ticket_facts& facts, time_point now) {
   ticket t;
   t.unread = facts.unread;
-  t.owner = &s;
+  t.owner = &(facts.unread ? strictest(facts.scope, now) : scope_of(facts.scope, now));
   t.size = facts.size;
   t.bytes = facts.body_bytes;
-  t.submitted = now;
+  t.submitted = facts.arrived.value_or(now);
   t.deadline = now + facts.max_wait;
   t.body_hash = facts.body_hash;
-  t.place = {.arrival = 0,
+  t.place = {.arrival = facts.arrival,
              .client = facts.client,
              .group = facts.group,
              .weight = facts.weight,
              .urgency = facts.urgency,
-             .submitted = now};
-  if (!estimate(t, now))
-    return refused{.why = reason::request_too_large_for_limit,
-                   .retry_after = std::nullopt,
-                   .cost = s.costs.estimate(facts.size, careful(s, now), now),
-                   .limit = t.cost};
+             .submitted = t.submitted};
+  return t;
+}
+
+/// `t.cost` is the limit that it exceeds.
+refused cerebras_limiter::too_large(const ticket& t, time_point now) const {
+  return {.why = reason::request_too_large_for_limit,
+          .retry_after = std::nullopt,
+          .cost = t.owner->costs.estimate(t.size, careful(*t.owner, now), now),
+          .limit = t.cost};
+}
+
+/// If it arrives now.
+bool cerebras_limiter::goes_at_once(const ticket& t, time_point now) const {
+  auto& s = *t.owner;
+  return s.queue.empty() && !s.paused && may_go(in_flight_) && s.limits.ready_at(t.cost, duration::zero(), now) <= now;
+}
+
+/// nullopt: it may wait for what is expected.
+std::optional<refused> cerebras_limiter::too_late(const ticket& t, const standing& plan, time_point now) const {
+  auto const most = t.deadline - now;
+  bool const late = plan.expected > t.deadline && certain_wait(t, plan, now) > most;
+  if (!late && most > duration::zero()) return std::nullopt;
+  return refused{.why = reason::queue_timeout, .retry_after = retry_after(plan, duration{1}, now), .cost = t.cost};
+}
+
+std::variant<standing, refused> cerebras_limiter::foresee(const ticket_facts& facts, time_point now) {
+  auto t = ticket_of(facts, now);
+  if (!estimate(t, now)) return too_large(t, now);
+  if (goes_at_once(t, now)) return standing{.position = 1, .expected = now, .held_by = constraint::none};
+  if (t.place.arrival == 0) t.place.arrival = next_arrival_;
+  auto const id = next_ticket_;
+  auto& placed = tickets_.emplace(id, t).first->second;
+  ++t.owner->tickets;
+  t.owner->queue.push(placed.place, id, placed.cost);
+  auto const plan = plan_of(id, placed, now);
+  t.owner->queue.erase(placed.place);
+  auto no = too_late(placed, plan, now);
+  if (!no && !has_room_for(placed) && !crowd_.gives_way_to(placed.place.sharer()))
+    no = refused{.why = reason::queue_full, .retry_after = retry_after(plan, std::chrono::seconds{1}, now)};
+  finish(id);
+  if (no) return *no;
+  return plan;
+}
+
+decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
+  auto t = ticket_of(facts, now);
+  auto& s = *t.owner;
+  if (!estimate(t, now)) return too_large(t, now);
   auto const kept = arrivals_.take({facts.scope.credential, facts.client, facts.body_hash}, now);
-  t.place.arrival = kept ? *kept : next_arrival_++;
-  double const cost = t.cost;
-  bool const first =
-      s.queue.empty() && !s.paused && may_go(in_flight_) && s.limits.ready_at(cost, duration::zero(), now) <= now;
+  if (kept || t.place.arrival == 0) t.place.arrival = kept ? *kept : next_arrival_++;
+  bool const first = goes_at_once(t, now);
   auto const id = next_ticket_++;
   auto& placed = tickets_.emplace(id, t).first->second;
   ++s.tickets;
-  s.queue.push(placed.place, id, cost);
+  s.queue.push(placed.place, id, placed.cost);
   if (first) {
     release(id, placed, now);
     return go{.id = id};
   }
   auto const plan = plan_of(id, placed, now);
   s.queue.erase(placed.place);
-  bool const too_late = plan.expected > placed.deadline && certain_wait(placed, plan, now) > facts.max_wait;
-  std::optional<refused> no;
-  if (too_late || facts.max_wait <= duration::zero()) {
-    no = refused{.why = reason::queue_timeout, .retry_after = retry_after(plan, duration{1}, now), .cost = cost};
-  } else if (!has_room_for(placed) && !make_room_for(placed, now)) {
+  auto no = too_late(placed, plan, now);
+  if (!no && !has_room_for(placed) && !make_room_for(placed, now))
     no = refused{.why = reason::queue_full, .retry_after = retry_after(plan, std::chrono::seconds{1}, now)};
-  }
   if (no) {
     if (kept) keep_arrival(placed, now);
     finish(id);

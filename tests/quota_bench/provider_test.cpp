@@ -21,7 +21,7 @@ workload read(std::string_view text) {
 class upstream {
  public:
   explicit upstream(std::string_view text)
-      : w_(read(text)), provider_(loop_, w_, 1, w_.length, [this] { ++changes; }) {}
+      : w_(read(text)), provider_(loop_, w_.provider, 1, w_.length, [this] { ++changes; }) {}
 
   std::optional<refusal> ask(call& c) {
     c.facts = {.input_tokens = 100, .cached_tokens = 0, .max_output = 200};

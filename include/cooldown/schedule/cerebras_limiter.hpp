@@ -57,6 +57,10 @@ struct ticket_facts {
   /// Hash of the request's body. If a ticket ends while it waits (disconnect, rejection) and the same request comes
   /// back within two minutes, it resumes its position. 0: unknown. Needed only if awaits_returns().
   std::uint64_t body_hash = 0;
+  /// When it arrived, if it has waited at another limiter; nullopt: now.
+  std::optional<time_point> arrived{};
+  /// Its number in the order of arrival, if several limiters share one; unique. 0: the limiter numbers its tickets.
+  std::uint64_t arrival = 0;
 };
 
 /// The position of a waiting ticket by the current plan.
@@ -196,6 +200,10 @@ class cerebras_limiter {
   /// Hash of the body of a ticket that waits now, if submit() was not told it (ticket_facts::body_hash).
   void identify(ticket_id id, std::uint64_t body_hash);
 
+  /// What submit() would answer, as far as is known: when the request would be released (at once: `now`), or why it
+  /// would be rejected. Nothing is reserved, and no ticket is made.
+  std::variant<standing, refused> foresee(const ticket_facts& facts, time_point now);
+
   /// The tickets that are released now, and those that are rejected because they have waited too long.
   std::vector<ticket_event> poll(time_point now);
 
@@ -267,6 +275,10 @@ class cerebras_limiter {
 
   static std::string key_of(const scope_name& name);
   static bool fit(ticket& t, double limit, time_point now);
+  ticket ticket_of(const ticket_facts& facts, time_point now);
+  refused too_large(const ticket& t, time_point now) const;
+  bool goes_at_once(const ticket& t, time_point now) const;
+  std::optional<refused> too_late(const ticket& t, const standing& plan, time_point now) const;
   scope& scope_of(const scope_name& name, time_point now);
   scope* find(const scope_name& name) const;
   scope& strictest(const scope_name& name, time_point now);

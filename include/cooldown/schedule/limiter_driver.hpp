@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
@@ -30,6 +31,14 @@ class limiter_driver {
 
   /// Removes the waiter; a later decision is kept for the next wait().
   void stop_waiting(ticket_id id) { waiters_.erase(id); }
+
+  /// A copy of all that wait.
+  std::vector<Waiter> waiting() const {
+    std::vector<Waiter> all;
+    all.reserve(waiters_.size());
+    for (auto const& [id, who] : waiters_) all.push_back(who);
+    return all;
+  }
 
   /// The ticket has ended: drops its waiter and decision.
   void forget(ticket_id id) {
