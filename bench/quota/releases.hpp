@@ -12,7 +12,7 @@ class releases {
  public:
   void add(const call& c, std::size_t upstream) {
     auto& to = upstream == 0 ? first_ : others_;
-    to.push_back({c.serial, c.model, c.group->urgency, c.sent, c.size.input_chars});
+    to.push_back({c.serial, c.model, c.group->urgency, c.sent, c.facts.input_tokens + c.facts.max_output.value_or(0)});
   }
 
   /// Requests that were released elsewhere, though a younger one that was not smaller was released sooner at the first
@@ -20,7 +20,7 @@ class releases {
   std::uint64_t sooner_at_first() const {
     return static_cast<std::uint64_t>(std::count_if(others_.begin(), others_.end(), [this](const release& spilled) {
       return std::any_of(first_.begin(), first_.end(), [&](const release& r) {
-        return r.serial > spilled.serial && r.sent < spilled.sent && r.input_chars >= spilled.input_chars &&
+        return r.serial > spilled.serial && r.sent < spilled.sent && r.reserved >= spilled.reserved &&
                r.model == spilled.model && r.urgency >= spilled.urgency;
       });
     }));
@@ -32,7 +32,7 @@ class releases {
     int model;
     std::uint8_t urgency;
     time_point sent;
-    std::uint64_t input_chars;
+    std::int64_t reserved;  // tokens
   };
   std::vector<release> first_;
   std::vector<release> others_;
