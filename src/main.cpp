@@ -38,7 +38,6 @@ void raise_descriptor_limit() {
 
 /// Warnings about valid but risky settings, at the start.
 void warn_of_risks(const config::settings& s, observe::log& log) {
-  auto const& c = s.cerebras;
   if (!config::is_loopback(s.server.host) && s.server.auth_tokens.empty())
     log.warn("server.host " + s.server.host +
              " is reachable from other machines and server.auth_tokens is empty: whoever reaches it can spend the "
@@ -46,9 +45,13 @@ void warn_of_risks(const config::settings& s, observe::log& log) {
   if (!config::is_loopback(s.server.host) && s.server.tls.certificate_file.empty())
     log.warn("without server.tls, requests and keys travel unencrypted to server.host " + s.server.host);
   if (!config::is_loopback(s.admin.host)) log.warn("admin.host " + s.admin.host + " is reachable from other machines");
-  if (!c.api_key.empty() && !c.base_url.tls && !config::is_loopback(c.base_url.host))
-    log.warn("cerebras.base_url is http://: the API key travels unencrypted");
-  if (!c.tls.verify) log.warn("cerebras.tls.verify is false: anyone on the network path can read the API key");
+  auto const warn_of_way = [&](const config::upstream_settings& u) {
+    if (!u.api_key.empty() && !u.base_url.tls && !config::is_loopback(u.base_url.host))
+      log.warn(u.name + ".base_url is http://: the API key travels unencrypted");
+    if (!u.tls.verify) log.warn(u.name + ".tls.verify is false: anyone on the network path can read the API key");
+  };
+  warn_of_way(s.cerebras);
+  for (auto const& upstream : s.upstreams) warn_of_way(upstream);
 }
 
 /// The variables that point a command's SDKs to the proxy. SDKs insist on a key: if the proxy has its own, theirs is
@@ -148,9 +151,12 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
 std::optional<std::string> unusable_file(const config::settings& settings) {
   try {
     auto const usable = net::make_tls_server(settings.server.tls);
-    auto const& c = settings.cerebras;
-    // The system's authorities take megabytes, for nothing if the provider is called without TLS.
-    if (c.base_url.tls || !c.tls.ca_file.empty()) net::tls_client const loadable(c.tls);
+    auto const check = [](const config::upstream_settings& c) {
+      // The system's authorities take megabytes, for nothing if the provider is called without TLS.
+      if (c.base_url.tls || !c.tls.ca_file.empty()) net::tls_client const loadable(c.tls);
+    };
+    check(settings.cerebras);
+    for (auto const& upstream : settings.upstreams) check(upstream);
   } catch (const std::exception& e) {
     return e.what();
   }

@@ -63,17 +63,6 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// What is configured but not done; empty: nothing.
-std::string not_used_yet(const config::settings& s) {
-  auto const say = [](const char* key) {
-    return std::string(key) + ": requests are sent with one key to one upstream so far; remove this key";
-  };
-  if (!s.upstreams.empty()) return say("upstreams");
-  if (s.cerebras.api_keys.size() > 1) return say("cerebras.api_keys");
-  if (!s.cerebras.models.empty()) return say("cerebras.models");
-  return "";
-}
-
 }  // namespace
 
 std::string source::text() const {
@@ -120,10 +109,7 @@ std::variant<config::settings, problems> load(const source& from, const argument
     for (auto const& p : *wrong) lines.push_back(p.text());
     return problems{std::move(lines), bad_configuration};
   }
-  auto& settings = std::get<config::settings>(loaded);
-  if (auto const unused = not_used_yet(settings); args.what != command::print_config && !unused.empty())
-    return problems{{located(from, unused)}, bad_configuration};
-  return std::move(settings);
+  return std::move(std::get<config::settings>(loaded));
 }
 
 std::string located(const source& from, const std::string& wrong) {

@@ -125,9 +125,36 @@ verdict_on_provider exchange_plan::judge(const attempt_end& end) const {
 
 exchange_step exchange_plan::ended(const attempt_end& end, time_point now) {
   sent_by_release_ = sent_by_release_ || end.sent;
-  auto next = failed(end, now);
+  auto next = end.elsewhere && may_move(end) ? leaves(end.key_refused) : failed(end, now);
   next.verdict = judge(end);
   return next;
+}
+
+/// What was sent may be generated, and charged, by both: whoever wants no repeats does not want that either.
+bool exchange_plan::may_move(const attempt_end& end) const {
+  if (!facts_.metered || end.local || end.stale) return false;
+  switch (end.kind) {
+    case end_kind::answered:
+      return end.key_refused || (is_provider_failure(end.status) && facts_.retries > 0);
+    case end_kind::no_connection:
+      return true;
+    case end_kind::broken:
+    case end_kind::unacceptable:
+    case end_kind::timeout:
+      return facts_.retries > 0;
+    case end_kind::not_for_it:
+    case end_kind::superseded:
+    case end_kind::interrupted:
+      break;
+  }
+  return false;
+}
+
+exchange_step exchange_plan::leaves(bool uncharged) {
+  bool const unsent = !sent_by_release_;
+  sent_by_release_ = renewing_ = fresh_ = false;
+  released_at_.reset();
+  return {.next = step::move, .uncharged = uncharged, .unsent = unsent};
 }
 
 exchange_step exchange_plan::failed(const attempt_end& end, time_point now) {

@@ -1,5 +1,7 @@
 #include "cooldown/net/admin.hpp"
 
+#include <algorithm>
+
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -16,7 +18,10 @@ namespace {
 namespace json = boost::json;
 
 local_reply health(app& shared, bool ready_matters) {
-  bool const open = shared.upstreams.first().provider().breaker.current(steady_now()) == circuit_breaker::state::open;
+  auto const is_open = [](const destination_ptr& d) {
+    return d->provider().breaker.current(steady_now()) == circuit_breaker::state::open;
+  };
+  bool const open = std::all_of(shared.upstreams.all().begin(), shared.upstreams.all().end(), is_open);
   bool const ready = !shared.port.draining && !open;
   local_reply reply;
   if (ready_matters && !ready) reply.status = 503;
@@ -24,7 +29,7 @@ local_reply health(app& shared, bool ready_matters) {
                            "\n",
                            shared.port.draining ? "draining" : "ok", COOLDOWN_VERSION, shared.upstreams.queue_length(),
                            at_provider(shared.sources()),
-                           name_of(shared.upstreams.first().provider().breaker.current(steady_now())));
+                           name_of(shared.upstreams.first()->provider().breaker.current(steady_now())));
   return reply;
 }
 
@@ -89,13 +94,29 @@ local_reply set_log_level(app& shared, const request& r) {
 }
 
 /// The scopes of a model whose credential is shown so. False: there is none.
-bool pause_key(app& shared, std::string_view model, std::uint64_t credential, bool paused) {
+bool pause_key(destination& at, std::string_view model, std::uint64_t credential, bool paused) {
   bool found = false;
-  for (auto const& s : shared.upstreams.first().limiter.report(steady_now(), 0)) {
+  for (auto const& s : at.limiter.report(steady_now(), 0)) {
     if (s.model != model || observe::shown(s.credential) != credential) continue;
-    found = shared.upstreams.first().limiter.pause({.credential = s.credential, .model = s.model}, paused) || found;
+    found = at.limiter.pause({.credential = s.credential, .model = s.model}, paused) || found;
   }
   return found;
+}
+
+/// All accounts of an upstream, or one of them.
+local_reply pause_upstream(app& shared, const request& r, bool paused) {
+  auto const body = body_of(r);
+  auto const* const name = body ? body->if_contains("upstream") : nullptr;
+  if (!name || !name->is_string())
+    return bad_body(shared, R"(Send {"upstream": "…"} with a name as /status shows it.)");
+  if (!shared.upstreams.pause(std::string_view(name->as_string()), paused)) {
+    refusal_details details;
+    details.explanation = "No upstream has that name.";
+    return refusal_reply(shared.telemetry.stats, reason::not_found, details);
+  }
+  shared.telemetry.log.info(fmt::format("{} upstream {} by the admin port", paused ? "paused" : "resumed",
+                                        http::json_text(std::string_view(name->as_string()))));
+  return done(paused ? "paused" : "resumed");
 }
 
 local_reply pause(app& shared, const request& r, bool paused) {
@@ -106,8 +127,13 @@ local_reply pause(app& shared, const request& r, bool paused) {
     return bad_body(shared,
                     R"(Send {"model": "…", "credential": …} as /status shows them; without credential: all keys.)");
   std::string_view const name = model->as_string();
-  bool const found = key ? pause_key(shared, name, static_cast<std::uint64_t>(key->as_int64()), paused)
-                         : shared.upstreams.first().limiter.pause_model(name, paused);
+  bool found = false;
+  for (auto const& d : shared.upstreams.all()) {
+    found = (key ? pause_key(*d, name, static_cast<std::uint64_t>(key->as_int64()), paused)
+                 : d->limiter.pause_model(name, paused)) ||
+            found;
+    d->gate.update();
+  }
   if (!found) {
     refusal_details details;
     details.explanation = "No request of that model has come yet.";
@@ -116,7 +142,6 @@ local_reply pause(app& shared, const request& r, bool paused) {
   shared.telemetry.log.info(fmt::format("{} {} ({}) by the admin port", paused ? "paused" : "resumed",
                                         http::json_text(name),
                                         key ? fmt::format("key {:06}", key->as_int64()) : std::string("any key")));
-  shared.upstreams.first().gate.update();
   return done(paused ? "paused" : "resumed");
 }
 
@@ -136,6 +161,8 @@ constexpr page admin_pages[] = {
     {"/log-level", "POST", set_log_level},
     {"/scopes/pause", "POST", [](app& a, const request& r) { return pause(a, r, true); }},
     {"/scopes/resume", "POST", [](app& a, const request& r) { return pause(a, r, false); }},
+    {"/upstreams/pause", "POST", [](app& a, const request& r) { return pause_upstream(a, r, true); }},
+    {"/upstreams/resume", "POST", [](app& a, const request& r) { return pause_upstream(a, r, false); }},
 };
 
 local_reply wrong_method(app& shared, std::string_view allowed) {
@@ -176,7 +203,7 @@ local_reply local_answer(app& shared, const request& r, role serves) {
   refusal_details details;
   details.explanation =
       "The admin port serves /, /events, /healthz, /readyz, /metrics and /status, and takes POST at "
-      "/reload, /log-level, /scopes/pause and /scopes/resume.";
+      "/reload, /log-level, /scopes/pause, /scopes/resume, /upstreams/pause and /upstreams/resume.";
   return refusal_reply(shared.telemetry.stats, reason::not_found, details);
 }
 

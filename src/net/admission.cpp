@@ -22,6 +22,11 @@ void admission::update() {
   });
 }
 
+void admission::ask_again() {
+  last_reserve const whole;
+  for (auto* const w : driver_.waiting()) w->timer.cancel();
+}
+
 task<admission::result> admission::wait(ticket_id id, time_point until, interrupt& ctl) {
   using kind = result::what;
   waiter w(io_);

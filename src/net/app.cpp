@@ -28,7 +28,23 @@ void app::reconfigure(const config::settings& settings) {
 }
 
 observe::sources app::sources() const {
-  auto& at = upstreams.first();
+  auto& at = *upstreams.first();
+  std::size_t idle = 0;
+  std::vector<observe::destination_source> destinations;
+  auto const now = steady_now();
+  const provider* counted = nullptr;  // accounts of one upstream stand together
+  for (auto const& d : upstreams.all()) {
+    auto const& p = d->provider();
+    if (std::exchange(counted, &p) != &p) idle += p.pool.idle();
+    if (!upstreams.several()) break;
+    destinations.push_back({.name = d->name(),
+                            .limiter = d->limiter,
+                            .breaker = p.breaker,
+                            .failures = p.failures,
+                            .held = d->held,
+                            .paused = d->limiter.all_paused(),
+                            .aside_until = d->is_aside(now) ? std::optional(d->aside_until()) : std::nullopt});
+  }
   return {.counts = telemetry.stats,
           .past = telemetry.history,
           .limiter = at.limiter,
@@ -36,11 +52,12 @@ observe::sources app::sources() const {
           .failures = at.provider().failures,
           .held = at.held,
           .called = telemetry.names,
-          .idle_upstream_connections = at.provider().pool.idle(),
-          .upstream_connections_opened = at.connections_opened(),
+          .idle_upstream_connections = idle,
+          .upstream_connections_opened = upstreams.connections_opened(),
           .url = port.url,
           .draining = port.draining,
-          .uptime_seconds = seconds_of(steady_now() - telemetry.started)};
+          .uptime_seconds = seconds_of(now - telemetry.started),
+          .destinations = std::move(destinations)};
 }
 
 }  // namespace cooldown::net

@@ -45,18 +45,24 @@ kind kind_of(head_result::what what) {
 
 }  // namespace
 
+const config::timeout_settings& timeouts_of(const config::settings& settings, const upstream& to) {
+  if (to.is_first()) return settings.cerebras.timeouts;
+  auto const* const of = settings_named(settings, to.of->name);
+  return of ? of->timeouts : to.of->timeouts;
+}
+
 task<attempt_result> upstream_attempt::make(const destination& at, upstream_ptr to, const request& r,
-                                            const config::settings& settings, bool fresh) {
+                                            std::string_view body, const config::settings& settings, bool fresh) {
   attempt_result out;
   to_ = std::move(to);
   auto& pool = to_->provider->pool;
-  auto got = co_await pool.acquire(c_.ctl, fresh, to_->settings->cerebras.timeouts.connect);
+  auto got = co_await pool.acquire(c_.ctl, fresh, to_->of->timeouts.connect);
   auto* const failure = std::get_if<connect_failure>(&got);
   if (failure) out = without_connection(*failure, c_.ctl.why());
   bool const left = out.end.kind == kind::interrupted;
   // Until the head is written, nothing that could change this is waited for.
-  bool const superseded = to_ != at.upstream_of_now();
-  bool const elsewhere = !superseded && is_for_another_provider(r, *to_->settings);
+  bool const superseded = to_ != at.upstream_of_now() || at.retired();
+  bool const elsewhere = !superseded && is_for_another_provider(r, *to_);
   if (!failure && (superseded || elsewhere)) pool.give_back(std::move(std::get<upstream_pool::connection_ptr>(got)));
   if (superseded && !left) {
     // Whether the provider of before can be reached is no question any more.
@@ -71,13 +77,13 @@ task<attempt_result> upstream_attempt::make(const destination& at, upstream_ptr 
     co_return out;
   }
   connection_ = std::move(std::get<upstream_pool::connection_ptr>(got));
-  auto const head = upstream_head(r, *to_->settings, c_.port.via);
+  auto const head = upstream_head(r, *to_, c_.port.via, body.size());
   ++c_.port.telemetry.stats.upstream_attempts;
   out.end.sent = true;
   auto const sent_at = steady_now();
-  sent_request const sent{head, r.body.view(), r.method,
+  sent_request const sent{head, body, r.method,
                           std::max<std::size_t>(settings.server.max_header_size, least_room_for_head),
-                          settings.cerebras.timeouts.first_byte};
+                          timeouts_of(settings, *to_).first_byte};
   auto answer = co_await send_and_read_head(*connection_, sent, c_.ctl, head_bytes_, head_);
   c_.ctl.clear();
   took_ = steady_now() - sent_at;

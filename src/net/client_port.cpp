@@ -49,7 +49,8 @@ client_rules client_port::rules_of(const config::settings& settings) const {
 }
 
 void client_port::name_key(std::uint64_t id, std::string_view key) {
-  telemetry.names.see(0, [] { return std::string("configured key"); });
+  bool const one = settings_->upstreams.empty() && settings_->cerebras.api_keys.size() <= 1;
+  if (one) telemetry.names.see(0, [] { return std::string("configured key"); });
   telemetry.names.see(id, [&] {
     if (key.empty()) return std::string("no key");
     auto const name = rules_.name_of_key(id);

@@ -15,11 +15,17 @@ namespace cooldown::net {
 namespace {
 
 /// Headers that we write ourselves: the provider's of the same name would contradict them.
-constexpr std::string_view own_headers[] = {"x-ratelimit-limit-rpm",         "x-ratelimit-limit-tpm",
-                                            "x-ratelimit-current-tpm-limit", "x-ratelimit-remaining-tpm",
-                                            "x-ratelimit-queue-length",      "x-circuitbreaker-state",
-                                            "x-circuitbreaker-failures",     "x-ratelimit-delay",
-                                            "x-ratelimit-delay-forecast",    "x-ratelimit-delay-reason"};
+constexpr std::string_view own_headers[] = {"x-ratelimit-limit-rpm",
+                                            "x-ratelimit-limit-tpm",
+                                            "x-ratelimit-current-tpm-limit",
+                                            "x-ratelimit-remaining-tpm",
+                                            "x-ratelimit-queue-length",
+                                            "x-circuitbreaker-state",
+                                            "x-circuitbreaker-failures",
+                                            "x-ratelimit-delay",
+                                            "x-ratelimit-delay-forecast",
+                                            "x-ratelimit-delay-reason",
+                                            "x-upstream"};
 
 bool is_own(std::string_view name) {
   return std::ranges::any_of(own_headers, [&](std::string_view own) { return iequals(own, name); });
@@ -30,6 +36,16 @@ constexpr std::size_t least_secret = 8;
 
 bool holds(std::string_view text, const std::string& key) {
   return key.size() >= least_secret && text.find(key) != std::string_view::npos;
+}
+
+bool shows_key_of(std::string_view text, const config::upstream_settings& upstream) {
+  return holds(text, upstream.api_key) ||
+         std::ranges::any_of(upstream.api_keys, [&](auto const& key) { return holds(text, key); });
+}
+
+bool shows_key_of(std::string_view text, const config::settings& s) {
+  return shows_key_of(text, s.cerebras) ||
+         std::ranges::any_of(s.upstreams, [&](auto const& upstream) { return shows_key_of(text, upstream); });
 }
 
 /// Which pages may read answers is not the provider's to say: they are made with our key.
@@ -115,7 +131,7 @@ task<bool> client_writer::whole(const http::response_head& head, std::string bod
   co_return !ec && keep;
 }
 
-task<relay_end> client_writer::relay(upstream_connection& from, const http::response_head& head,
+task<relay_end> client_writer::relay(upstream_connection& from, const http::response_head& head, duration idle,
                                      http::usage_reader* usage) {
   record_.line.status = head.status;
   auto const out = committed_ ? outgoing::chunked : framing_for(head, r_);
@@ -129,20 +145,20 @@ task<relay_end> client_writer::relay(upstream_connection& from, const http::resp
   }
   auto end = relay_end::complete;
   if (committed_ && !is_plain_event_stream(head)) {
-    end = co_await relay_as_event(from, head, usage);
+    end = co_await relay_as_event(from, head, idle, usage);
   } else {
-    end = co_await relay_body(c_, from, settings_, head.body, out, lines, usage);
+    relay_limits const limits{idle, settings_.server.body_timeout};
+    end = co_await relay_body(c_, from, limits, head.body, out, lines, usage);
   }
   keep_ = keep_ && end == relay_end::complete;
   co_return end;
 }
 
 /// The client already reads an event stream: an answer that is none becomes an event of it.
-task<relay_end> client_writer::relay_as_event(upstream_connection& from, const http::response_head& head,
+task<relay_end> client_writer::relay_as_event(upstream_connection& from, const http::response_head& head, duration idle,
                                               http::usage_reader* usage) {
   std::string body;
-  auto const patience = settings_.cerebras.timeouts.idle;
-  auto const complete = co_await read_whole_body(from, head.body, largest_whole_body, patience, c_.ctl, body);
+  auto const complete = co_await read_whole_body(from, head.body, largest_whole_body, idle, c_.ctl, body);
   if (c_.ctl.why() == interruption::client_gone) co_return relay_end::client_gone;
   if (!complete) co_return body.size() > largest_whole_body ? relay_end::too_large : relay_end::upstream_cut;
   if (usage) usage->feed(body);
@@ -153,7 +169,8 @@ task<relay_end> client_writer::relay_as_event(upstream_connection& from, const h
 
 /// Some providers repeat in an answer what they were asked with. A reload may have changed the key since.
 bool client_writer::shows_our_key(std::string_view text) const {
-  return holds(text, settings_.cerebras.api_key) || holds(text, c_.port.settings()->cerebras.api_key);
+  auto const& now = *c_.port.settings();
+  return shows_key_of(text, settings_) || (&now != &settings_ && shows_key_of(text, now));
 }
 
 /// The client's head for the provider's answer, without the empty line at its end.

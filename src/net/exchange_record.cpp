@@ -13,8 +13,8 @@
 
 namespace cooldown::net {
 
-exchange_record::exchange_record(client_connection& c, destination& at, const request& r)
-    : c_(c), at_(at), metered_(r.metered), credential_(r.credential) {
+exchange_record::exchange_record(client_connection& c, destination_ptr at, const request& r)
+    : c_(c), at_(std::move(at)), metered_(r.metered), key_(r.key) {
   line.id = r.id;
   line.client = c.peer;
   line.method = r.method;
@@ -34,7 +34,7 @@ void exchange_record::waits(constraint reason, time_point since, std::optional<t
   wait_since_ = since;
   waited_before_ = waited_;
   line.held_by = reason;
-  if (expected) forecast_ = std::max(duration::zero(), *expected - since);
+  if (expected && !forecast_) forecast_ = std::max(duration::zero(), *expected - since);
 }
 
 void exchange_record::waited_until(time_point now) {
@@ -53,9 +53,10 @@ void exchange_record::released() {
 
 void exchange_record::append_fields(std::string& out) const {
   auto const now = steady_now();
-  auto& limiter = at_.limiter;
-  append_status_fields(out, at_,
-                       metered_ ? limiter.status({credential_, line.model}, now) : limiter.latest_status(now));
+  auto& limiter = at_->limiter;
+  auto const scope = at_->upstream_of_now()->of->name_here(line.model).value_or(line.model);
+  append_status_fields(out, *at_, metered_ ? limiter.status({credential(), scope}, now) : limiter.latest_status(now));
+  if (!line.to.empty()) http::append_field(out, "X-Upstream", line.to);
   if (waited_ > duration::zero()) {
     http::append_field(out, "X-RateLimit-Delay", decimal_seconds(waited_));
     if (forecast_) http::append_field(out, "X-RateLimit-Delay-Forecast", decimal_seconds(*forecast_));

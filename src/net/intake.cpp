@@ -145,8 +145,6 @@ void take_facts(client_connection& c, const config::settings& settings, request&
   if (r.preflight) r.cors += preflight_fields(head);
   r.key = c.port.credential_of(key_of(credential));
   if (r.metered) c.port.name_key(r.key, key_of(credential));
-  // With a key of our own all clients share its quota.
-  r.credential = settings.cerebras.api_key.empty() ? r.key : 0;
   r.last_hop = is_last_hop(head);
 }
 

@@ -36,8 +36,9 @@ std::optional<refill> refill_of(config::replenishment r) {
 
 }  // namespace
 
-limiter_settings limiter_of(const config::settings& s) {
-  auto const& c = s.cerebras;
+limiter_settings limiter_of(const config::settings& s, const config::upstream_settings& upstream) {
+  auto const& c = upstream;
+  auto const& queue = s.cerebras.queue;
   limiter_settings out;
   out.quota.use_headers = c.rate_limits.use_headers && s.features.header_based_rate_limiting;
   out.quota.header_fallback = c.rate_limits.header_fallback;
@@ -53,10 +54,10 @@ limiter_settings limiter_of(const config::settings& s) {
       out.models.emplace(model, limits_of(limits));
     }
   }
-  out.ageing = c.queue.ageing.value_or(std::chrono::milliseconds::zero());
-  out.max_depth = c.queue.max_depth;
-  out.max_bytes = c.queue.max_bytes;
-  out.max_in_flight = c.queue.max_in_flight;
+  out.ageing = queue.ageing.value_or(std::chrono::milliseconds::zero());
+  out.max_depth = queue.max_depth;
+  out.max_bytes = queue.max_bytes;
+  out.max_in_flight = queue.max_in_flight;
   return out;
 }
 

@@ -139,11 +139,11 @@ outgoing framing_for(const http::response_head& head, const request& r) {
   return r.http11 ? outgoing::chunked : outgoing::until_close;
 }
 
-task<relay_end> relay_body(client_connection& c, upstream_connection& u, const config::settings& settings,
+task<relay_end> relay_body(client_connection& c, upstream_connection& u, const relay_limits& limits,
                            const http::body_framing& in, outgoing out, std::string_view prefix,
                            http::usage_reader* usage) {
   using state = body_splitter::state;
-  auto const patience = settings.server.body_timeout;
+  auto const patience = limits.reading;
   body_splitter splitter(in);
   std::vector<asio::const_buffer> pieces;
   std::vector<asio::const_buffer> buffers;
@@ -182,7 +182,7 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const c
     }
     if (splitter.current() == state::broken) co_return relay_end::upstream_malformed;
     // Framing alone, such as chunk extensions, is silence: the deadline stays.
-    if (data > 0 || !waiting) c.ctl.set(settings.cerebras.timeouts.idle);
+    if (data > 0 || !waiting) c.ctl.set(limits.idle);
     waiting = true;
     auto const ec = co_await u.read_some(next_read, c.ctl);
     if (ec) {

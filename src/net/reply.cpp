@@ -61,10 +61,10 @@ local_reply refusal_reply(observe::stats& counts, reason why, const refusal_deta
 }
 
 void append_status_fields(std::string& out, const destination& at, const scope_status& scope) {
-  auto const& cerebras = at.upstream_of_now()->settings->cerebras;
+  auto const& upstream = *at.upstream_of_now()->of;
   auto const& breaker = at.provider().breaker;
-  http::append_field(out, "X-RateLimit-Limit-RPM", cerebras.rpm_limit);
-  http::append_field(out, "X-RateLimit-Limit-TPM", cerebras.tpm_limit);
+  http::append_field(out, "X-RateLimit-Limit-RPM", upstream.rpm_limit);
+  http::append_field(out, "X-RateLimit-Limit-TPM", upstream.tpm_limit);
   http::append_field(out, "X-RateLimit-Current-TPM-Limit", whole(scope.current_token_limit));
   http::append_field(out, "X-RateLimit-Remaining-TPM", whole(scope.remaining_tokens));
   http::append_field(out, "X-RateLimit-Queue-Length", at.queue_length());

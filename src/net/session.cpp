@@ -93,13 +93,13 @@ task<bool> serve_one(client_connection& c, app& shared) {
   auto head = co_await read_head(c, r);
   if (head.kind == intake_result::what::closed) co_return false;
   if (head.kind == intake_result::what::refused) {
-    co_await refuse_and_close(c, shared.upstreams.first(), r, std::move(head.refusal));
+    co_await refuse_and_close(c, *shared.upstreams.first(), r, std::move(head.refusal));
     co_return false;
   }
   auto body = co_await read_body(c, r);
   if (body.kind == intake_result::what::closed) co_return false;
   if (body.kind == intake_result::what::refused) {
-    co_await refuse_and_close(c, shared.upstreams.first(), r, std::move(body.refusal));
+    co_await refuse_and_close(c, *shared.upstreams.first(), r, std::move(body.refusal));
     co_return false;
   }
   // Whoever waits, or streams, does not hold what the request was read into.

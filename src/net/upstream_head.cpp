@@ -16,10 +16,13 @@ bool holds_token(std::string_view value, const request& r, const config::setting
   return carries_token(value, settings.server.auth_tokens) || carries_token(value, r.read_under->server.auth_tokens);
 }
 
-/// Whether the key that goes to the provider is ours. Then the client's Authorization was for us, and it remains so
-/// when a reload takes our key away.
-bool is_own_key(const request& r, const config::settings& settings) {
-  return !settings.cerebras.api_key.empty() || !r.read_under->cerebras.api_key.empty();
+/// Whether the client's credentials stay here: this upstream has a key of ours, or is not for them. If there was a key
+/// of ours when the request was read, the client's Authorization was for us, and it remains so when a reload takes our
+/// key away.
+bool is_own_key(const request& r, const upstream& to) {
+  if (!to.takes_client_keys()) return true;
+  auto const* const then = settings_named(*r.read_under, to.of->name);
+  return !then || !then->api_key.empty() || !then->pass_client_key;
 }
 
 /// Headers of the client's that do not go on: hop-by-hop ones, framing, those we write ourselves, and beside our own
@@ -32,22 +35,21 @@ bool dropped(std::string_view name, bool own_key, bool metered) {
 
 }  // namespace
 
-std::string upstream_head(const request& r, const config::settings& settings, std::string_view via) {
+std::string upstream_head(const request& r, const upstream& to, std::string_view via, std::size_t body_size) {
   auto const& head = r.head;
-  auto const& origin = settings.cerebras.base_url;
+  auto const& origin = to.of->base_url;
   std::string out;
   out.reserve(r.head_bytes.size() + room_for_our_fields);
   out.append(head.method).append(" ").append(origin.target_for(head.target)).append(" HTTP/1.1\r\n");
   http::append_field(out, "Host", origin.authority());
-  bool const own_key = is_own_key(r, settings);
-  if (!settings.cerebras.api_key.empty())
-    http::append_field(out, "Authorization", "Bearer " + settings.cerebras.api_key);
+  bool const own_key = is_own_key(r, to);
+  if (!to.key.empty()) http::append_field(out, "Authorization", "Bearer " + to.key);
   // The usage at the end of an answer must be readable (docs/decisions/006).
   if (r.metered) http::append_field(out, "Accept-Encoding", "identity");
   http::nominations const nominated(head.fields);
   for (auto const& f : head.fields) {
     if (dropped(f.name, own_key, r.metered) || nominated.contains(f.name)) continue;
-    if (holds_token(f.value, r, settings)) continue;
+    if (holds_token(f.value, r, *to.settings)) continue;
     if (r.method == "OPTIONS" && iequals(f.name, "max-forwards")) {
       auto const hops = parse_u64(f.value);
       http::append_field(out, f.name, hops.value_or(1) - (hops == 0U ? 0U : 1U));
@@ -58,19 +60,20 @@ std::string upstream_head(const request& r, const config::settings& settings, st
   http::append_field(out, "Via", via);
   bool const has_body = r.framing.how != http::body_framing::kind::none;
   if (has_body || r.method == "POST" || r.method == "PUT" || r.method == "PATCH")
-    http::append_field(out, "Content-Length", r.body.size());
+    http::append_field(out, "Content-Length", body_size);
   out += "\r\n";
   return out;
 }
 
-bool is_for_another_provider(const request& r, const config::settings& settings) {
-  auto const& then = r.read_under->cerebras.base_url;
-  auto const& now = settings.cerebras.base_url;
+bool is_for_another_provider(const request& r, const upstream& to) {
+  auto const& now = to.of->base_url;
   if (!now.contains(r.target)) return true;
+  auto const* const of_then = settings_named(*r.read_under, to.of->name);
+  if (!of_then) return false;  // no credential of the client's goes there
+  auto const& then = of_then->base_url;
   if (then.tls == now.tls && then.host == now.host && then.port == now.port) return false;
-  return !is_own_key(r, settings) && std::any_of(r.head.fields.begin(), r.head.fields.end(), [](const header_field& f) {
-    return http::carries_credential(f.name);
-  });
+  return !is_own_key(r, to) && std::any_of(r.head.fields.begin(), r.head.fields.end(),
+                                           [](const header_field& f) { return http::carries_credential(f.name); });
 }
 
 }  // namespace cooldown::net

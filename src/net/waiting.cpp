@@ -45,19 +45,25 @@ task<time_point> waiting::comment(const destination& at, ticket_id id) {
   co_return next;
 }
 
-task<admission::result> waiting::for_quota(destination& at, ticket_id id, bool in_progress) {
-  auto next_comment = first_comment_of(steady_now());
+task<admission::result> waiting::for_quota(destination& at, ticket_id id, bool in_progress, time_point ask_at) {
+  if (!next_comment_) next_comment_ = first_comment_of(steady_now());
   // What goes on at once is no wait.
   if (!in_progress || at.limiter.standing_of(id, steady_now())) enter_queue();
   for (;;) {
-    auto woken = co_await at.gate.wait(id, next_comment, c_.ctl);
-    record_.waited_until(steady_now());
-    if (woken.kind != admission::result::what::still_waiting) {
+    auto woken = co_await at.gate.wait(id, std::min(*next_comment_, ask_at), c_.ctl);
+    auto const now = steady_now();
+    record_.waited_until(now);
+    bool const waits = woken.kind == admission::result::what::still_waiting;
+    if (waits && now >= *next_comment_) {
+      next_comment_ = co_await comment(at, id);
+      continue;
+    }
+    if (!waits) {
+      next_comment_.reset();
       record_.forget_wait();
       c_.where = phase::exchanging;
-      co_return woken;
     }
-    next_comment = co_await comment(at, id);
+    co_return woken;
   }
 }
 
@@ -82,7 +88,7 @@ task<breaker_answer> waiting::for_breaker(destination& at, ticket_id id, time_po
       record_.waits(constraint::circuit_breaker, since, std::nullopt);
     }
     record_.waited_until(now);
-    if (answer.passage.got != breaker_gate::answer::no || now >= until) {
+    if (answer.passage.got != breaker_gate::answer::no || now >= until || at.retired()) {
       record_.forget_wait();
       c_.where = phase::exchanging;
       co_return answer;

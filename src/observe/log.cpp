@@ -145,20 +145,20 @@ bool log::access(const access_record& r) {
         FMT_COMPILE(
             R"({{"time":"{}","level":"info","message":"access","id":{},"client":{},"method":{},"target":{},"model":{},)"
             R"("status":{},"reason":{},"cost":{},"tokens":{},"waited":{}.{:03},"held_by":"{}","upstream":{}.{:03},"total":{}.{:03},)"
-            R"("attempts":{},"complete":{}}})"),
+            R"("attempts":{},"complete":{}{}}})"),
         timestamp(), r.id, http::json_text(r.client), http::json_text(r.method), http::json_text(r.target),
         http::json_text(r.model), r.status, http::json_text(r.reason), whole(r.cost), r.tokens, waited.ms / 1000,
         waited.ms % 1000, name_of(r.held_by), upstream.ms / 1000, upstream.ms % 1000, total.ms / 1000, total.ms % 1000,
-        r.attempts, r.complete);
+        r.attempts, r.complete, r.to.empty() ? std::string() : R"(,"to":)" + http::json_text(r.to));
   } else {
     fmt::format_to(to,
                    FMT_COMPILE("{} info  access id={} client={} \"{} {}\" model={} status={}{}{} cost={} tokens={} "
-                               "waited={}.{:03}{}{} upstream={}.{:03} total={}.{:03} attempts={}{}"),
+                               "waited={}.{:03}{}{} upstream={}.{:03} total={}.{:03} attempts={}{}{}{}"),
                    timestamp(), r.id, r.client, http::visible_word(r.method), http::visible_word(r.target),
                    http::visible_word(r.model), r.status, *r.reason ? " reason=" : "", r.reason, whole(r.cost),
                    r.tokens, waited.ms / 1000, waited.ms % 1000, *name_of(r.held_by) ? " held_by=" : "",
                    name_of(r.held_by), upstream.ms / 1000, upstream.ms % 1000, total.ms / 1000, total.ms % 1000,
-                   r.attempts, r.complete ? "" : " cut");
+                   r.attempts, r.to.empty() ? "" : " to=", r.to, r.complete ? "" : " cut");
   }
   if (kept_.size() >= most_kept) flush();
   return !kept_.empty();

@@ -143,9 +143,27 @@ void process_families(exposition& out) {
   plain("process_start_time_seconds", "Start time, in seconds since 1970.", MetricType::Gauge, p.started);
 }
 
+/// Only if there are several.
+void destination_families(exposition& out, const sources& from, time_point now) {
+  auto const gauge = [](const char* name, const char* help) { return exposition::make(name, help, MetricType::Gauge); };
+  auto queued = gauge("upstream_queued_requests", "Waiting requests, by upstream and account.");
+  auto in_flight = gauge("upstream_in_flight_requests", "Metered requests at the provider, by upstream and account.");
+  auto paused = gauge("upstream_paused", "1 while the account is paused by the admin port.");
+  auto aside = gauge("upstream_set_aside", "1 while the account is set aside because its key was refused.");
+  auto open = gauge("upstream_circuit_open", "1 while the upstream's circuit breaker is not closed.");
+  for (auto const& d : from.destinations) {
+    labels const with{{"upstream", std::string(d.name)}};
+    exposition::add(queued, static_cast<double>(d.limiter.queue_length() + d.held.size()), with);
+    exposition::add(in_flight, static_cast<double>(d.limiter.in_flight()), with);
+    exposition::add(paused, d.paused ? 1 : 0, with);
+    exposition::add(aside, d.aside_until ? 1 : 0, with);
+    exposition::add(open, d.breaker.current(now) == circuit_breaker::state::closed ? 0 : 1, with);
+  }
+  for (auto* f : {&queued, &in_flight, &paused, &aside, &open}) out.put(std::move(*f));
+}
+
 void limiter_families(exposition& out, const sources& from, time_point now) {
-  auto const& limiter = from.limiter;
-  auto const& c = limiter.counters();
+  auto const c = counters_of(from);
   out.counter("header_parsing_success_total", "Responses whose rate-limit headers were understood.",
               c.header_parsing_success);
   out.counter("header_parsing_failures_total", "Responses whose rate-limit headers were missing or unusable.",
@@ -157,9 +175,10 @@ void limiter_families(exposition& out, const sources& from, time_point now) {
   out.counter("upstream_refusals_total", "429s of the provider that were absorbed: clients waited instead.",
               c.upstream_refusals);
   out.gauge("queued_requests", "Requests waiting, for quota or for the provider.", queue_length(from));
-  out.gauge("queued_bytes", "Bytes of the bodies of waiting requests.", limiter.queued_bytes());
+  out.gauge("queued_bytes", "Bytes of the bodies of waiting requests.", queued_bytes(from));
   out.gauge("in_flight_requests", "Metered requests at the provider.", at_provider(from));
   scope_families(out, from, now);
+  destination_families(out, from, now);
 }
 
 /// Converts the text format of Prometheus to OpenMetrics 1.0: a counter's family has no suffix, and an end marker is

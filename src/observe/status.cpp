@@ -78,13 +78,31 @@ json::object upstream(const sources& from, time_point now) {
       {"attempts", counts.upstream_attempts},
       {"failures", counts.upstream_failures},
       {"retries", counts.upstream_retries},
-      {"refusals", from.limiter.counters().upstream_refusals},
+      {"refusals", counters_of(from).upstream_refusals},
       {"idle_connections", from.idle_upstream_connections},
       {"recent",
        {{"seconds", seconds_of(failure_rate::span)}, {"attempts", recent.attempts}, {"failures", recent.failures}}}};
   if (auto const& last = from.failures.last())
     o["last_failure"] = {{"seconds_ago", seconds_of(now - last->at)}, {"cause", last->cause}};
   return o;
+}
+
+json::array destinations(const sources& from, time_point now) {
+  json::array out;
+  for (auto const& d : from.destinations) {
+    auto const recent = d.failures.recent(now);
+    json::object o{{"name", d.name},
+                   {"paused", d.paused},
+                   {"queued", d.limiter.queue_length() + d.held.size()},
+                   {"in_flight", d.limiter.in_flight() - std::min(d.limiter.in_flight(), d.held.size())},
+                   {"circuit_breaker", breaker(d.breaker, now)},
+                   {"recent", {{"attempts", recent.attempts}, {"failures", recent.failures}}}};
+    if (d.aside_until) o["set_aside_for_seconds"] = seconds_of(*d.aside_until - now);
+    if (auto const& last = d.failures.last())
+      o["last_failure"] = {{"seconds_ago", seconds_of(now - last->at)}, {"cause", last->cause}};
+    out.push_back(std::move(o));
+  }
+  return out;
 }
 
 template <std::size_t n>
@@ -110,6 +128,7 @@ json::object ended(const history::recent_request& r) {
                  {"complete", w.complete && !w.gone}};
   if (!w.who.empty()) o["client_name"] = w.who;
   if (*w.reason) o["reason"] = w.reason;
+  if (!w.to.empty()) o["upstream"] = w.to;
   add_held_by(o, w.held_by);
   return o;
 }
@@ -150,27 +169,28 @@ std::string status_json(const sources& from, time_point now) {
   }
   json::array recent;
   for (auto const& r : from.past.recent()) recent.push_back(ended(r));
-  auto const& c = from.limiter.counters();
-  json::object const status{{"schema", 1},
-                            {"version", COOLDOWN_VERSION},
-                            {"url", from.url},
-                            {"uptime_seconds", from.uptime_seconds},
-                            {"draining", from.draining},
-                            {"queue", {{"length", queue_length(from)}, {"bytes", from.limiter.queued_bytes()}}},
-                            {"in_flight", at_provider(from)},
-                            {"circuit_breaker", breaker(from.breaker, now)},
-                            {"upstream", upstream(from, now)},
-                            {"headers",
-                             {{"parsing_success", c.header_parsing_success},
-                              {"parsing_failures", c.header_parsing_failures},
-                              {"dynamic_timings_used", c.dynamic_timings_used},
-                              {"fallback_timings_used", c.fallback_timings_used}}},
-                            {"waits", histogram_json(from.counts.waits)},
-                            {"upstream_response_seconds", histogram_json(from.counts.upstream_seconds)},
-                            {"forecast_errors", histogram_json(from.counts.forecast_errors)},
-                            {"clients", clients(from.counts)},
-                            {"scopes", std::move(scopes)},
-                            {"recent", std::move(recent)}};
+  auto const c = counters_of(from);
+  json::object status{{"schema", 1},
+                      {"version", COOLDOWN_VERSION},
+                      {"url", from.url},
+                      {"uptime_seconds", from.uptime_seconds},
+                      {"draining", from.draining},
+                      {"queue", {{"length", queue_length(from)}, {"bytes", queued_bytes(from)}}},
+                      {"in_flight", at_provider(from)},
+                      {"circuit_breaker", breaker(from.breaker, now)},
+                      {"upstream", upstream(from, now)},
+                      {"headers",
+                       {{"parsing_success", c.header_parsing_success},
+                        {"parsing_failures", c.header_parsing_failures},
+                        {"dynamic_timings_used", c.dynamic_timings_used},
+                        {"fallback_timings_used", c.fallback_timings_used}}},
+                      {"waits", histogram_json(from.counts.waits)},
+                      {"upstream_response_seconds", histogram_json(from.counts.upstream_seconds)},
+                      {"forecast_errors", histogram_json(from.counts.forecast_errors)},
+                      {"clients", clients(from.counts)},
+                      {"scopes", std::move(scopes)},
+                      {"recent", std::move(recent)}};
+  if (!from.destinations.empty()) status["upstreams"] = destinations(from, now);
   return http::visible(json::serialize(status)) + "\n";
 }
 

@@ -57,7 +57,7 @@ cerebras_limiter::scope& cerebras_limiter::scope_of(const scope_name& name, time
   if (found == scopes_.end()) {
     if (scopes_.size() >= settings_.max_scopes) evict_one(now);
     auto made = std::make_unique<scope>(name.model, name.credential, quota_of(name.model), now);
-    made->paused = paused_models_.contains(name.model);
+    made->paused = all_paused_ || paused_models_.contains(name.model);
     found = scopes_.emplace(std::move(key), std::move(made)).first;
   }
   auto& s = *found->second;
@@ -437,6 +437,11 @@ bool cerebras_limiter::pause(const scope_name& name, bool paused) {
   change(*s);
   if (!paused && s->tickets == 0) rest(*s);
   return true;
+}
+
+void cerebras_limiter::pause_all(bool paused) {
+  all_paused_ = paused;
+  for (auto const& [key, s] : scopes_) pause({s->credential, s->model}, paused || paused_models_.contains(s->model));
 }
 
 bool cerebras_limiter::pause_model(std::string_view model, bool paused) {

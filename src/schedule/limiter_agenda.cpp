@@ -103,7 +103,7 @@ void cerebras_limiter::evict_one(time_point now) {
     auto& s = *oldest;
     idle_.erase(idle_.begin());
     s.idle_since.reset();
-    if (s.tickets > 0 || (s.paused && !paused_models_.contains(s.model))) continue;
+    if (s.tickets > 0 || (s.paused && !all_paused_ && !paused_models_.contains(s.model))) continue;
     auto const full = s.succeeded ? s.limits.full_at(now) : now;
     if (when <= now && full > now) {
       // Its turn comes when it is full, behind all of which that is not known yet.

@@ -145,19 +145,6 @@ TEST_F(CommandLine, TheProviderIsNotTheProxyItself) {
       << "nor does it start";
 }
 
-TEST_F(CommandLine, SeveralUpstreamsAreRefusedAsLongAsOneIsUsed) {
-  for (std::string const key : {"upstreams:\n  - {name: b, base_url: 'http://b.example'}\n",
-                                "cerebras:\n  api_keys: [csk-1, csk-2]\n", "cerebras:\n  models: {a: b}\n"}) {
-    auto const file = directory_.file("several.yaml", key);
-    auto const checked = run({"check", "-c", file});
-    EXPECT_NE(checked.status, 0);
-    EXPECT_THAT(checked.output, HasSubstr("requests are sent with one key to one upstream so far; remove this key\n"));
-    EXPECT_THAT(checked.output, HasSubstr("several.yaml:2:"));
-    EXPECT_NE(run({"-c", file}).status, 0);
-    EXPECT_EQ(run({"print-config", "-c", file}).status, 0);
-  }
-}
-
 TEST_F(CommandLine, TheFileIsLookedForWhereConfigurationsAre) {
   auto const home = directory_.path("home");
   std::filesystem::create_directories(home + "/.config/cooldown-proxy");

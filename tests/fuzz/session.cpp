@@ -98,7 +98,7 @@ class world {
       require(!client_.received.empty() || client_.was_reset, "a sound request is answered");
     require(app_.port.connections.empty() && app_.telemetry.stats.requests_in_progress == 0,
             "nothing is left of a session");
-    require(app_.upstreams.first().limiter.queue_length() == 0, "nor of its place in the queue");
+    require(app_.upstreams.first()->limiter.queue_length() == 0, "nor of its place in the queue");
   }
 
  private:

@@ -62,7 +62,7 @@ struct Attempt : with_fake_names {
   };
   static task<void> make(upstream_attempt& a, const destination& at, upstream_ptr to, const request& r,
                          config::settings settings, made& out) {
-    auto got = co_await a.make(at, std::move(to), r, settings, false);
+    auto got = co_await a.make(at, std::move(to), r, r.body.view(), settings, false);
     out.result = std::move(got);
   }
   void fill(request& r) const {
@@ -79,7 +79,8 @@ struct Attempt : with_fake_names {
     request r(shared->port.bodies);
     fill(r);
     made m;
-    asio::co_spawn(io, make(a, shared->upstreams.first(), shared->upstreams.first().upstream_of_now(), r, settings, m),
+    asio::co_spawn(io,
+                   make(a, *shared->upstreams.first(), shared->upstreams.first()->upstream_of_now(), r, settings, m),
                    asio::detached);
     if (meanwhile) {
       run_until(begun);
@@ -89,7 +90,7 @@ struct Attempt : with_fake_names {
     message = m.result->message;
     return m.result->end;
   }
-  std::size_t idle() const { return shared->upstreams.first().provider().pool.idle(); }
+  std::size_t idle() const { return shared->upstreams.first()->provider().pool.idle(); }
 };
 
 }  // namespace
@@ -149,7 +150,7 @@ TEST_F(Attempt, AnAnswerOfTheProviderOfBeforeIsStillReadButItsConnectionNotKept)
   upstream_attempt a(*client);
   EXPECT_EQ(attempt(a).kind, kind::answered);
   settings.cerebras.base_url.port = 9;
-  auto const before = shared->upstreams.first().upstream_of_now();
+  auto const before = shared->upstreams.first()->upstream_of_now();
   shared->reconfigure(settings);
   a.finish();
   EXPECT_EQ(before->provider->pool.idle(), 0U);

@@ -76,7 +76,7 @@ struct ClientWriter : ::testing::Test {
   /// The provider sends this, and no more.
   relay_end relay(std::string body) {
     asio::co_spawn(io, send(*this, std::move(body)), asio::detached);
-    return run(writer.relay(u, head, nullptr));
+    return run(writer.relay(u, head, settings.cerebras.timeouts.idle, nullptr));
   }
   static task<void> send(ClientWriter& t, std::string body) {
     std::string_view left = body;

@@ -72,7 +72,7 @@ struct Exchange : ::testing::Test {
     auto first = client_with(chat());
     until([&] { return provider->requests.size() == 1; });
     auto second = client_with(chat());
-    until([&] { return shared->upstreams.first().limiter.queue_length() == 1; });
+    until([&] { return shared->upstreams.first()->limiter.queue_length() == 1; });
     return {std::move(first), std::move(second)};
   }
 
@@ -103,9 +103,9 @@ struct Exchange : ::testing::Test {
 
   void nothing_is_left() {
     until([&] { return shared->port.connections.empty(); });
-    EXPECT_EQ(shared->upstreams.first().limiter.in_flight(), 0U);
-    EXPECT_EQ(shared->upstreams.first().limiter.queue_length(), 0U);
-    EXPECT_EQ(shared->upstreams.first().held.size(), 0U);
+    EXPECT_EQ(shared->upstreams.first()->limiter.in_flight(), 0U);
+    EXPECT_EQ(shared->upstreams.first()->limiter.queue_length(), 0U);
+    EXPECT_EQ(shared->upstreams.first()->held.size(), 0U);
     EXPECT_EQ(shared->port.bodies.total(), 0U);
     EXPECT_EQ(shared->telemetry.stats.requests_in_progress, 0U);
   }
@@ -123,7 +123,7 @@ TEST_F(Exchange, AnAnswerIsPassedOnAndSettled) {
   EXPECT_THAT(got, AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), HasSubstr("X-RateLimit-Queue-Length: 0"), EndsWith("}}")));
   EXPECT_EQ(shared->telemetry.stats.prompt_tokens, 3U);
   EXPECT_EQ(shared->telemetry.stats.completion_tokens, 2U);
-  EXPECT_EQ(shared->upstreams.first().provider().pool.idle(), 1U);
+  EXPECT_EQ(shared->upstreams.first()->provider().pool.idle(), 1U);
 }
 
 TEST_F(Exchange, AQuotaRefusalIsWaitedOutAndTheClientKnowsNothingOfIt) {
@@ -203,7 +203,7 @@ TEST_F(Exchange, AClientThatLeavesWhileItWaitsLeavesTheQueue) {
   begin({completion});
   auto [first, second] = one_at_the_provider_and_one_waiting();
   second.close();
-  until([&] { return shared->upstreams.first().limiter.queue_length() == 0; });
+  until([&] { return shared->upstreams.first()->limiter.queue_length() == 0; });
   EXPECT_EQ(shared->telemetry.stats.clients_gone, 1U);
   provider->let_go();
   EXPECT_THAT(answer_to(first), StartsWith("HTTP/1.1 200 "));
@@ -253,7 +253,7 @@ TEST_F(Exchange, WhoeverHasQueuedWaitsForAProviderThatIsAway) {
   provider->let_go();
   EXPECT_THAT(answer_to(first), StartsWith("HTTP/1.1 200 "));
   until([&] {
-    return shared->upstreams.first().provider().breaker.current(steady_now()) == circuit_breaker::state::half_open;
+    return shared->upstreams.first()->provider().breaker.current(steady_now()) == circuit_breaker::state::half_open;
   });
   scripted_provider back(io, {completion}, port);
   EXPECT_THAT(answer_to(second), StartsWith("HTTP/1.1 200 "));

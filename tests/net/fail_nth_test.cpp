@@ -225,10 +225,10 @@ class run {
     EXPECT_LE(lost, harmless ? 0U : 1U) << what;
     EXPECT_TRUE(app_.port.connections.empty());
     EXPECT_EQ(app_.telemetry.stats.requests_in_progress, 0U);
-    EXPECT_EQ(app_.upstreams.first().limiter.queue_length(), 0U);
-    EXPECT_EQ(app_.upstreams.first().limiter.in_flight(), 0U);
+    EXPECT_EQ(app_.upstreams.first()->limiter.queue_length(), 0U);
+    EXPECT_EQ(app_.upstreams.first()->limiter.in_flight(), 0U);
     EXPECT_EQ(app_.port.bodies.total(), 0U);
-    EXPECT_EQ(app_.upstreams.first().provider().breaker.current(steady_now()), circuit_breaker::state::closed);
+    EXPECT_EQ(app_.upstreams.first()->provider().breaker.current(steady_now()), circuit_breaker::state::closed);
   }
 
  private:

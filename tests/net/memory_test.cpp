@@ -158,8 +158,8 @@ TEST_F(Memory, WhateverAllocationFailsOneRequestIsLostAtMostAndNothingIsLeft) {
     EXPECT_GE(served, 1U);
     auto const made = allocations;
     EXPECT_TRUE(t.until([&] { return t.shared.port.connections.empty(); }));
-    EXPECT_EQ(t.shared.upstreams.first().limiter.in_flight(), 0U);
-    EXPECT_EQ(t.shared.upstreams.first().limiter.queue_length(), 0U);
+    EXPECT_EQ(t.shared.upstreams.first()->limiter.in_flight(), 0U);
+    EXPECT_EQ(t.shared.upstreams.first()->limiter.queue_length(), 0U);
     EXPECT_EQ(t.shared.port.bodies.total(), 0U);
     EXPECT_EQ(t.shared.telemetry.stats.requests_in_progress, 0U);
     auto const was_failing = std::exchange(failing, 0);

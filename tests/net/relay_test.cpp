@@ -39,7 +39,8 @@ struct Relay : ::testing::Test {
   http::usage_reader* usage = nullptr;
 
   static task<void> run(Relay& t) {
-    auto const ended = co_await relay_body(t.c, t.u, t.settings, t.in, t.out, "head|", t.usage);
+    relay_limits const limits{t.settings.cerebras.timeouts.idle, t.settings.server.body_timeout};
+    auto const ended = co_await relay_body(t.c, t.u, limits, t.in, t.out, "head|", t.usage);
     t.end = ended;
   }
   void start(framing how, std::uint64_t length, outgoing to) {

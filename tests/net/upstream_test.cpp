@@ -25,9 +25,9 @@ struct Upstream : ::testing::Test {
     return s;
   }();
 
-  upstream_ptr make(const upstream* before = nullptr) {
-    return make_upstream(
-        io, sweep, std::make_shared<const config::settings>(settings), [] {}, before);
+  std::shared_ptr<provider> make(const std::shared_ptr<provider>& before = nullptr) {
+    return make_provider(
+        io, sweep, settings.cerebras, [] {}, before);
   }
   static void copy(const std::string& from, const std::string& to) { std::ofstream(to) << std::ifstream(from).rdbuf(); }
 };
@@ -39,42 +39,40 @@ TEST_F(Upstream, TheSamePeerKeepsItsConnectionsAndItsHealth) {
   settings.cerebras.api_key = "another";
   settings.cerebras.base_url.prefix = "/b";
   settings.cerebras.timeouts.connect = 1s;
-  auto const now = make(before.get());
-  EXPECT_EQ(now->provider, before->provider);
-  EXPECT_EQ(before->settings->cerebras.api_key, "") << "immutable";
-  EXPECT_EQ(now->settings->cerebras.api_key, "another");
+  auto const now = make(before);
+  EXPECT_EQ(now, before);
 }
 
 TEST_F(Upstream, AnotherPeerBeginsAnew) {
   auto const before = make();
-  auto const permit = before->provider->breaker.allow(steady_now());
-  before->provider->breaker.failed(*permit, steady_now());
-  ASSERT_NE(before->provider->breaker.current(steady_now()), circuit_breaker::state::closed);
+  auto const permit = before->breaker.allow(steady_now());
+  before->breaker.failed(*permit, steady_now());
+  ASSERT_NE(before->breaker.current(steady_now()), circuit_breaker::state::closed);
   settings.cerebras.base_url.port = 10;
-  auto const now = make(before.get());
-  EXPECT_NE(now->provider, before->provider);
-  EXPECT_EQ(now->provider->breaker.current(steady_now()), circuit_breaker::state::closed);
+  auto const now = make(before);
+  EXPECT_NE(now, before);
+  EXPECT_EQ(now->breaker.current(steady_now()), circuit_breaker::state::closed);
 }
 
 TEST_F(Upstream, WhoWaitsForTheBreakerOfBeforeIsSentAway) {
   auto const before = make();
-  auto const permit = before->provider->breaker.allow(steady_now());
-  before->provider->breaker.failed(*permit, steady_now());
+  auto const permit = before->breaker.allow(steady_now());
+  before->breaker.failed(*permit, steady_now());
   tcp_socket client(io);
   interrupt ctl(sweep, client);
   std::optional<breaker_gate::answer> got;
   auto const wait = [&]() -> task<void> {
-    auto const p = co_await before->provider->gate.pass(steady_now() + 1h, ctl);
+    auto const p = co_await before->gate.pass(steady_now() + 1h, ctl);
     got = p.got;
   };
   asio::co_spawn(io, wait(), asio::detached);
   io.poll();
   ASSERT_FALSE(got);
-  before->provider->retire();
+  before->retire();
   io.restart();
   io.poll();
   EXPECT_EQ(got, breaker_gate::answer::no);
-  EXPECT_EQ(before->provider->gate.held(), 0U);
+  EXPECT_EQ(before->gate.held(), 0U);
 }
 
 TEST_F(Upstream, AuthoritiesAreKnownByWhatIsInTheirFile) {
@@ -87,10 +85,10 @@ TEST_F(Upstream, AuthoritiesAreKnownByWhatIsInTheirFile) {
   settings.cerebras.tls.ca_file = file;
   auto const before = make();
   settings.cerebras.tls.ca_file = one.file();
-  EXPECT_EQ(make(before.get())->provider, before->provider) << "the same ones, under another name";
+  EXPECT_EQ(make(before), before) << "the same ones, under another name";
   settings.cerebras.tls.ca_file = file;
   copy(two.file(), file);
-  EXPECT_NE(make(before.get())->provider, before->provider);
+  EXPECT_NE(make(before), before);
   copy("/dev/null", file);
-  EXPECT_THROW(make(before.get()), std::runtime_error);
+  EXPECT_THROW(make(before), std::runtime_error);
 }

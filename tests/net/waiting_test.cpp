@@ -37,11 +37,12 @@ struct Waiting : ::testing::Test {
   }();
   observe::log log{settings.logging};
   app shared{io, settings, log};
-  destination& at = shared.upstreams.first();
+  destination_ptr const at_ptr = shared.upstreams.first();
+  destination& at = *at_ptr;
   socket_pair front{io};
   client_connection c{std::move(front.near), shared.port, role::proxy};
   request r{shared.port.bodies};
-  exchange_record record{c, at, r};
+  exchange_record record{c, at_ptr, r};
   client_writer writer{c, r, record, settings};
   std::string came;
 

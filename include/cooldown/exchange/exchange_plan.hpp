@@ -41,6 +41,8 @@ struct attempt_end {
   duration rested{};                      // how long that connection had been idle
   bool local = false;                     // an error of this machine
   bool serves_without_v1 = false;         // the provider has answered a path without /v1 with 2xx
+  bool key_refused = false;               // 401 or 402 for a key of ours
+  bool elsewhere = false;                 // another destination may serve the request
 
   /// False if it was answered, or nothing was tried.
   bool failed() const {
@@ -62,6 +64,7 @@ struct exchange_step {
     wait_for_quota,    // until the ticket is released or rejected
     wait_for_breaker,  // until an attempt is allowed, at most until facts.wait_until
     attempt,           // connect, send, read the answer's head
+    move,              // submit the request at another destination, because this one does not serve it
     pause,             // for `pause`
     ask_about_429,     // let the limiter classify the 429
     relay,             // pass the answer on
@@ -75,8 +78,8 @@ struct exchange_step {
   reason why = reason::internal_error;
   std::optional<duration> retry_after{};  // of a rejection
   std::string_view explanation{};         // of a rejection; empty: nothing to add to `why`
-  bool uncharged = false;                 // reject: the provider has rejected the request, which costs nothing
-  bool unsent = false;  // renew, reject, hang_up: nothing has reached the provider since the last release
+  bool uncharged = false;                 // reject, move: the provider has rejected the request, which costs nothing
+  bool unsent = false;  // renew, move, reject, hang_up: nothing has reached the provider since the last release
   verdict_on_provider verdict = verdict_on_provider::none;  // for the breaker, if it allowed an attempt
 };
 
@@ -95,6 +98,14 @@ class exchange_plan {
   /// The wait for quota, for the breaker or for a pause was interrupted.
   exchange_step client_left() const;
   exchange_step draining() const;
+
+  /// It goes to another destination, whose settings apply from now on.
+  void goes_to(unsigned retries, bool breaker_enabled) {
+    facts_.retries = retries;
+    facts_.breaker_enabled = breaker_enabled;
+  }
+  /// The request leaves its destination, which does not serve it (any more).
+  exchange_step leaves(bool uncharged);
 
   exchange_step allowed(bool trial, time_point now);
   /// The breaker has not allowed an attempt in time.
@@ -115,6 +126,7 @@ class exchange_plan {
   exchange_step repeat_or(const exchange_step& last, const attempt_end& end);
   exchange_step rejection(reason why, std::optional<duration> retry_after) const;
   verdict_on_provider judge(const attempt_end& end) const;
+  bool may_move(const attempt_end& end) const;
 
   exchange_facts facts_;
   unsigned repeats_ = 0;

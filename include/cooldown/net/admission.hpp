@@ -16,6 +16,9 @@ class admission {
   /// To be called after everything that may release a ticket: an observation, a settlement, a disconnect, new settings.
   void update();
 
+  /// Ends all waits with `still_waiting`: their requests may have to go elsewhere.
+  void ask_again();
+
   /// Waits for the ticket's release or rejection. If the interrupt fires or `until` passes first, it may be called
   /// again.
   struct result {

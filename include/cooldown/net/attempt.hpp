@@ -17,6 +17,9 @@ struct attempt_result {
   std::string message;  // for the log
 };
 
+/// The time limits for an upstream by the settings that an exchange began with, or its own if it is newer.
+const config::timeout_settings& timeouts_of(const config::settings& settings, const upstream& to);
+
 /// The attempts of one exchange, one after another. Holds the connection and the response head of the last.
 class upstream_attempt {
  public:
@@ -24,8 +27,9 @@ class upstream_attempt {
 
   /// Sends the request to this upstream only, one of `at`, and reads the head of the answer. `settings` are those that
   /// the exchange began with: their time limits apply. If a reload comes before anything is sent, nothing is sent.
-  task<attempt_result> make(const destination& at, upstream_ptr to, const request& r, const config::settings& settings,
-                            bool fresh);
+  /// `body` is the request's body, or what takes its place there.
+  task<attempt_result> make(const destination& at, upstream_ptr to, const request& r, std::string_view body,
+                            const config::settings& settings, bool fresh);
 
   /// The connection from which the answer's body is still to be read.
   upstream_connection& connection() { return *connection_; }

@@ -29,14 +29,16 @@ class client_writer {
   /// Sends an answer of the provider that was read completely.
   task<bool> whole(const http::response_head& head, std::string body);
 
-  /// Relays an answer of the provider as it arrives; `usage` may be null.
-  task<relay_end> relay(upstream_connection& from, const http::response_head& head, http::usage_reader* usage);
+  /// Relays an answer of the provider as it arrives, with pauses of at most `idle`; `usage` may be null.
+  task<relay_end> relay(upstream_connection& from, const http::response_head& head, duration idle,
+                        http::usage_reader* usage);
   /// After relay(): whether the client's connection can carry another request.
   bool keeps_connection() const { return keep_; }
 
  private:
   task<bool> end_with_event(std::string_view data);
-  task<relay_end> relay_as_event(upstream_connection& from, const http::response_head& head, http::usage_reader* usage);
+  task<relay_end> relay_as_event(upstream_connection& from, const http::response_head& head, duration idle,
+                                 http::usage_reader* usage);
   std::string head_for(const http::response_head& head, bool keep, std::optional<std::size_t> length) const;
   bool shows_our_key(std::string_view text) const;
   bool wants_close() const { return !r_.keep_alive || c_.port.draining; }

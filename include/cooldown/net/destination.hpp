@@ -1,6 +1,9 @@
 // Where requests can be sent: an account of an upstream, with its own quota.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include "cooldown/net/admission.hpp"
 #include "cooldown/net/upstream.hpp"
 #include "cooldown/observe/held_request.hpp"
@@ -10,20 +13,40 @@ namespace cooldown::net {
 
 class destination {
  public:
-  /// Throws std::runtime_error if the TLS settings cannot be used.
-  destination(asio::io_context& io, deadline_sweep& sweep, settings_ptr settings);
-  ~destination();
+  /// Without an upstream until the first apply(). `name`: of its upstream, with the number of the account if there are
+  /// several.
+  destination(asio::io_context& io, const upstream& of);
   destination(const destination&) = delete;
   destination& operator=(const destination&) = delete;
 
-  /// The upstream for new settings, for apply(). Throws and changes nothing if the settings cannot be used.
-  upstream_ptr prepare(settings_ptr settings);
   /// From now on each new attempt goes there; what has been sent finishes at the previous one.
-  void apply(upstream_ptr next);
+  void apply(upstream_ptr next, std::string name, bool is_first);
+
+  /// It is not configured any more: requests that wait are told to go elsewhere.
+  void retire();
+  bool retired() const { return retired_; }
 
   /// The current upstream. Each attempt copies the pointer and keeps it.
   const upstream_ptr& upstream_of_now() const { return upstream_; }
   net::provider& provider() const { return *upstream_->provider; }
+  const std::string& name() const { return name_; }
+  /// Tells the scopes of destinations apart where all are shown together; 0: the first one.
+  std::uint64_t id() const { return id_; }
+
+  /// The provider has refused the account's key for good. True: nobody had said so before.
+  bool set_aside(time_point now);
+  /// It has taken the key.
+  void accepted() { aside_until_ = {}; }
+  bool is_aside(time_point now) const { return now < aside_until_; }
+  time_point aside_until() const { return aside_until_; }
+
+  /// While paused, it gets no new requests; those that have been sent finish.
+  void pause(bool paused);
+
+  /// Whether a request may be sent there as soon as there is quota.
+  bool is_usable(time_point now) const;
+  /// When it may become so; `now` if it is.
+  time_point usable_at(time_point now) const;
 
   /// While the breaker is not closed, releases only as many tickets as it has trials; the others stay in the queue
   /// without a reservation. To be called when a metered request ends; the breaker's gate calls it by itself.
@@ -31,18 +54,21 @@ class destination {
 
   /// Number of requests that wait, for quota or for the provider.
   std::size_t queue_length() const { return limiter.queue_length() + held.size(); }
-  std::uint64_t connections_opened() const { return opened_before_ + provider().pool.opened(); }
 
   cerebras_limiter limiter;
   admission gate;
   observe::held_requests held;  // released requests that still wait
+  time_point last_used{};       // the last attempt
 
  private:
-  asio::io_context& io_;
-  deadline_sweep& sweep_;
   upstream_ptr upstream_;
-  std::uint64_t opened_before_ = 0;  // connections opened to previous providers
+  std::string name_;
+  std::uint64_t id_ = 0;
   std::size_t in_flight_bound_;
+  time_point aside_until_{};
+  bool retired_ = false;
 };
+
+using destination_ptr = std::shared_ptr<destination>;
 
 }  // namespace cooldown::net

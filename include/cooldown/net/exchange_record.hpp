@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "cooldown/net/client_connection.hpp"
 #include "cooldown/net/destination.hpp"
@@ -14,7 +15,13 @@ namespace cooldown::net {
 /// Lives as long as the exchange; its destructor counts the exchange and writes the access line.
 class exchange_record {
  public:
-  exchange_record(client_connection& c, destination& at, const request& r);
+  exchange_record(client_connection& c, destination_ptr at, const request& r);
+
+  /// The request goes to, or waits for, another destination.
+  void goes_to(destination_ptr at) { at_ = std::move(at); }
+  /// Of the scope there: a hash of the client's own key, or the account's number for ours.
+  std::uint64_t credential() const { return (at_->upstream_of_now()->takes_client_keys() ? key_ : 0) ^ at_->id(); }
+
   ~exchange_record();
   exchange_record(const exchange_record&) = delete;
   exchange_record& operator=(const exchange_record&) = delete;
@@ -32,7 +39,7 @@ class exchange_record {
 
   /// The entry for /status while the request waits after its release.
   observe::held_request held_until(std::optional<time_point> until) const {
-    return {credential_, line.model, client_, urgency_, line.cost, started_, until};
+    return {credential(), line.model, client_, urgency_, line.cost, started_, until};
   }
 
   /// The request waits for `reason` since `since`, expected to end at `expected`, if that is known.
@@ -54,9 +61,9 @@ class exchange_record {
 
  private:
   client_connection& c_;
-  destination& at_;
+  destination_ptr at_;
   bool metered_;
-  std::uint64_t credential_;  // sent to the provider
+  std::uint64_t key_;  // of the client
   std::uint64_t client_ = 0;
   std::uint8_t urgency_ = 0;
   time_point started_ = steady_now();

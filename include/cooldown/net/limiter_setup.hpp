@@ -6,6 +6,7 @@
 
 namespace cooldown::net {
 
-limiter_settings limiter_of(const config::settings& s);
+/// For an account of `upstream`, which is one of the settings.
+limiter_settings limiter_of(const config::settings& s, const config::upstream_settings& upstream);
 
 }  // namespace cooldown::net

@@ -39,9 +39,14 @@ enum class outgoing : std::uint8_t { none, counted, chunked, until_close };
 
 outgoing framing_for(const http::response_head& head, const request& r);
 
-/// Writes `prefix` (the client's head, may be empty) and relays the body, within the time limits that the exchange
-/// began with. `usage` may be null.
-task<relay_end> relay_body(client_connection& c, upstream_connection& u, const config::settings& settings,
+/// Time limits of a relayed body.
+struct relay_limits {
+  duration idle;     // longest pause of the provider
+  duration reading;  // of the client (body_pace.hpp)
+};
+
+/// Writes `prefix` (the client's head, may be empty) and relays the body. `usage` may be null.
+task<relay_end> relay_body(client_connection& c, upstream_connection& u, const relay_limits& limits,
                            const http::body_framing& in, outgoing out, std::string_view prefix,
                            http::usage_reader* usage);
 

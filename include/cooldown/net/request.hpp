@@ -85,7 +85,6 @@ struct request {
 
   bool metered = false;                                          // generates text or embeddings: costs tokens
   http::endpoint asks = http::endpoint::other;                   // the endpoint of a POST
-  std::uint64_t credential = 0;                                  // sent to the provider: a salted hash
   std::uint64_t key = 0;                                         // sent by the client: a salted hash
   std::optional<duration> prefer_wait;                           // Prefer: wait=N (RFC 7240 §4.3)
   std::optional<duration> timeout;                               // the client's own timeout, if it sent one

@@ -35,15 +35,27 @@ struct provider {
 /// Everything that one attempt needs, from one configuration; immutable, except the provider's counters. A reload makes
 /// a new one, with the same provider if the peer is the same.
 struct upstream {
-  settings_ptr settings;  // origin, path, key
+  settings_ptr settings;
+  const config::upstream_settings* of = nullptr;  // in `settings`: origin, path, names of models
+  std::string key;                                // of the account; empty: none
   std::shared_ptr<net::provider> provider;
+
+  bool is_first() const { return of == &settings->cerebras; }
+  /// Whether a client's own credential may go there.
+  bool takes_client_keys() const { return key.empty() && of->pass_client_key; }
 };
 
 using upstream_ptr = std::shared_ptr<const upstream>;
 
-/// The upstream for these settings. Throws std::runtime_error if their TLS settings cannot be used. Files are read
-/// again, even under the same names. The provider of `before` (may be null) is reused if the peer is the same.
-upstream_ptr make_upstream(asio::io_context& io, deadline_sweep& sweep, settings_ptr settings,
-                           std::function<void()> changed, const upstream* before);
+/// The provider for these settings: `before` (may be null) if the peer is the same. Throws std::runtime_error if their
+/// TLS settings cannot be used. Files are read again, even under the same names.
+std::shared_ptr<provider> make_provider(asio::io_context& io, deadline_sweep& sweep,
+                                        const config::upstream_settings& settings, std::function<void()> changed,
+                                        const std::shared_ptr<provider>& before);
+
+breaker_policy breaker_of(const config::upstream_settings& settings);
+
+/// The settings of that name; null: there are none.
+const config::upstream_settings* settings_named(const config::settings& all, std::string_view name);
 
 }  // namespace cooldown::net

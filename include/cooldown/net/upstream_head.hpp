@@ -3,17 +3,17 @@
 
 #include <string>
 
-#include "cooldown/config/config.hpp"
 #include "cooldown/net/request.hpp"
+#include "cooldown/net/upstream.hpp"
 
 namespace cooldown::net {
 
-/// The complete head for the provider in the settings, rebuilt from parsed values, without any of the client's framing.
-/// Built for each attempt, because a reload may have changed the provider or its key.
-std::string upstream_head(const request& r, const config::settings& settings, std::string_view via);
+/// The complete head for this upstream, rebuilt from parsed values, without any of the client's framing, for a body of
+/// that size. Built for each attempt, because only then it is known where it goes.
+std::string upstream_head(const request& r, const upstream& to, std::string_view via, std::size_t body_size);
 
-/// True if the request must not go to the provider in the settings: it carries its client's own key, which was sent for
+/// True if the request must not go to this upstream: it carries its client's own key, which was sent for
 /// another provider, or its path could leave the path of base_url, although that of the previous provider allowed it.
-bool is_for_another_provider(const request& r, const config::settings& settings);
+bool is_for_another_provider(const request& r, const upstream& to);
 
 }  // namespace cooldown::net

@@ -23,11 +23,13 @@ class waiting {
       : c_(c), record_(record), writer_(writer), first_comment_(first_comment) {}
 
   /// Waits until the ticket is released or rejected, or the interrupt fires. `in_progress`: it was released before, so
-  /// during a shutdown it may continue if it need not wait.
-  task<admission::result> for_quota(destination& at, ticket_id id, bool in_progress);
+  /// during a shutdown it may continue if it need not wait. At `ask_at`, or if the destination wants it, the wait ends
+  /// with `still_waiting`, and is to be continued, here or elsewhere.
+  task<admission::result> for_quota(destination& at, ticket_id id, bool in_progress,
+                                    time_point ask_at = time_point::max());
 
-  /// Waits until an attempt is allowed, `until` has passed, or the interrupt fires. With a ticket (`id` not 0) the
-  /// request is shown as waiting.
+  /// Waits until an attempt is allowed, `until` has passed, the destination retires, or the interrupt fires. With a
+  /// ticket (`id` not 0) the request is shown as waiting.
   task<breaker_answer> for_breaker(destination& at, ticket_id id, time_point until);
 
   /// Pauses; false if the interrupt fired. With a ticket the request is shown as waiting.
@@ -43,6 +45,7 @@ class waiting {
   exchange_record& record_;
   client_writer& writer_;
   std::optional<duration> first_comment_;
+  std::optional<time_point> next_comment_;  // of a wait for quota that is to be continued
 };
 
 }  // namespace cooldown::net

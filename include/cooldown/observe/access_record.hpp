@@ -25,6 +25,7 @@ struct access_record {
   double upstream = 0;                    // seconds from the last attempt to the response head
   double total = 0;                       // seconds
   unsigned attempts = 0;
+  std::string to{};      // the destination of the last attempt; empty: there is only one
   bool complete = true;  // false: the answer broke off
   bool gone = false;     // its client disconnected before the end
 };

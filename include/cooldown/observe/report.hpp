@@ -1,7 +1,9 @@
 // What the admin port shows: Prometheus metrics and a JSON status (docs/api.md).
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cooldown/exchange/circuit_breaker.hpp"
@@ -13,6 +15,17 @@
 #include "cooldown/schedule/cerebras_limiter.hpp"
 
 namespace cooldown::observe {
+
+/// One of several destinations.
+struct destination_source {
+  std::string_view name;
+  cerebras_limiter& limiter;
+  const circuit_breaker& breaker;
+  const failure_rate& failures;
+  const held_requests& held;
+  bool paused = false;
+  std::optional<time_point> aside_until{};  // its key has been refused
+};
 
 /// The sources of the figures, borrowed for one call.
 struct sources {
@@ -28,7 +41,12 @@ struct sources {
   std::string_view url{};  // where clients connect
   bool draining = false;
   double uptime_seconds = 0;
+  std::vector<destination_source> destinations{};  // all, if there are several; `limiter`, `held` etc. are of the first
 };
+
+/// Of all limiters.
+limiter_counters counters_of(const sources& from);
+std::size_t queued_bytes(const sources& from);
 
 /// The limiter's report of all scopes, in which requests that are held after their release also count as waiting, for
 /// the circuit breaker if that is the reason.

@@ -253,6 +253,10 @@ class cerebras_limiter {
   /// The same for all scopes of a model, including future ones. Returns false if no request has named the model.
   bool pause_model(std::string_view model, bool paused);
 
+  /// The same for all scopes, present and future ones.
+  void pause_all(bool paused);
+  bool all_paused() const { return all_paused_; }
+
   /// All scopes, each with its first `most_waiting` tickets in the queue.
   std::vector<scope_report> report(time_point now, std::size_t most_waiting = 1'000);
   std::size_t queue_length() const { return queued_; }
@@ -345,6 +349,7 @@ class cerebras_limiter {
   std::set<std::pair<time_point, scope*>> idle_;  // scopes that were without tickets, by when they may be forgotten
   std::set<std::pair<std::uint64_t, scope*>> succeeded_;  // by credential: those that the provider has admitted
   std::set<std::string, std::less<>> paused_models_;
+  bool all_paused_ = false;
   std::unordered_map<ticket_id, ticket> tickets_;
   std::set<std::pair<time_point, ticket_id>> deadlines_;  // of the tickets that wait
   arrivals arrivals_;                                     // of those that waited in vain
