@@ -43,7 +43,7 @@ std::string configured_of(const workload& w) {
   object o;
   o.with("rpm", w.rpm_limit).with("tpm", w.tpm_limit);
   for (auto const& [name, slot] : configurable) {
-    if (auto const limit = w.configured.limit[slot]) o.with(name, *limit);
+    if (auto const limit = w.configured.of(slot)) o.with(name, *limit);
   }
   return o.text();
 }

@@ -35,9 +35,8 @@ class seed final : public direct {
 
   void submit(const call_ptr& c) override {
     auto& g = gates_[c->model];
-    for (std::size_t slot = 0; slot < slot_count; ++slot) {
-      auto& known = g.known[slot];
-      auto const cost = resource_of(slot) == resource::requests ? 1.0 : estimate(*c);
+    for (auto& [id, known] : g.known) {
+      auto const cost = id.counts == resource::requests ? 1.0 : estimate(*c);
       if (!known || known->remaining >= cost) continue;
       g.until = std::max(g.until, known->reset);
       known.reset();
@@ -69,7 +68,7 @@ class seed final : public direct {
     time_point reset;
   };
   struct gate {
-    std::array<std::optional<level>, slot_count> known;
+    std::map<limit_id, std::optional<level>> known;
     time_point until{};
     bool armed = false;
     std::map<std::uint64_t, call_ptr> waiting;
@@ -84,10 +83,9 @@ class seed final : public direct {
     auto const parsed = parse_rate_limit_headers(fields, world_.wall());
     auto const* const snapshot = std::get_if<rate_limit_snapshot>(&parsed);
     if (snapshot == nullptr) return;
-    for (std::size_t slot = 0; slot < slot_count; ++slot) {
-      auto const& told = snapshot->limits[slot];
+    for (auto const& [id, told] : snapshot->limits) {
       if (!told.remaining) continue;
-      g.known[slot] = level{static_cast<double>(*told.remaining), world_.loop().now() + told.reset.value_or(60s)};
+      g.known[id] = level{static_cast<double>(*told.remaining), world_.loop().now() + told.reset.value_or(60s)};
     }
   }
 

@@ -36,14 +36,14 @@ struct cancellation {
 };
 
 /// Names of the limits that may be configured in addition to requests and tokens a minute.
-inline constexpr std::pair<const char*, std::size_t> configurable[] = {
-    {"rph", slot_of(resource::requests, window::hour)},
-    {"rpd", slot_of(resource::requests, window::day)},
-    {"tph", slot_of(resource::tokens, window::hour)},
-    {"tpd", slot_of(resource::tokens, window::day)},
-    {"total_tpm", slot_of(resource::total_tokens, window::minute)},
-    {"total_tph", slot_of(resource::total_tokens, window::hour)},
-    {"total_tpd", slot_of(resource::total_tokens, window::day)},
+inline constexpr std::pair<const char*, limit_id> configurable[] = {
+    {"rph", limit_id{resource::requests, window::hour}},
+    {"rpd", limit_id{resource::requests, window::day}},
+    {"tph", limit_id{resource::tokens, window::hour}},
+    {"tpd", limit_id{resource::tokens, window::day}},
+    {"total_tpm", limit_id{resource::total_tokens, window::minute}},
+    {"total_tph", limit_id{resource::total_tokens, window::hour}},
+    {"total_tpd", limit_id{resource::total_tokens, window::day}},
 };
 
 /// Connections that behave alike.

@@ -42,28 +42,28 @@ std::string_view name_of_member(std::string_view member) {
 }
 
 /// The limit that a policy is about; nullopt: none that the proxy can track.
-std::optional<std::size_t> slot_of_policy(std::string_view member) {
+std::optional<limit_id> limit_of_policy(std::string_view member) {
   auto const unit = parameter(member, ';', "qu").value_or("requests");
   bool const of_tokens = icontains(unit, "token") || icontains(name_of_member(member), "token");
   if (icontains(unit, "concurrent") || (!of_tokens && !icontains(unit, "requests"))) return std::nullopt;
   auto const counts = of_tokens ? resource::tokens : resource::requests;
   auto const length = parameter(member, ';', "w");
-  if (!length) return slot_of(counts, window::minute);
-  for (auto const over : {window::minute, window::hour, window::day})
-    if (reset(length) == length_of(over)) return slot_of(counts, over);
-  return std::nullopt;
+  if (!length) return limit_id{counts, window::minute};
+  auto const over = window::of(reset(length).value_or(duration::zero()));
+  return over ? std::optional{limit_id{counts, *over}} : std::nullopt;
 }
 
 /// The more conservative of two values.
-void keep(limit_snapshot& slot, const limit_snapshot& s) {
-  if (s.limit && *s.limit > 0) slot.limit = std::min(*s.limit, slot.limit.value_or(*s.limit));
-  if (s.remaining) slot.remaining = std::min(*s.remaining, slot.remaining.value_or(*s.remaining));
-  if (s.reset) slot.reset = std::max(*s.reset, slot.reset.value_or(*s.reset));
+void keep(limit_snapshot* of, const limit_snapshot& s) {
+  if (of == nullptr) return;
+  if (s.limit && *s.limit > 0) of->limit = std::min(*s.limit, of->limit.value_or(*s.limit));
+  if (s.remaining) of->remaining = std::min(*s.remaining, of->remaining.value_or(*s.remaining));
+  if (s.reset) of->reset = std::max(*s.reset, of->reset.value_or(*s.reset));
 }
 
 struct policy {
   std::string_view name;
-  std::size_t slot;
+  limit_id id;
 };
 
 template <class Visitor>
@@ -80,13 +80,13 @@ limit_snapshot read_old(header_view headers) {
   for (auto const& f : headers) {
     auto const value = trim(f.value);
     auto const first = trim(value.substr(0, value.find_first_of(",;")));
-    if (iequals(f.name, "ratelimit-limit")) keep(found, {.limit = count(first), .remaining = {}, .reset = {}});
-    if (iequals(f.name, "ratelimit-remaining")) keep(found, {.limit = {}, .remaining = remaining(first), .reset = {}});
-    if (iequals(f.name, "ratelimit-reset")) keep(found, {.limit = {}, .remaining = {}, .reset = reset(first)});
+    if (iequals(f.name, "ratelimit-limit")) keep(&found, {.limit = count(first), .remaining = {}, .reset = {}});
+    if (iequals(f.name, "ratelimit-remaining")) keep(&found, {.limit = {}, .remaining = remaining(first), .reset = {}});
+    if (iequals(f.name, "ratelimit-reset")) keep(&found, {.limit = {}, .remaining = {}, .reset = reset(first)});
     if (iequals(f.name, "ratelimit"))
-      keep(found, {.limit = count(parameter(value, ',', "limit")),
-                   .remaining = remaining(parameter(value, ',', "remaining")),
-                   .reset = reset(parameter(value, ',', "reset"))});
+      keep(&found, {.limit = count(parameter(value, ',', "limit")),
+                    .remaining = remaining(parameter(value, ',', "remaining")),
+                    .reset = reset(parameter(value, ',', "reset"))});
   }
   return found;
 }
@@ -96,30 +96,30 @@ limit_snapshot read_old(header_view headers) {
 void read_ietf_headers(header_view headers, rate_limit_snapshot& out) {
   std::vector<policy> policies;
   rate_limit_snapshot found;
-  std::optional<std::size_t> old_slot = slot_of(resource::requests, window::minute);
+  std::optional old_id{limit_id{resource::requests, window::minute}};
   auto const read_policy = [&](std::string_view member) {
-    auto const slot = slot_of_policy(member);
-    if (slot && policies.size() < most_policies) {
-      policies.push_back({name_of_member(member), *slot});
-      keep(found.limits[*slot], {.limit = count(parameter(member, ';', "q")), .remaining = {}, .reset = {}});
+    auto const id = limit_of_policy(member);
+    if (id && policies.size() < most_policies) {
+      policies.push_back({name_of_member(member), *id});
+      keep(found.limits.get(*id), {.limit = count(parameter(member, ';', "q")), .remaining = {}, .reset = {}});
     }
   };
   each_member(headers, "ratelimit-policy", read_policy);
   each_member(headers, "ratelimit", [&](std::string_view member) {
     for (auto const& p : policies)
       if (p.name == name_of_member(member))
-        keep(found.limits[p.slot], {.limit = {},
-                                    .remaining = remaining(parameter(member, ';', "r")),
-                                    .reset = reset(parameter(member, ';', "t"))});
+        keep(found.limits.get(p.id), {.limit = {},
+                                      .remaining = remaining(parameter(member, ';', "r")),
+                                      .reset = reset(parameter(member, ';', "t"))});
   });
   auto const old = read_old(headers);
   // Of several policies the one that the first value repeats.
   each_member(headers, "ratelimit-limit", [&](std::string_view member) {
-    if (parameter(member, ';', "w") && count(name_of_member(member)) == old.limit) old_slot = slot_of_policy(member);
+    if (parameter(member, ';', "w") && count(name_of_member(member)) == old.limit) old_id = limit_of_policy(member);
   });
-  if (old_slot && old.limit) keep(found.limits[*old_slot], old);
-  for (std::size_t slot = 0; slot < slot_count; ++slot)
-    if (!out.limits[slot].any() && found.limits[slot].limit) out.limits[slot] = found.limits[slot];
+  if (old_id && old.limit) keep(found.limits.get(*old_id), old);
+  for (auto const& [id, shown] : found.limits)
+    if (auto* const known = shown.limit ? out.limits.get(id) : nullptr; known && !known->any()) *known = shown;
 }
 
 }  // namespace cooldown

@@ -8,7 +8,7 @@ namespace cooldown {
 
 /// Reads RateLimit and RateLimit-Policy, whose units are requests unless `qu` or the policy's name says tokens, and
 /// their older forms: RateLimit-Limit, -Remaining and -Reset, and `RateLimit: limit=…, remaining=…, reset=…`. Policies
-/// for bytes, for concurrent requests, and over windows other than a minute, an hour or a day are ignored. If several
+/// for bytes and for concurrent requests are ignored. If several
 /// are about one limit, the most conservative values apply; values already in `out` are not changed.
 void read_ietf_headers(header_view headers, rate_limit_snapshot& out);
 

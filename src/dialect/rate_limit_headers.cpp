@@ -24,7 +24,9 @@ struct dialect_field {
 
 using enum item;
 using enum resource;
-using enum window;
+constexpr auto minute = window::minute;
+constexpr auto hour = window::hour;
+constexpr auto day = window::day;
 
 /// The dialects as one table. Names without a window (OpenAI, Groq) have `unnamed`, and any.
 constexpr dialect_field table[] = {
@@ -65,6 +67,12 @@ constexpr dialect_field table[] = {
     {"anthropic-ratelimit-requests-reset", reset, requests, minute},
 };
 
+/// Which values of a limit are negative.
+struct negative {
+  bool limit = false;
+  bool remaining = false;
+};
+
 template <class T, class Better>
 void keep(std::optional<T>& slot, std::optional<T> value, Better better) {
   if (value && (!slot || better(*value, *slot))) slot = value;
@@ -77,8 +85,7 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
   rate_limit_snapshot out;
   bool any = false;
   bool any_of_ietf = false;
-  std::array<bool, slot_count> overdrawn{};
-  std::array<bool, slot_count> unlimited{};
+  per_limit<negative> below_zero;
   for (auto const& field : headers) {
     if (!istarts_with(field.name, "x-ratelimit-") && !istarts_with(field.name, "anthropic-ratelimit-")) {
       any_of_ietf = any_of_ietf || istarts_with(field.name, "ratelimit");
@@ -90,11 +97,13 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
     if (known == std::end(table)) continue;
     any = true;
     auto const of_unnamed = known->counts == requests ? unnamed.requests : unnamed.tokens;
-    auto const index = slot_of(known->counts, known->unnamed ? of_unnamed : known->over);
-    auto& slot = out.limits[index];
-    if (known->unnamed) out.unnamed.set(index);
+    limit_id const id{known->counts, known->unnamed ? of_unnamed : known->over};
+    auto* const found = out.limits.get(id);
+    if (found == nullptr) continue;
+    auto& slot = *found;
+    slot.unnamed = slot.unnamed || known->unnamed;
     if (known->what != reset && is_negative_count(field.value))
-      (known->what == limit ? unlimited : overdrawn)[index] = true;
+      (known->what == limit ? below_zero.get(id)->limit : below_zero.get(id)->remaining) = true;
     switch (known->what) {
       case limit:
         if (auto const n = count_of(field.value); n && *n > 0) keep(slot.limit, n, std::less<>{});
@@ -107,10 +116,10 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
         break;
     }
   }
-  for (std::size_t i = 0; i < slot_count; ++i)
-    if (overdrawn[i] && !unlimited[i]) out.limits[i].remaining = 0;
+  for (auto const& [id, is] : below_zero)
+    if (is.remaining && !is.limit) out.limits.find(id)->remaining = 0;
   if (any && any_of_ietf) read_ietf_headers(headers, out);
-  auto const& main = out.at(tokens, minute);
+  auto const main = out.at(tokens, minute);
   std::string missing;
   if (!main.limit) missing = "x-ratelimit-limit-tokens-minute";
   if (!main.remaining && !main.reset) {

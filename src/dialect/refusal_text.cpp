@@ -180,13 +180,19 @@ bool counts_before(std::string_view text, std::size_t at) {
   return number || std::ranges::any_of(counted, [&](std::string_view c) { return iequals(c, word); });
 }
 
+void counted_over(duration length, refusal_text& r) {
+  auto const over = window::of(length);
+  if (over == window::second) {
+    r.per_second = true;
+  } else if (over) {
+    r.over = over;
+  }
+}
+
 void counted_over(std::string_view name, refusal_text& r) {
   auto const length = unit_of(name);
   if (!length) return;
-  if (*length == length_of(window::minute)) r.over = window::minute;
-  if (*length == length_of(window::hour)) r.over = window::hour;
-  if (*length == length_of(window::day)) r.over = window::day;
-  r.per_second = r.per_second || *length == std::chrono::seconds{1};
+  counted_over(*length, r);
 }
 
 /// "per min", "per-day", "/ minute", "per 60s", "per 0s".
@@ -196,10 +202,7 @@ void read_window(std::string_view text, refusal_text& r) {
     if (rest.empty() || !is_digit(rest.front())) return counted_over(whole_word(rest), r);
     auto const length = delay(rest);
     if (length == duration::zero()) r.at_once = true;
-    if (length == length_of(window::minute)) r.over = window::minute;
-    if (length == length_of(window::hour)) r.over = window::hour;
-    if (length == length_of(window::day)) r.over = window::day;
-    if (length == std::chrono::seconds{1}) r.per_second = true;
+    if (length) counted_over(*length, r);
   };
   for (auto at = find_word(text, "per"); at != std::string_view::npos; at = find_word(text, "per", at + 1))
     if (at + 3 < text.size() && !is_word(text[at + 3])) read(text.substr(at + 3));

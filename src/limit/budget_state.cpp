@@ -20,7 +20,7 @@ constexpr unsigned most_rounds = 1'000'000;
 
 learned_limit budget::save(time_point now) {
   advance(now);
-  return {.slot = 0,
+  return {.id = {},
           .limit = limit_,
           .highest = highest_,
           .reported = reported_,

@@ -6,7 +6,7 @@ namespace {
 configured_limits limits_of(const config::model_limits& m) {
   configured_limits out;
   auto const set = [&](resource r, window w, const std::optional<std::uint64_t>& limit) {
-    if (limit) out.limit[slot_of(r, w)] = static_cast<double>(*limit);
+    if (limit) out.limit[{r, w}] = static_cast<double>(*limit);
   };
   set(resource::requests, window::minute, m.rpm);
   set(resource::requests, window::hour, m.rph);

@@ -40,7 +40,7 @@ void history::sample(const std::vector<scope_report>& scopes, time_point now, wa
       p.remaining = static_cast<float>(s.binding->level);
       p.limit = static_cast<float>(s.binding->limit);
       for (auto const& b : s.budgets)
-        if (b.counts == resource_of(s.binding->slot) && b.over == window_of(s.binding->slot) && b.next_reset)
+        if (limit_id{b.counts, b.over} == s.binding->id && b.next_reset)
           p.reset_in = static_cast<float>(std::max(0.0, seconds_of(*b.next_reset - now)));
     }
     if (p.released > 0 || p.queued > 0) t.last_release = time;

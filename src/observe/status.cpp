@@ -160,8 +160,8 @@ std::string status_json(const sources& from, time_point now) {
     add_held_by(o, s.held_by);
     if (s.concurrency_limit) o["concurrency_limit"] = *s.concurrency_limit;
     if (s.binding)
-      o["binding"] = {{"resource", name_of(resource_of(s.binding->slot))},
-                      {"window", name_of(window_of(s.binding->slot))},
+      o["binding"] = {{"resource", name_of(s.binding->id.counts)},
+                      {"window", name_of(s.binding->id.over)},
                       {"limit", s.binding->limit},
                       {"remaining", s.binding->level}};
     if (s.tokens.last_update) o["last_headers_seconds_ago"] = seconds_of(now - *s.tokens.last_update);

@@ -171,10 +171,12 @@ void cerebras_limiter::observe_charge(ticket& t, const seen_charge& seen, time_p
 /// Where a limit of which the headers give no window turns out to be another one's, its reading goes there.
 void cerebras_limiter::find_windows(scope& s, rate_limit_snapshot& seen, time_point now) {
   auto const look = [&](resource counts, unnamed_window& w) {
-    auto const before = slot_of(counts, w.over());
-    if (!seen.unnamed[before] || !w.observe(seen.limits[before])) return;
+    limit_id const before{counts, w.over()};
+    auto* const found = seen.limits.find(before);
+    if (!found || !found->unnamed || !w.observe(*found)) return;
     s.limits.forget(before, now);
-    seen.limits[slot_of(counts, w.over())] = std::exchange(seen.limits[before], {});
+    auto const reading = std::exchange(*found, {});
+    if (auto* const right = seen.limits.get({counts, w.over()})) *right = reading;
   };
   look(resource::requests, s.requests_over);
   look(resource::tokens, s.tokens_over);
@@ -190,7 +192,7 @@ const rate_limit_snapshot* cerebras_limiter::parse(scope& s, header_view headers
   find_windows(s, into, now);
   if (!error) {
     ++counters_.header_parsing_success;
-    auto const& main = into.at(resource::tokens, window::minute);
+    auto const main = into.at(resource::tokens, window::minute);
     if (main.remaining && *main.remaining > *main.limit)
       problem = "x-ratelimit-remaining-tokens-minute is above its limit: taken as it is";
     return &into;
@@ -200,7 +202,7 @@ const rate_limit_snapshot* cerebras_limiter::parse(scope& s, header_view headers
     ++counters_.header_parsing_failures;
     problem = std::move(error->message);
   }
-  bool const any = std::any_of(into.limits.begin(), into.limits.end(), [](auto const& l) { return l.any(); });
+  bool const any = std::any_of(into.limits.begin(), into.limits.end(), [](auto const& l) { return l.value.any(); });
   return any ? &into : nullptr;
 }
 
@@ -480,13 +482,11 @@ std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t m
     auto const* const next = next_waiting(*s, now);
     if (next != nullptr) r.held_by = held_by(*next, now);
     r.binding = s->limits.binding(next != nullptr ? next->cost : 0, now);
-    for (std::size_t slot = 0; slot < slot_count; ++slot) {
-      auto const counts = resource_of(slot);
-      auto const over = window_of(slot);
+    for (auto const& [counts, over] : s->limits.limits()) {
       double const level = s->limits.level(counts, over, now);
-      if (auto const* b = s->limits.find(counts, over))
-        r.budgets.push_back(
-            {counts, over, b->limit(), level, b->model(), is_proven(b->believed()), b->reported(), b->next_reset()});
+      auto const& b = *s->limits.find(counts, over);
+      r.budgets.push_back(
+          {counts, over, b.limit(), level, b.model(), is_proven(b.believed()), b.reported(), b.next_reset()});
     }
     out.push_back(std::move(r));
   }

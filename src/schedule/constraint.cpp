@@ -1,5 +1,10 @@
 #include "cooldown/schedule/constraint.hpp"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace cooldown {
 namespace {
 
@@ -8,7 +13,7 @@ struct wording {
   const char* text;
 };
 
-constexpr wording wordings[constraint_count] = {
+constexpr wording reasons[] = {
     {"", ""},
     {"others_ahead", "others are ahead"},
     {"in_flight", "queue.max_in_flight requests are at the provider"},
@@ -20,25 +25,35 @@ constexpr wording wordings[constraint_count] = {
     {"spacing", "the provider refuses bursts: requests are spaced out"},
     {"first_answers", "waiting for the first answers, which show the limits"},
     {"circuit_breaker", "the provider keeps failing"},
-    {"requests_minute", "the requests of this minute are used up"},
-    {"requests_hour", "the requests of this hour are used up"},
-    {"requests_day", "the requests of this day are used up"},
-    {"tokens_minute", "the tokens of this minute are used up"},
-    {"tokens_hour", "the tokens of this hour are used up"},
-    {"tokens_day", "the tokens of this day are used up"},
-    {"total_tokens_minute", "the total tokens of this minute are used up"},
-    {"total_tokens_hour", "the total tokens of this hour are used up"},
-    {"total_tokens_day", "the total tokens of this day are used up"},
 };
+static_assert(std::size(reasons) == static_cast<std::size_t>(constraint::first_limit));
+
+std::vector<std::pair<std::string, std::string>> all_wordings() {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (auto const& [name, text] : reasons) all.emplace_back(name, text);
+  for (std::size_t counts = 0; counts < resource_count; ++counts) {
+    std::string const name = name_of(static_cast<resource>(counts));
+    auto words = name;
+    std::replace(words.begin(), words.end(), '_', ' ');
+    for (auto const over : window_kinds)
+      all.emplace_back(name + "_" + name_of(over), "the " + words + " of this " + name_of(over) + " are used up");
+  }
+  return all;
+}
+
+auto const& wording_of(constraint c) {
+  static auto const all = all_wordings();
+  return all[static_cast<std::size_t>(c)];
+}
 
 }  // namespace
 
 const char* name_of(constraint c) {
-  return wordings[static_cast<std::size_t>(c)].name;
+  return wording_of(c).first.c_str();
 }
 
 const char* text_of(constraint c) {
-  return wordings[static_cast<std::size_t>(c)].text;
+  return wording_of(c).second.c_str();
 }
 
 }  // namespace cooldown

@@ -13,9 +13,6 @@ namespace {
 constexpr double trusted_share = 0.15;
 constexpr unsigned most_unproven = 4;
 
-constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
-constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
-
 }  // namespace
 
 quota::quota(const quota_settings& settings, time_point now)
@@ -34,9 +31,8 @@ budget_settings quota::budget_options() const {
 
 void quota::configure(const quota_settings& settings, time_point now) {
   settings_ = settings;
-  auto const& limits = settings.limits.limit;
-  requests_.set_limit(limits[rpm_slot].value_or(settings.rpm_limit));
-  tokens_.set_limit(limits[tpm_slot].value_or(settings.tpm_limit));
+  requests_.set_limit(settings.limits.of(ids_[rpm_slot]).value_or(settings.rpm_limit));
+  tokens_.set_limit(settings.limits.of(ids_[tpm_slot]).value_or(settings.tpm_limit));
   for (auto& b : budgets_)
     if (b) b->configure(budget_options());
   create_configured(now);
@@ -51,10 +47,11 @@ void quota::align(duration wall_offset) {
 /// What headers may never report follows the configuration: requests a minute, on most accounts, and what is configured
 /// of hours and days. Tokens a minute wait for the first header.
 void quota::create_configured(time_point now) {
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+  for (auto const& [id, limit] : settings_.limits.limit) slot_for(id);
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
     auto& b = budgets_[slot];
     if (slot == tpm_slot || (b && b->reported())) continue;
-    auto const limit = slot == rpm_slot ? std::optional{requests_.limit()} : settings_.limits.limit[slot];
+    auto const limit = slot == rpm_slot ? std::optional{requests_.limit()} : settings_.limits.of(ids_[slot]);
     if (!limit) {
       if (b && !b->is_guess()) b.reset();  // what a refusal has named is not the configuration's
     } else if (b) {
@@ -80,8 +77,8 @@ basis quota::decides(time_point now) const {
 readiness quota::static_ready(double cost, duration waited, time_point now, const set_aside& aside) {
   readiness fits{.at = now};
   if (settings_.use_headers && !settings_.header_fallback) return fits;
-  fits.wait_for(requests_.ready_at(1 + aside.requests, now), constraint_of(rpm_slot));
-  fits.wait_for(tokens_.ready_at(cost + aside.tokens, now), constraint_of(tpm_slot));
+  fits.wait_for(requests_.ready_at(1 + aside.requests, now), constraint_of(ids_[rpm_slot]));
+  fits.wait_for(tokens_.ready_at(cost + aside.tokens, now), constraint_of(ids_[tpm_slot]));
   if (!settings_.use_headers || answered_) return fits;
   if (reservations_.empty()) return {.at = now};
   readiness probe{.at = now};
@@ -92,12 +89,13 @@ readiness quota::static_ready(double cost, duration waited, time_point now, cons
 /// A long window that is known to be used up still is, however old the snapshot, and what a header said lately holds
 /// even where others were missing.
 bool quota::counts(std::size_t slot, bool dynamic, time_point now) const {
+  if (slot == most_limits) return false;
   auto const& b = budgets_[slot];
   if (!b || !b->binds()) return false;
   if (dynamic) return true;
   // Two have static windows, which a refusal has not taught anything.
   if (!b->reported()) return b->learned() || (slot != rpm_slot && slot != tpm_slot);
-  return now - b->told_at() <= snapshot_lifetime || window_of(slot) != window::minute;
+  return now - b->told_at() <= snapshot_lifetime || ids_[slot].over > window::minute;
 }
 
 /// Not too many into the dark at once: before the first answer of all, when the quota may be spent already, and where a
@@ -127,11 +125,11 @@ readiness quota::ready(double cost, duration waited, time_point now, const set_a
   r.wait_for(slot_ready_at(aside.requests, now), constraint::concurrency);
   bool const dynamic = decides(now) == basis::headers;
   bool forbidden = false;
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
     if (!counts(slot, dynamic, now)) continue;
     double const n = amount(slot, cost);
-    double const taken = resource_of(slot) == resource::requests ? aside.requests : aside.tokens;
-    r.wait_for(budgets_[slot]->ready_at(n, now, taken + saved_in(slot, n, aside.kept)), constraint_of(slot));
+    double const taken = counts_requests(slot) ? aside.requests : aside.tokens;
+    r.wait_for(budgets_[slot]->ready_at(n, now, taken + saved_in(slot, n, aside.kept)), constraint_of(ids_[slot]));
     forbidden = forbidden || budgets_[slot]->forbids(n, now);
   }
   if (!dynamic) {
@@ -153,9 +151,10 @@ time_point quota::slot_ready_at(double passed, time_point now) const {
 
 std::optional<double> quota::known_token_limit(time_point now) const {
   std::optional<double> lowest;
-  for (std::size_t slot = tpm_slot; slot < slot_count; ++slot)
-    if (auto const& b = budgets_[slot];
-        b && b->reported() && now - b->told_at() <= snapshot_lifetime && counts(slot, true, now))
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
+    if (auto const& b = budgets_[slot]; b && !counts_requests(slot) && ids_[slot].over >= window::minute &&
+                                        b->reported() && now - b->told_at() <= snapshot_lifetime &&
+                                        counts(slot, true, now))
       lowest = std::min(lowest.value_or(b->capacity()), b->capacity());
   return lowest;
 }
@@ -167,11 +166,11 @@ double quota::believable(double tokens, double cost, time_point now) const {
 time_point quota::full_at(time_point now) {
   auto at = std::max(
       {pacing_.opens_at(now), requests_.ready_at(requests_.limit(), now), tokens_.ready_at(tokens_.limit(), now)});
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
     auto& b = budgets_[slot];
     double const missing = b ? b->limit() - b->level(now) : 0;
     if (missing <= 0) continue;
-    auto const length = length_of(window_of(slot));
+    auto const length = length_of(ids_[slot].over);
     bool const flows = b->model() == refill::continuous;
     at = std::max(at, flows ? now + duration_of_seconds(seconds_of(length) * missing / b->limit())
                             : b->next_reset().value_or(now + length));
@@ -179,9 +178,38 @@ time_point quota::full_at(time_point now) {
   return at;
 }
 
-const budget* quota::find(resource r, window w) const {
-  auto const& b = budgets_[slot_of(r, w)];
-  return b ? &*b : nullptr;
+/// most_limits: none.
+std::size_t quota::find_slot(limit_id id) const {
+  auto const found = std::ranges::find(ids_, id);
+  return found == ids_.end() ? most_limits : static_cast<std::size_t>(found - ids_.begin());
+}
+
+/// A slot without a budget, if there is none yet. most_limits: there are too many others.
+std::size_t quota::slot_for(limit_id id) {
+  if (auto const known = find_slot(id); known < most_limits) return known;
+  std::size_t slot = tpm_slot + 1;
+  while (slot < budgets_.size() && budgets_[slot]) ++slot;
+  if (slot == most_limits) return most_limits;
+  if (slot == budgets_.size()) {
+    ids_.push_back(id);
+    budgets_.emplace_back();
+  }
+  ids_[slot] = id;
+  for (auto& [number, r] : reservations_) r.marks[slot] = {};
+  return slot;
+}
+
+const budget* quota::find(limit_id id) const {
+  auto const slot = find_slot(id);
+  return slot < most_limits && budgets_[slot] ? &*budgets_[slot] : nullptr;
+}
+
+std::vector<limit_id> quota::limits() const {
+  std::vector<limit_id> known;
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
+    if (budgets_[slot]) known.push_back(ids_[slot]);
+  std::ranges::sort(known);
+  return known;
 }
 
 std::size_t quota::entries() const {
@@ -190,14 +218,13 @@ std::size_t quota::entries() const {
 }
 
 double quota::level(resource r, window w, time_point now) {
-  auto slot = slot_of(r, w);
-  if (r == resource::tokens && !counts(slot, true, now)) slot = slot_of(resource::total_tokens, w);
-  auto& b = budgets_[slot];
-  return b ? b->level(now) : 0;
+  auto slot = find_slot({r, w});
+  if (r == resource::tokens && !counts(slot, true, now)) slot = find_slot({resource::total_tokens, w});
+  return slot < most_limits && budgets_[slot] ? budgets_[slot]->level(now) : 0;
 }
 
 budget& quota::make_budget(std::size_t slot, double limit, refill model, time_point now) {
-  auto& b = budgets_[slot].emplace(limit, length_of(window_of(slot)), model, now, budget_options());
+  auto& b = budgets_[slot].emplace(limit, length_of(ids_[slot].over), model, now, budget_options());
   b.align(wall_offset_);
   return b;
 }

@@ -10,25 +10,24 @@ std::optional<binding_limit> quota::binding(double cost, time_point now) {
   auto latest = now;
   auto const consider = [&](std::size_t slot, double limit, double level, time_point ready) {
     auto const share = [](const binding_limit& b) { return b.level / std::max(1.0, b.limit); };
-    binding_limit const candidate{.slot = slot, .limit = limit, .level = std::max(0.0, level)};
+    binding_limit const candidate{.id = ids_[slot], .limit = limit, .level = std::max(0.0, level)};
     bool const binds_more = ready > latest || (ready == latest && found && share(candidate) < share(*found));
     if (found && !binds_more) return;
     found = candidate;
     latest = std::max(latest, ready);
   };
   bool const dynamic = decides(now) == basis::headers;
-  for (std::size_t slot = 0; slot < slot_count; ++slot)
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
     if (counts(slot, dynamic, now)) {
       auto& b = *budgets_[slot];
       consider(slot, b.limit(), b.level(now), b.ready_at(amount(slot, cost), now));
     }
   if (dynamic || (settings_.use_headers && !settings_.header_fallback)) return found;
-  auto const consider_static = [&](resource counted, sliding_window& w) {
-    auto const slot = slot_of(counted, window::minute);
+  auto const consider_static = [&](std::size_t slot, sliding_window& w) {
     consider(slot, w.limit(), w.limit() - w.used(now), w.ready_at(amount(slot, cost), now));
   };
-  consider_static(resource::requests, requests_);
-  consider_static(resource::tokens, tokens_);
+  consider_static(rpm_slot, requests_);
+  consider_static(tpm_slot, tokens_);
   return found;
 }
 

@@ -7,8 +7,6 @@
 namespace cooldown {
 namespace {
 
-constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
-
 // So many answers are awaited one by one, the oldest first; the others for one.
 constexpr std::size_t most_awaited = 128;
 
@@ -40,10 +38,10 @@ run_ahead quota::ahead(const cost_estimator& costs, time_point now) {
   // Before the first answer the configured limits are a guess, and refuse nobody.
   if (settings_.use_headers && !answered_) return r;
   bool const dynamic = decides(now) == basis::headers;
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
     if (!counts(slot, dynamic, now)) continue;
     auto& b = *budgets_[slot];
-    if (resource_of(slot) == resource::requests) {
+    if (counts_requests(slot)) {
       r.counts_requests(b.ahead(now));
     } else {
       r.counts_tokens(b.ahead(now), slot == tpm_slot);

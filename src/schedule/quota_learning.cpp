@@ -26,8 +26,8 @@ constexpr duration careful_time = std::chrono::minutes{1};
 // Of so many at the provider it is asked whether they have been quiet.
 constexpr std::size_t most_presumed = 64;
 
-constexpr auto rpm_slot = slot_of(resource::requests, window::minute);
-constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
+// A second bucket of tokens is told of for these.
+constexpr window total_windows[] = {window::minute, window::hour, window::day};
 
 }  // namespace
 
@@ -58,11 +58,13 @@ void quota::create(std::size_t slot, entry answered, const limit_snapshot& s) {
 /// A remaining beyond its limit is that of the total tokens, which have the same name: then there are two budgets, and
 /// only our own count tells of the main one. Once is no proof: a slip is left out.
 rate_limit_snapshot quota::split_buckets(rate_limit_snapshot s, time_point now) {
-  for (auto const over : {window::minute, window::hour, window::day}) {
-    auto& main = s.at(resource::tokens, over);
-    if (!main.limit || *main.limit == 0 || !main.remaining) continue;
+  for (std::size_t i = 0; i < totals_.size(); ++i) {
+    auto const over = total_windows[i];
+    auto* const found = s.limits.find({resource::tokens, over});
+    if (!found || !found->limit || *found->limit == 0 || !found->remaining) continue;
+    auto& main = *found;
     auto const limit = static_cast<double>(*main.limit);
-    auto& total = totals_[static_cast<std::size_t>(over)];
+    auto& total = totals_[i];
     double const share = std::max(1.0, static_cast<double>(*main.remaining)) / limit;
     auto const last = std::exchange(total.last_share, share);
     // The first of all is believed.
@@ -71,10 +73,10 @@ rate_limit_snapshot quota::split_buckets(rate_limit_snapshot s, time_point now) 
       total.proven_at = now;
     }
     if (now - total.proven_at > total_memory * length_of(over)) total.factor = 0;
-    if (total.factor > 0)
-      s.at(resource::total_tokens, over) = {.limit = static_cast<std::uint64_t>(std::min(limit * total.factor, 1e18)),
-                                            .remaining = main.remaining,
-                                            .reset = main.reset};
+    if (auto* const all = total.factor > 0 ? s.limits.get({resource::total_tokens, over}) : nullptr)
+      *all = {.limit = static_cast<std::uint64_t>(std::min(limit * total.factor, 1e18)),
+              .remaining = main.remaining,
+              .reset = main.reset};
     if (total.factor > 0 || share > whole) {
       main.remaining.reset();
       main.reset.reset();
@@ -83,12 +85,17 @@ rate_limit_snapshot quota::split_buckets(rate_limit_snapshot s, time_point now) 
   return s;
 }
 
+bool quota::is_split(window over) const {
+  auto const* const found = std::ranges::find(total_windows, over);
+  return found != std::end(total_windows) && totals_[static_cast<std::size_t>(found - total_windows)].factor > 0;
+}
+
 /// Does `s` show what remains of this limit?
-bool quota::shows(const rate_limit_snapshot& s, std::size_t slot) const {
-  auto const split = totals_[slot % totals_.size()].factor > 0;
-  if (split && resource_of(slot) == resource::tokens) return false;
-  if (split && resource_of(slot) == resource::total_tokens) slot -= totals_.size();
-  return s.limits[slot].remaining.has_value();
+bool quota::shows(const rate_limit_snapshot& s, limit_id id) const {
+  auto const split = is_split(id.over);
+  if (split && id.counts == resource::tokens) return false;
+  if (split && id.counts == resource::total_tokens) id.counts = resource::tokens;
+  return s.at(id).remaining.has_value();
 }
 
 /// The provider admitted it: the pause that a refusal has brought is over.
@@ -96,10 +103,10 @@ void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, 
   answered_ = true;
   pacing_.on_success(r.taken);
   if (!r.presumed) concurrency_.on_success(r.among, r.taken, now);
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
     auto& b = budgets_[slot];
     if (!b) continue;
-    if (r.probe && !(snapshot && snapshot->limits[slot].remaining)) b->disproved(r.marks[slot], now);
+    if (r.probe && !(snapshot && snapshot->at(ids_[slot]).remaining)) b->disproved(r.marks[slot], now);
     if (!b->shown()) b->admitted(r.taken, now);
   }
   if (auto& rpm = budgets_[rpm_slot])
@@ -109,16 +116,16 @@ void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, 
 /// Has an older answer shown the same, though that should have changed?
 bool quota::is_copy(const reservation& r, const rate_limit_snapshot& s) {
   bool surprising = false;
-  for (std::size_t slot = 0; slot < slot_count; ++slot)
-    if (auto const& b = budgets_[slot]; b && s.limits[slot].remaining && b->shown())
-      surprising = surprising ||
-                   b->surprised_by(static_cast<double>(*s.limits[slot].remaining), r.marks[slot], amount(slot, r.cost));
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
+    if (auto const& b = budgets_[slot]; b && b->shown())
+      if (auto const left = s.at(ids_[slot]).remaining)
+        surprising = surprising || b->surprised_by(static_cast<double>(*left), r.marks[slot], amount(slot, r.cost));
   return reading_age_.repeats(s, surprising, r.taken);
 }
 
 /// The main limit was told.
 void quota::told(const rate_limit_snapshot& snapshot, time_point now) {
-  auto const& main = snapshot.limits[tpm_slot];
+  auto const main = snapshot.at(ids_[tpm_slot]);
   if (!main.limit || (!main.remaining && !main.reset)) return;
   last_update_ = now;
   pacing_.on_heard(now);
@@ -142,9 +149,9 @@ std::optional<seen_charge> quota::observe(reservation_id id, const rate_limit_sn
   auto const overlap = overlap_of(e);
   auto const split = split_buckets(*snapshot, now);
   bool const copy = became == fate::charged && is_copy(r, split);
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
-    auto const& s = split.limits[slot];
-    if (!s.any()) continue;
+  for (auto const& [of, s] : split.limits) {
+    auto const slot = s.any() ? slot_for(of) : most_limits;
+    if (slot == most_limits) continue;
     bool const created = !budgets_[slot];
     if (created) {
       if (!s.limit) continue;
@@ -164,7 +171,9 @@ std::optional<seen_charge> quota::observe(reservation_id id, const rate_limit_sn
   return charge;
 }
 
-void quota::forget(std::size_t slot, time_point now) {
+void quota::forget(limit_id of, time_point now) {
+  auto const slot = find_slot(of);
+  if (slot == most_limits) return;
   budgets_[slot].reset();
   for (auto& [id, r] : reservations_) r.marks[slot] = {};
   create_configured(now);
@@ -175,9 +184,9 @@ void quota::update(const rate_limit_snapshot& snapshot, time_point now) {
   told(snapshot, now);
   answered_ = true;
   auto const split = split_buckets(snapshot, now);
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
-    auto const& s = split.limits[slot];
-    if (!s.any() || (!budgets_[slot] && !s.limit)) continue;
+  for (auto const& [of, s] : split.limits) {
+    auto const slot = s.any() ? slot_for(of) : most_limits;
+    if (slot == most_limits || (!budgets_[slot] && !s.limit)) continue;
     if (!budgets_[slot])
       make_budget(slot, static_cast<double>(*s.limit), s.reset ? refill::window : refill::continuous, now);
     budgets_[slot]->observe({}, 0, s, now, now, 0, fate::charged);
@@ -194,18 +203,18 @@ double quota::undecided(std::size_t slot, time_point now) const {
 
 /// What a limit may be that nobody has told of, by the one that it is related to.
 std::optional<double> quota::likely_limit(std::size_t slot) const {
-  auto const minutes = static_cast<double>(length_of(window_of(slot)) / length_of(window::minute));
+  auto const minutes = seconds_of(length_of(ids_[slot].over)) / seconds_of(length_of(window::minute));
   auto const of = [&](resource counts, window over) -> std::optional<double> {
-    auto const& b = budgets_[slot_of(counts, over)];
+    auto const* const b = find(counts, over);
     return b ? std::optional{b->limit()} : std::nullopt;
   };
-  switch (resource_of(slot)) {
+  switch (ids_[slot].counts) {
     case resource::requests:
       return minutes * of(resource::requests, window::minute).value_or(requests_.limit());
     case resource::tokens:
       return minutes * of(resource::tokens, window::minute).value_or(tokens_.limit());
     case resource::total_tokens:
-      if (auto const main = of(resource::tokens, window_of(slot))) return default_total_factor * *main;
+      if (auto const main = of(resource::tokens, ids_[slot].over)) return default_total_factor * *main;
   }
   return std::nullopt;
 }
@@ -226,21 +235,22 @@ void quota::create_hidden(std::size_t slot, std::optional<std::uint64_t> told, r
 
 /// Does it fit by all that headers show? Then they do not explain why it was refused.
 bool quota::fits_what_is_shown(double cost, time_point now) {
-  for (std::size_t slot = 0; slot < slot_count; ++slot)
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
     if (auto& b = budgets_[slot]; b && b->shown() && b->ready_at(amount(slot, cost), now) > now) return false;
   return true;
 }
 
 /// The limit that a refusal is about: the one that it names; else tokens a minute, unless headers show that there is
 /// plenty of them: then requests a minute, if those are not shown. nullopt: nobody knows, or its headers have told.
-std::optional<std::size_t> quota::culprit_of(const reservation& r, const refusal& why, bool informed, time_point now) {
-  if (why.counts) return slot_of(*why.counts, why.over.value_or(window::minute));
-  auto const slot = slot_of(resource::tokens, why.over.value_or(window::minute));
-  auto& tokens = budgets_[slot];
+std::optional<limit_id> quota::culprit_of(const reservation& r, const refusal& why, bool informed, time_point now) {
+  if (why.counts) return limit_id{*why.counts, why.over.value_or(window::minute)};
+  limit_id const of_tokens{resource::tokens, why.over.value_or(window::minute)};
+  auto const slot = find_slot(of_tokens);
+  auto* const tokens = slot < most_limits && budgets_[slot] ? &*budgets_[slot] : nullptr;
   auto const& rpm = budgets_[rpm_slot];
   bool const plenty = tokens && tokens->shown() && tokens->level(now) > plenty_left * tokens->limit();
-  if (rpm && !rpm->shown() && plenty && (!informed || fits_what_is_shown(r.cost, now))) return rpm_slot;
-  return tokens && tokens->reported() && !informed ? std::optional{slot} : std::nullopt;
+  if (rpm && !rpm->shown() && plenty && (!informed || fits_what_is_shown(r.cost, now))) return ids_[rpm_slot];
+  return tokens && tokens->reported() && !informed ? std::optional{of_tokens} : std::nullopt;
 }
 
 void quota::refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now) {
@@ -293,20 +303,20 @@ time_point quota::refused_for_capacity(reservation_id id, unsigned times, std::o
 /// Returns whether the model now knows better than the refusal when to come again.
 bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
                              time_point now) {
-  auto const slot = culprit_of(r, why, snapshot != nullptr, now);
-  bool const unheard_of = slot && !budgets_[*slot];
-  if (unheard_of) create_hidden(*slot, why.limit, r);
-  if (!slot || !budgets_[*slot] || (snapshot && shows(*snapshot, *slot))) {
+  auto const of = culprit_of(r, why, snapshot != nullptr, now);
+  auto const slot = of ? slot_for(*of) : most_limits;
+  bool const unheard_of = slot < most_limits && !budgets_[slot];
+  if (unheard_of) create_hidden(slot, why.limit, r);
+  if (slot == most_limits || !budgets_[slot] || (snapshot && shows(*snapshot, *of))) {
     untake(r, now);
     return attempt <= trusted_rounds && snapshot && !fits_what_is_shown(r.cost, now);
   }
-  auto& culprit = *budgets_[*slot];
-  culprit.refused(r.marks[*slot], amount(*slot, r.cost), attempt, why.retry_after, undecided(*slot, now), r.taken, now);
+  auto& culprit = *budgets_[slot];
+  culprit.refused(r.marks[slot], amount(slot, r.cost), attempt, why.retry_after, undecided(slot, now), r.taken, now);
   // What the model said is wrong by an unknown amount. Where it is not refill, it may be that inputs cost nothing at
   // admission, as has been measured on live accounts, so that what they cost shows only when they are settled.
-  if (resource_of(*slot) != resource::requests && culprit.model() == refill::continuous)
-    careful_until_ = now + careful_time;
-  untake(r, now, *slot);
+  if (!counts_requests(slot) && culprit.model() == refill::continuous) careful_until_ = now + careful_time;
+  untake(r, now, slot);
   // Before the first header its size is a guess: the provider's word is better. A limit that is not shown has a
   // patience of its own.
   bool const guess = unheard_of && !last_update_;

@@ -4,12 +4,6 @@
 #include "cooldown/schedule/quota.hpp"
 
 namespace cooldown {
-namespace {
-
-constexpr auto tpm_slot = slot_of(resource::tokens, window::minute);
-
-}  // namespace
-
 /// Only out of a full bucket, with nothing else in flight, is the drop of the remaining the charge of one request.
 bool quota::measurable(time_point now) {
   if (!reservations_.empty()) return false;
@@ -30,7 +24,7 @@ quota::reservation_id quota::reserve(double cost, double input, time_point now, 
                 .measurable = measurable(now),
                 .probe = now >= pacing_.probe_at(),
                 .marks = {}};
-  for (std::size_t slot = 0; slot < slot_count; ++slot)
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
     if (auto& b = budgets_[slot]) r.marks[slot] = b->take(amount(slot, cost), now);
   requests_.record(1, now);
   tokens_.record(cost, now);
@@ -46,7 +40,7 @@ quota::reservation_id quota::reserve(double cost, double input, time_point now, 
 
 /// The provider charged nothing for it. `but`: this slot's budget knows already.
 void quota::untake(const reservation& r, time_point now, std::size_t but) {
-  for (std::size_t slot = 0; slot < slot_count; ++slot)
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
     if (auto& b = budgets_[slot]; b && slot != but) b->untake(r.marks[slot], amount(slot, r.cost), r.taken, now);
   requests_.give_back(1, r.taken, now);
   tokens_.give_back(r.cost, r.taken, now);
@@ -62,10 +56,10 @@ void quota::settle(reservation_id id, const usage& used, time_point now) {
     // By how much the input was charged less at admission than we thought, headers have shown.
     double input_seen = used.input ? std::max(0.0, r.input - *used.input) : 0;
     if (now < careful_until_) input_seen = r.input;
-    for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
+    for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
       auto& b = budgets_[slot];
-      if (!b) continue;
-      bool const uncached = resource_of(slot) == resource::tokens;
+      if (!b || counts_requests(slot)) continue;
+      bool const uncached = ids_[slot].counts == resource::tokens;
       double const correction = b->shown() ? -input_seen : (uncached ? used.cached : 0);
       b->give_back(r.marks[slot], unused + correction, r.taken, now);
       b->count_use(*used.total, *used.total - correction);
@@ -84,10 +78,10 @@ void quota::revise(reservation_id id, double cost, double input, time_point now)
   auto& r = e->second;
   double const less = r.cost - cost;
   tokens_.give_back(less, r.taken, now);
-  for (std::size_t slot = tpm_slot; slot < slot_count; ++slot) {
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
     auto& b = budgets_[slot];
     // Its own header has corrected the levels that it showed.
-    if (!b || (r.answered && b->shown())) continue;
+    if (!b || counts_requests(slot) || (r.answered && b->shown())) continue;
     b->correct(r.marks[slot], less, r.taken, now);
     for (auto i = e; i != reservations_.end(); ++i) i->second.marks[slot].spent -= less;
   }

@@ -15,10 +15,10 @@ constexpr duration longest_care = std::chrono::minutes{10};
 
 learned_quota quota::save(time_point now) {
   learned_quota s;
-  for (std::size_t slot = 0; slot < slot_count; ++slot) {
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
     if (!budgets_[slot]) continue;
     s.limits.push_back(budgets_[slot]->save(now));
-    s.limits.back().slot = static_cast<std::uint8_t>(slot);
+    s.limits.back().id = ids_[slot];
   }
   s.requests = requests_.parts(now);
   s.tokens = tokens_.parts(now);
@@ -55,17 +55,19 @@ void quota::restore(const learned_quota& s, time_point saved) {
   concurrency_.restore(s.concurrency, saved);
   requests_.restore(s.requests, saved);
   tokens_.restore(s.tokens, saved);
-  for (auto const& each : s.limits)
-    if (each.slot < slot_count) restore_limit(each, saved);
+  for (auto const& each : s.limits) restore_limit(each, saved);
 }
 
 /// What was configured and is no more is not kept, and what was a guess gives way to what is configured.
 void quota::restore_limit(const learned_limit& s, time_point saved) {
-  auto& b = budgets_[s.slot];
-  if (!b && !s.reported && !s.hidden.guessed) return;
-  if (b && !s.reported && s.hidden.guessed != b->is_guess()) return;
+  auto const known = find(s.id);
+  if (known == nullptr && !s.reported && !s.hidden.guessed) return;
+  if (known != nullptr && !s.reported && s.hidden.guessed != known->is_guess()) return;
+  auto const slot = slot_for(s.id);
+  if (slot == most_limits) return;
+  auto& b = budgets_[slot];
   bool const made = !b;
-  if (made) make_budget(s.slot, 1, refill::continuous, saved);
+  if (made) make_budget(slot, 1, refill::continuous, saved);
   if (!b->restore(s, saved) && made) b.reset();
 }
 

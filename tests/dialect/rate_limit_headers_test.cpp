@@ -28,7 +28,7 @@ rate_limit_header_error refused(const fields& from) {
                                                                  : rate_limit_header_error{};
 }
 
-const limit_snapshot& tokens_minute(const rate_limit_snapshot& s) {
+limit_snapshot tokens_minute(const rate_limit_snapshot& s) {
   return s.at(resource::tokens, window::minute);
 }
 
@@ -81,8 +81,8 @@ TEST(RateLimitHeaders, LiveCaptureOfAllSixPairsWithoutResets) {
                          {"x-ratelimit-remaining-tokens-hour", "2999976"},
                          {"x-ratelimit-limit-tokens-day", "1000000"},
                          {"x-ratelimit-remaining-tokens-day", "983005"}});
-  for (std::size_t slot = 0; slot < slot_of(resource::total_tokens, window::minute); ++slot) {
-    auto const& l = s.limits[slot];
+  EXPECT_EQ(std::distance(s.limits.begin(), s.limits.end()), 6);
+  for (auto const& [id, l] : s.limits) {
     EXPECT_TRUE(l.limit && l.remaining);
     EXPECT_FALSE(l.reset);
   }

@@ -62,9 +62,10 @@ void check_headers(const std::vector<header_field>& fields) {
   auto const again = parse_rate_limit_headers(reversed, now);
   require(read.index() == again.index(), "the order of fields decides nothing");
   if (snapshot == nullptr) return;
-  for (std::size_t i = 0; i < slot_count; ++i)
-    require(same(snapshot->limits[i], std::get<rate_limit_snapshot>(again).limits[i]),
-            "the order of fields changes no value");
+  auto const& limits = snapshot->limits;
+  if (std::distance(limits.begin(), limits.end()) == most_limits) return;  // of more, the first count
+  for (auto const& [id, shown] : limits)
+    require(same(shown, std::get<rate_limit_snapshot>(again).at(id)), "the order of fields changes no value");
 }
 
 }  // namespace

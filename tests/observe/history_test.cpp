@@ -23,7 +23,7 @@ scope_report scope(std::string model, std::uint64_t released, double used) {
   r.credential = 7'000'042;
   r.totals = {.released = released, .tokens_released = 2 * used, .tokens_used = used, .refused = released / 10};
   r.budgets.push_back({resource::tokens, window::minute, 1000, 400, refill::continuous, true, true, std::nullopt});
-  r.binding = {.slot = slot_of(resource::tokens, window::minute), .limit = 1000, .level = 400};
+  r.binding = {.id = {resource::tokens, window::minute}, .limit = 1000, .level = 400};
   return r;
 }
 
@@ -71,7 +71,7 @@ TEST(History, ShowsTheLimitThatBinds) {
   history h;
   auto s = scope("m", 0, 0);
   s.budgets.push_back({resource::requests, window::minute, 30, 0, refill::window, true, true, start + 20s});
-  s.binding = {.slot = slot_of(resource::requests, window::minute), .limit = 30, .level = 0};
+  s.binding = {.id = {resource::requests, window::minute}, .limit = 30, .level = 0};
   h.sample({s}, start, at(0));
   s.binding.reset();
   h.sample({s}, start, at(1));

@@ -18,7 +18,7 @@ struct Forgetting : ::testing::Test {
     settings.quota.rpm_limit = 100;
     settings.quota.tpm_limit = 1e6;
     settings.max_scopes = 8;
-    settings.models["once"].limit[slot_of(resource::requests, window::day)] = 1;
+    settings.models["once"].limit[{resource::requests, window::day}] = 1;
   }
   decision ask(std::string_view model, time_point now) {
     ticket_facts t;

@@ -34,9 +34,9 @@ class clerk {
     s.quota.use_headers = false;
     s.quota.rpm_limit = s.quota.tpm_limit = limit;
     s.quota.replenishment = model;
-    s.quota.limits.limit[slot_of(resource::requests, window::hour)] = limit;
-    s.quota.limits.limit[slot_of(resource::tokens, window::hour)] = limit;
-    s.quota.limits.limit[slot_of(resource::total_tokens, window::hour)] = limit;
+    s.quota.limits.limit[{resource::requests, window::hour}] = limit;
+    s.quota.limits.limit[{resource::tokens, window::hour}] = limit;
+    s.quota.limits.limit[{resource::total_tokens, window::hour}] = limit;
     limiter_.configure(s, now_);
   }
 

@@ -58,7 +58,7 @@ bench::workload ordinary(dice& d) {
   if (d.chance(0.5)) p.refusals = sim::refusal_style::telling;
   w.tpm_limit = static_cast<double>(p.limits.tpm);
   if (p.limits.rpm > 0) w.rpm_limit = static_cast<double>(p.limits.rpm);
-  if (p.limits.tph > 0) w.configured.limit[slot_of(resource::tokens, window::hour)] = static_cast<double>(p.limits.tph);
+  if (p.limits.tph > 0) w.configured.limit[{resource::tokens, window::hour}] = static_cast<double>(p.limits.tph);
   auto& g = w.groups.front();
   g.connections = d.pick(4, 20);
   g.max_output = bench::range{static_cast<int>(p.limits.tpm / 60), static_cast<int>(p.limits.tpm / 20)};

@@ -44,8 +44,8 @@ class size_limits final : public watch {
     auto parsed = parse_rate_limit_headers(fields, world_now->wall());
     auto const* const whole = std::get_if<rate_limit_snapshot>(&parsed);
     auto const& told = whole != nullptr ? *whole : std::get<rate_limit_header_error>(parsed).rest;
-    for (std::size_t slot = slot_of(resource::tokens, window::minute); slot < slot_count; ++slot)
-      if (told.limits[slot].limit) told_[c->model] = now;
+    for (auto const& [id, shown] : told.limits)
+      if (id.counts != resource::requests && shown.limit) told_[c->model] = now;
   }
 
   std::map<int, time_point> told_;  // a limit of tokens, the last time

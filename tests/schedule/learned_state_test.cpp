@@ -95,7 +95,7 @@ class LearnedStateTest : public ::testing::Test {
   static limiter_settings settings() {
     limiter_settings s;
     s.quota.rpm_limit = 30;
-    s.quota.limits.limit[slot_of(resource::requests, window::hour)] = 100;
+    s.quota.limits.limit[{resource::requests, window::hour}] = 100;
     return s;
   }
 
@@ -266,7 +266,6 @@ TEST_F(LearnedStateTest, WhatIsAbsurdIsIgnored) {
         state, [&](double& x) { x = hit() ? one_of(numbers) : x; },
         [&](age& a) { a = hit() ? age{one_of(lengths)} : a; }, [&](unsigned& n) { n = hit() ? one_of(counts) : n; },
         [&](duration& d) { d = hit() ? one_of(lengths) : d; });
-    if (hit()) state.scopes.front().quota.limits.front().slot = 200;
     if (hit()) state.scopes.front().quota.limits.front().belief = 200;
     cerebras_limiter l(settings());
     l.restore(state, other_boot, wall + 20s);

@@ -114,7 +114,7 @@ TEST_F(LimiterClients, NobodyPassesWhereConfiguredLimitsDecide) {
 
 TEST_F(LimiterClients, LimitsOfAModelHoldBesideThoseOfHeaders) {
   limiter_settings s;
-  s.models["m"].limit[slot_of(resource::requests, window::day)] = 2;
+  s.models["m"].limit[{resource::requests, window::day}] = 2;
   use(s);
   answer(send(costing(100)), start);
   answer(send(costing(100), start + 1s), start + 1s);

@@ -112,7 +112,7 @@ TEST(LimiterNamedLimit, WhatFitsByTheProvidersWordIsNotTooLarge) {
 
 TEST(LimiterNamedLimit, AnAbsurdMaximumLeavesTheDayAsItWas) {
   limiter_settings settings;
-  settings.quota.limits.limit[slot_of(resource::tokens, window::day)] = 1'000'000;
+  settings.quota.limits.limit[{resource::tokens, window::day}] = 1'000'000;
   cerebras_limiter limiter(settings);
   ticket_facts t;
   t.scope = scope;

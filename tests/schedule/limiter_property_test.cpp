@@ -267,8 +267,8 @@ class driver {
     settings_.models.clear();
     if (pick(0, 1) == 0) {
       auto& limits = settings_.models["m1"].limit;
-      limits[slot_of(resource::requests, window::day)] = pick(100, 10'000);
-      limits[slot_of(resource::tokens, window::hour)] = pick(100'000, 1'000'000);
+      limits[limit_id{resource::requests, window::day}] = pick(100, 10'000);
+      limits[limit_id{resource::tokens, window::hour}] = pick(100'000, 1'000'000);
     }
     limiter_->configure(settings_, now_);
   }

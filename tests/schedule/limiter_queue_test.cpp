@@ -537,7 +537,7 @@ TEST_F(CerebrasLimiterQueue, WaitsAreExplained) {
   know(1000);
   send(900);
   auto const big = std::get<queued>(limiter.submit(costing(600), start));
-  EXPECT_EQ(big.held_by, constraint_of(slot_of(resource::tokens, window::minute)));
+  EXPECT_EQ(big.held_by, constraint_of(limit_id{resource::tokens, window::minute}));
   EXPECT_STREQ(name_of(big.held_by), "tokens_minute");
   auto const small = std::get<queued>(limiter.submit(costing(50), start));
   EXPECT_EQ(small.held_by, constraint::others_ahead) << "it fits, and is not next";

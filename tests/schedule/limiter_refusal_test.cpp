@@ -387,7 +387,7 @@ TEST_F(LimiterRefusal, AnUpgradeOfALongLimitIsFoundByOneProbe) {
 }
 
 TEST_F(LimiterRefusal, WhatIsConfiguredAndUsedUpIsNotProbed) {
-  settings.quota.limits.limit[slot_of(resource::requests, window::day)] = 3;
+  settings.quota.limits.limit[{resource::requests, window::day}] = 3;
   configure(1e6);
   for (int i = 0; i < 3; ++i) succeed(send());
   EXPECT_FALSE(sends());

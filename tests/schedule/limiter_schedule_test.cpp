@@ -481,7 +481,7 @@ TEST_F(LimiterSchedule, AnUrgentTicketStandsBeforeTheOthers) {
 // --- limits of single models
 
 TEST_F(LimiterSchedule, AModelHasItsOwnLimits) {
-  settings.models["m"].limit[slot_of(resource::requests, window::day)] = 100;
+  settings.models["m"].limit[{resource::requests, window::day}] = 100;
   limiter.configure(settings, start);
   know({.remaining = 60'000});
   EXPECT_NEAR(count_at_once(200), 100, 1);  // of the last a hundredth may be missing
@@ -496,7 +496,7 @@ TEST_F(LimiterSchedule, AModelHasItsOwnLimits) {
 }
 
 TEST_F(LimiterSchedule, AModelsTokensAnHourAreKept) {
-  settings.models["m"].limit[slot_of(resource::tokens, window::hour)] = 10'000;
+  settings.models["m"].limit[{resource::tokens, window::hour}] = 10'000;
   limiter.configure(settings, start);
   know({.remaining = 60'000});
   EXPECT_TRUE(goes_at_once(costing(9000)));
@@ -507,8 +507,8 @@ TEST_F(LimiterSchedule, AModelsTokensAnHourAreKept) {
 }
 
 TEST_F(LimiterSchedule, AModelsLimitsReplaceTheGeneralOnes) {
-  settings.quota.limits.limit[slot_of(resource::requests, window::day)] = 20;
-  settings.models["m"].limit[slot_of(resource::requests, window::day)] = 50;
+  settings.quota.limits.limit[{resource::requests, window::day}] = 20;
+  settings.models["m"].limit[{resource::requests, window::day}] = 50;
   limiter.configure(settings, start);
   know({.remaining = 60'000});
   EXPECT_NEAR(count_at_once(100), 50, 1);

@@ -27,8 +27,8 @@ binding_limit binding_of(cerebras_limiter& limiter, time_point now = start) {
 }
 
 void expect(const binding_limit& b, resource counted, window over, double level, double limit) {
-  EXPECT_STREQ(name_of(resource_of(b.slot)), name_of(counted));
-  EXPECT_STREQ(name_of(window_of(b.slot)), name_of(over));
+  EXPECT_STREQ(name_of(b.id.counts), name_of(counted));
+  EXPECT_EQ(name_of(b.id.over), name_of(over));
   EXPECT_NEAR(b.level, level, 0.01);
   EXPECT_EQ(b.limit, limit);
 }

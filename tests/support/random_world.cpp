@@ -228,10 +228,8 @@ bench::workload random_workload(unsigned seed) {
   };
   w.rpm_limit = about(limits.rpm, 1e6);
   w.tpm_limit = about(limits.tpm, 1e9);
-  if (limits.rph > 0 && d.chance(0.3))
-    w.configured.limit[slot_of(resource::requests, window::hour)] = about(limits.rph, 0);
-  if (limits.tph > 0 && d.chance(0.3))
-    w.configured.limit[slot_of(resource::tokens, window::hour)] = about(limits.tph, 0);
+  if (limits.rph > 0 && d.chance(0.3)) w.configured.limit[{resource::requests, window::hour}] = about(limits.rph, 0);
+  if (limits.tph > 0 && d.chance(0.3)) w.configured.limit[{resource::tokens, window::hour}] = about(limits.tph, 0);
   w.groups.clear();
   for (int i = d.pick(1, 3); i > 0; --i) w.groups.push_back(random_group(d, limits));
   for (int i = d.chance(0.2) ? d.pick(1, 2) : 0; i > 0; --i)

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "cooldown/limit/limit_id.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
@@ -95,7 +96,7 @@ struct learned_hidden_limit {
 
 /// One limit: its value and the source of that, its level, and how it refills (`budget`).
 struct learned_limit {
-  std::uint8_t slot = 0;  // resource and window: slot_of()
+  limit_id id;
   double limit = 0;
   double highest = 0;     // a remaining above the limit that headers have shown
   bool reported = false;  // by headers; false: configured, or named by a refusal

@@ -1,10 +1,10 @@
 // Recognizes headers that are copies of older ones.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 
 #include "cooldown/limit/rate_limit_snapshot.hpp"
 #include "cooldown/time.hpp"
@@ -22,7 +22,7 @@ class reading_age {
   bool repeats(const rate_limit_snapshot& s, bool surprising, time_point sent);
 
  private:
-  using values = std::array<std::optional<std::uint64_t>, slot_count>;
+  using values = boost::container::static_vector<std::pair<limit_id, std::optional<std::uint64_t>>, most_limits>;
   struct seen {
     values remaining;
     time_point sent;  // the request whose answer showed it first

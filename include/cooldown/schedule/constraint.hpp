@@ -1,13 +1,14 @@
 // What holds a request back: the answer to "why does it wait?", in response headers, logs, metrics and on the page.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
-#include "cooldown/limit/rate_limit_snapshot.hpp"
+#include "cooldown/limit/limit_id.hpp"
 
 namespace cooldown {
 
-/// One of these reasons, or a limit by its slot.
+/// One of these reasons, or a limit: what it counts, and about how long its window is.
 enum class constraint : std::uint8_t {
   none,
   others_ahead,     // quota is available, but others are ahead
@@ -20,13 +21,20 @@ enum class constraint : std::uint8_t {
   spacing,          // the provider has refused bursts: requests are spaced out
   first_answers,    // until an answer has shown the limits, few requests are sent
   circuit_breaker,  // the provider keeps failing, or the request is retried after a pause
-  first_limit,      // slot 0; the other slots follow
+  first_limit,      // limits follow: every resource with every kind of window
 };
 
-constexpr std::size_t constraint_count = static_cast<std::size_t>(constraint::first_limit) + slot_count;
+inline constexpr window window_kinds[] = {window::second, window::minute, window::hour, window::day, window::month};
 
-constexpr constraint constraint_of(std::size_t slot) {
-  return static_cast<constraint>(static_cast<std::size_t>(constraint::first_limit) + slot);
+constexpr std::size_t constraint_count =
+    static_cast<std::size_t>(constraint::first_limit) + resource_count * std::size(window_kinds);
+
+/// A window counts as the longest of `window_kinds` that is not longer: one of 10 s as a second.
+constexpr constraint constraint_of(limit_id id) {
+  std::size_t kind = 0;
+  while (kind + 1 < std::size(window_kinds) && window_kinds[kind + 1] <= id.over) ++kind;
+  return static_cast<constraint>(static_cast<std::size_t>(constraint::first_limit) +
+                                 static_cast<std::size_t>(id.counts) * std::size(window_kinds) + kind);
 }
 
 /// A word for programs: "tokens_minute", "others_ahead". Empty for none.

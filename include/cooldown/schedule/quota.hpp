@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "cooldown/dialect/refusal.hpp"
 #include "cooldown/limit/budget.hpp"
@@ -19,9 +20,13 @@
 
 namespace cooldown {
 
-/// Configured limits by slot; nullopt: none, or unknown.
+/// Configured limits, at most `most_limits`.
 struct configured_limits {
-  std::array<std::optional<double>, slot_count> limit;
+  std::map<limit_id, double> limit;
+  std::optional<double> of(limit_id id) const {
+    auto const found = limit.find(id);
+    return found == limit.end() ? std::nullopt : std::optional{found->second};
+  }
 };
 
 struct quota_settings {
@@ -54,7 +59,7 @@ enum class basis : std::uint8_t { headers, fallback };
 
 /// The limit that binds, and what is left of it.
 struct binding_limit {
-  std::size_t slot;
+  limit_id id;
   double limit;
   double level;
 };
@@ -111,7 +116,7 @@ class quota {
   void update(const rate_limit_snapshot& snapshot, time_point now);
 
   /// Discards what headers said of this limit: they were about another one.
-  void forget(std::size_t slot, time_point now);
+  void forget(limit_id id, time_point now);
 
   /// Ends a reservation that the provider refused for quota. `snapshot`: the refusal's headers, already observed.
   void refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now);
@@ -153,7 +158,10 @@ class quota {
   basis decides(time_point now) const;
   std::optional<time_point> last_update() const { return last_update_; }
   std::size_t in_flight() const { return reservations_.size(); }
-  const budget* find(resource r, window w) const;
+  const budget* find(limit_id id) const;
+  const budget* find(resource r, window w) const { return find({r, w}); }
+  /// The limits that are known, in order.
+  std::vector<limit_id> limits() const;
   /// Number of entries kept: the requests in flight, and a bounded number.
   std::size_t entries() const;
   double level(resource r, window w, time_point now);
@@ -168,13 +176,16 @@ class quota {
     unsigned crowd = 0;     // others released within `reordering` before it
     std::size_t among = 0;  // in flight at its release, itself included
     bool answered = false;
-    bool presumed = false;    // admitted, by its silence
-    bool measurable = false;  // its header will show its charge
-    bool probe = false;       // sent after a long silence, whatever we believed
-    std::array<budget::mark, slot_count> marks{};
+    bool presumed = false;                          // admitted, by its silence
+    bool measurable = false;                        // its header will show its charge
+    bool probe = false;                             // sent after a long silence, whatever we believed
+    std::array<budget::mark, most_limits> marks{};  // by slot
   };
 
-  double amount(std::size_t slot, double cost) const { return resource_of(slot) == resource::requests ? 1 : cost; }
+  double amount(std::size_t slot, double cost) const { return counts_requests(slot) ? 1 : cost; }
+  bool counts_requests(std::size_t slot) const { return ids_[slot].counts == resource::requests; }
+  static constexpr std::size_t rpm_slot = 0;
+  static constexpr std::size_t tpm_slot = 1;
   using entry = std::map<reservation_id, reservation>::iterator;
   double saved_in(std::size_t slot, double n, double kept) const;
   readiness static_ready(double cost, duration waited, time_point now, const set_aside& aside);
@@ -183,14 +194,16 @@ class quota {
   time_point unproven_ready_at(time_point now);
   time_point slot_ready_at(double passed, time_point now) const;
   rate_limit_snapshot split_buckets(rate_limit_snapshot s, time_point now);
-  bool shows(const rate_limit_snapshot& s, std::size_t slot) const;
+  bool shows(const rate_limit_snapshot& s, limit_id id) const;
+  std::size_t find_slot(limit_id id) const;
+  std::size_t slot_for(limit_id id);
   budget& make_budget(std::size_t slot, double limit, refill model, time_point now);
   void restore_limit(const learned_limit& s, time_point saved);
   void create(std::size_t slot, entry answered, const limit_snapshot& s);
   void create_configured(time_point now);
   void create_hidden(std::size_t slot, std::optional<std::uint64_t> told, reservation& refused);
   std::optional<double> likely_limit(std::size_t slot) const;
-  std::optional<std::size_t> culprit_of(const reservation& r, const refusal& why, bool informed, time_point now);
+  std::optional<limit_id> culprit_of(const reservation& r, const refusal& why, bool informed, time_point now);
   bool fits_what_is_shown(double cost, time_point now);
   void presume_admitted(time_point now);
   void told(const rate_limit_snapshot& snapshot, time_point now);
@@ -201,12 +214,14 @@ class quota {
   double undecided(std::size_t slot, time_point now) const;
   bool measurable(time_point now);
   unsigned overlap_of(entry e) const;
-  void untake(const reservation& r, time_point now, std::size_t but = slot_count);
+  void untake(const reservation& r, time_point now, std::size_t but = most_limits);
   void end(entry e);
   budget_settings budget_options() const;
 
   quota_settings settings_;
-  std::array<std::optional<budget>, slot_count> budgets_;
+  // By slot: requests a minute, tokens a minute, and others in the order in which they were met.
+  std::vector<limit_id> ids_{{resource::requests, window::minute}, {resource::tokens, window::minute}};
+  std::vector<std::optional<budget>> budgets_{2};
   sliding_window requests_;
   sliding_window tokens_;
   sliding_window crowd_;  // releases within `reordering`
@@ -219,7 +234,8 @@ class quota {
     double last_share = 0;  // the last remaining under the main limit's name, of that limit
     time_point proven_at{};
   };
-  std::array<total_bucket, 3> totals_;  // per window
+  std::array<total_bucket, 3> totals_;  // of minute, hour and day
+  bool is_split(window over) const;
   reading_age reading_age_;
   duration wall_offset_{};
   std::map<reservation_id, reservation> reservations_;  // ordered by release
