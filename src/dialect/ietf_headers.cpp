@@ -46,7 +46,13 @@ std::optional<limit_id> limit_of_policy(std::string_view member) {
   auto const unit = parameter(member, ';', "qu").value_or("requests");
   bool const of_tokens = icontains(unit, "token") || icontains(name_of_member(member), "token");
   if (icontains(unit, "concurrent") || (!of_tokens && !icontains(unit, "requests"))) return std::nullopt;
-  auto const counts = of_tokens ? resource::tokens : resource::requests;
+  auto const says = [&](std::string_view word) {
+    return icontains(unit, word) || icontains(name_of_member(member), word);
+  };
+  auto const part = says("input")    ? resource::input_tokens
+                    : says("output") ? resource::output_tokens
+                                     : resource::tokens;
+  auto const counts = of_tokens ? part : resource::requests;
   auto const length = parameter(member, ';', "w");
   if (!length) return limit_id{counts, window::minute};
   auto const over = window::of(reset(length).value_or(duration::zero()));

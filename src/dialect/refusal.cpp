@@ -54,7 +54,8 @@ void read_limit(const error_fields& body, const refusal_text& text, refusal& r) 
   r.burst = text.per_second;
   r.limit = text.limit;
   r.fits = text.limit && text.requested && *text.requested <= *text.limit;
-  if (text.counts == resource::total_tokens) return;
+  // A code says less than the text.
+  if (text.counts && *text.counts != resource::requests && *text.counts != resource::tokens) return;
   if (icontains(body.code, "token") || icontains(body.type, "token")) {
     r.counts = resource::tokens;
   } else if (!r.counts && (icontains(body.code, "request_quota") || iequals(body.type, "requests"))) {

@@ -221,7 +221,11 @@ void read_abbreviation(std::string_view text, refusal_text& r) {
     if (first > 0 && is_word(text[first - 1])) continue;
     constexpr std::string_view windows = "SMHD";
     if (windows.find(text[at + 1]) == std::string_view::npos) continue;
-    r.counts = counted == 'R' ? resource::requests : resource::tokens;
+    auto const part = text[first];
+    r.counts = part == 'R'   ? resource::requests
+               : part == 'I' ? resource::input_tokens
+               : part == 'O' ? resource::output_tokens
+                             : resource::tokens;
     auto const name = text.substr(at + 1, 1);
     counted_over(name == "M" ? "min" : name, r);
     return;
@@ -247,6 +251,8 @@ refusal_text read_refusal_text(std::string_view text) {
   if (!r.counts && has_any(text, of_tokens)) r.counts = resource::tokens;
   if (!r.counts && has_any(text, of_requests)) r.counts = resource::requests;
   if (r.counts == resource::tokens && has_word(text, "total tokens")) r.counts = resource::total_tokens;
+  if (r.counts == resource::tokens && has_word(text, "input tokens")) r.counts = resource::input_tokens;
+  if (r.counts == resource::tokens && has_word(text, "output tokens")) r.counts = resource::output_tokens;
   // Where a limit of a window is named, that is advice.
   if (!r.over && has_any(text, in_progress)) r.at_once = true;
   r.limit = number_after(text, "limit");

@@ -12,6 +12,10 @@ const char* name_of(resource r) {
       return "tokens";
     case resource::total_tokens:
       return "total_tokens";
+    case resource::input_tokens:
+      return "input_tokens";
+    case resource::output_tokens:
+      return "output_tokens";
   }
   return "tokens";
 }

@@ -481,7 +481,7 @@ std::vector<scope_report> cerebras_limiter::report(time_point now, std::size_t m
                    .waiting = waiting_of(*s, most_waiting, now)};
     auto const* const next = next_waiting(*s, now);
     if (next != nullptr) r.held_by = held_by(*next, now);
-    r.binding = s->limits.binding(next != nullptr ? next->cost : 0, now);
+    r.binding = s->limits.binding(next != nullptr ? token_cost{next->cost, next->input} : token_cost{0}, now);
     for (auto const& [counts, over] : s->limits.limits()) {
       double const level = s->limits.level(counts, over, now);
       auto const& b = *s->limits.find(counts, over);

@@ -34,7 +34,7 @@ run_ahead cerebras_limiter::ahead_of(scope& s, time_point now) const {
 
 /// If nobody were ahead of it.
 time_point cerebras_limiter::alone(const ticket& t, time_point now) const {
-  return ahead_of(*t.owner, now).release({t.cost, t.cost});
+  return ahead_of(*t.owner, now).release({.reserved = t.cost, .used = t.cost, .input = t.input});
 }
 
 /// Those at the front one by one, until `visit(id, when)` returns false.
@@ -45,8 +45,9 @@ run_ahead cerebras_limiter::preview(scope& s, std::size_t most, time_point now, 
   auto at = now;
   auto const wait = [&](double cost, double kept) { return r.ready_at({cost, 0, kept}) - at; };
   while (auto const e = next.next(at, wait)) {
-    double const used = s.costs.expected_use(e->cost, tickets_.at(e->id).input);
-    if (at - now < farthest) at = r.release({e->cost, used, e->kept, e->lasts});
+    double const input = tickets_.at(e->id).input;
+    double const used = s.costs.expected_use(e->cost, input);
+    if (at - now < farthest) at = r.release({e->cost, used, e->kept, e->lasts, input});
     if (!visit(e->id, at)) break;
   }
   return r;
@@ -61,17 +62,19 @@ time_point cerebras_limiter::expected_behind(const ticket& t, const request_queu
     auto& p = *s.front;
     double const n = std::max(0.0, gone + ahead.requests + 1 - p.requests);
     double const tokens = std::max(0.0, s.totals.tokens_released + ahead.tokens + t.cost - p.tokens);
-    return std::max(now, p.then.after(n, {tokens, tokens * p.used_part}));
+    return std::max(
+        now, p.then.after(n, {.reserved = tokens, .used = tokens * p.used_part, .input = tokens * p.input_part}));
   };
   if (s.front) {
     auto const at = expected();
     if (now - s.front->made <= (at - now) / stale_part) return at;
   }
-  double n = 0, tokens = 0, used = 0;
+  double n = 0, tokens = 0, used = 0, input = 0;
   auto then = preview(s, most_previewed, now, [&](ticket_id id, time_point) {
     auto const& each = tickets_.at(id);
     n += 1;
     tokens += each.cost;
+    input += each.input;
     used += s.costs.expected_use(each.cost, each.input);
     return true;
   });
@@ -79,6 +82,7 @@ time_point cerebras_limiter::expected_behind(const ticket& t, const request_queu
                               .requests = gone + n,
                               .tokens = s.totals.tokens_released + tokens,
                               .used_part = used / std::max(1.0, tokens),
+                              .input_part = input / std::max(1.0, tokens),
                               .then = std::move(then)};
   return expected();
 }
@@ -115,7 +119,7 @@ duration cerebras_limiter::certain_wait(const ticket& t, const standing& plan, t
 constraint cerebras_limiter::held_by(const ticket& t, time_point now) const {
   if (t.owner->paused) return constraint::paused;
   if (t.where == ticket::state::deferred) return constraint::capacity;
-  auto const own = t.owner->limits.ready(t.cost, now - t.submitted, now);
+  auto const own = t.owner->limits.ready({t.cost, t.input}, now - t.submitted, now);
   if (own.at > now) return own.by;
   return may_go(in_flight_) ? constraint::others_ahead : constraint::in_flight;
 }

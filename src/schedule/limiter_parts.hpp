@@ -41,6 +41,7 @@ struct cerebras_limiter::scope {
     double requests;  // released by then, since the start
     double tokens;    // reserved for them
     double used_part;
+    double input_part;
     run_ahead then;
   };
   forecast_error errors;

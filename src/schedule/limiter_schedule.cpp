@@ -45,7 +45,8 @@ refused cerebras_limiter::too_large(const ticket& t, time_point now) const {
 /// If it arrives now.
 bool cerebras_limiter::goes_at_once(const ticket& t, time_point now) const {
   auto& s = *t.owner;
-  return s.queue.empty() && !s.paused && may_go(in_flight_) && s.limits.ready_at(t.cost, duration::zero(), now) <= now;
+  return s.queue.empty() && !s.paused && may_go(in_flight_) &&
+         s.limits.ready_at({t.cost, t.input}, duration::zero(), now) <= now;
 }
 
 /// nullopt: it may wait for what is expected.
@@ -197,21 +198,23 @@ cerebras_limiter::turn cerebras_limiter::turn_of(scope& s, time_point now) {
   if (s.queue.empty()) return {nullptr, back};
   auto& heads = s.heads;
   s.queue.heads(now, settings_.ageing, most_passing, heads);
-  auto const ready = [&](const request_queue::head& h, double passed_requests, double passed_tokens) {
-    return s.limits.ready_at(h.cost, now - tickets_.at(h.id).submitted, now,
-                             {.requests = passed_requests, .tokens = passed_tokens, .kept = h.kept});
+  auto const cost_of = [&](const request_queue::head& h) { return token_cost{h.cost, tickets_.at(h.id).input}; };
+  auto const ready = [&](const request_queue::head& h, const request_queue::head* passed) {
+    return s.limits.ready_at(
+        cost_of(h), now - tickets_.at(h.id).submitted, now,
+        {.requests = passed ? 1.0 : 0.0, .tokens = passed ? cost_of(*passed) : token_cost{0}, .kept = h.kept});
   };
   auto const& head = heads.front();
-  auto const head_ready = ready(head, 0, 0);
+  auto const head_ready = ready(head, nullptr);
   if (head_ready <= now) return {&head, back};
   bool const yields = !head.paid && head_ready - now > settings_.ageing / queue_preview::longest_hold_up;
   turn result{nullptr, std::min(head_ready, back)};
   if (auto const due = s.queue.next_due(now, settings_.ageing)) result.next = std::min(result.next, *due);
   for (std::size_t i = 1; i < heads.size(); ++i) {
-    auto const at = ready(heads[i], 0, 0);
+    auto const at = ready(heads[i], nullptr);
     if (at > now) {
       result.next = std::min(result.next, at);
-    } else if ((yields && heads[i].rank < head.rank) || ready(head, 1, heads[i].cost) <= head_ready) {
+    } else if ((yields && heads[i].rank < head.rank) || ready(head, &heads[i]) <= head_ready) {
       return {&heads[i], result.next};
     }
   }

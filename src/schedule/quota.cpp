@@ -74,11 +74,11 @@ basis quota::decides(time_point now) const {
 
 /// Without headers. Before the provider's first answer nothing is known for sure: the first request goes at once to
 /// learn from, and what does not fit the configured limits waits for that answer, at most header_timeout.
-readiness quota::static_ready(double cost, duration waited, time_point now, const set_aside& aside) {
+readiness quota::static_ready(const token_cost& cost, duration waited, time_point now, const set_aside& aside) {
   readiness fits{.at = now};
   if (settings_.use_headers && !settings_.header_fallback) return fits;
   fits.wait_for(requests_.ready_at(1 + aside.requests, now), constraint_of(ids_[rpm_slot]));
-  fits.wait_for(tokens_.ready_at(cost + aside.tokens, now), constraint_of(ids_[tpm_slot]));
+  fits.wait_for(tokens_.ready_at(cost.tokens + aside.tokens.tokens, now), constraint_of(ids_[tpm_slot]));
   if (!settings_.use_headers || answered_) return fits;
   if (reservations_.empty()) return {.at = now};
   readiness probe{.at = now};
@@ -119,7 +119,7 @@ double quota::saved_in(std::size_t slot, double n, double kept) const {
   return slot == tpm_slot ? most_saved(b.model(), b.capacity(), n, kept) : 0;
 }
 
-readiness quota::ready(double cost, duration waited, time_point now, const set_aside& aside) {
+readiness quota::ready(const token_cost& cost, duration waited, time_point now, const set_aside& aside) {
   bool const passed = aside.requests > 0;
   auto r = pacing_.ready(unanswered_ > 0, passed, now);
   r.wait_for(slot_ready_at(aside.requests, now), constraint::concurrency);
@@ -128,7 +128,7 @@ readiness quota::ready(double cost, duration waited, time_point now, const set_a
   for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
     if (!counts(slot, dynamic, now)) continue;
     double const n = amount(slot, cost);
-    double const taken = counts_requests(slot) ? aside.requests : aside.tokens;
+    double const taken = aside.tokens.of(ids_[slot].counts, aside.requests);
     r.wait_for(budgets_[slot]->ready_at(n, now, taken + saved_in(slot, n, aside.kept)), constraint_of(ids_[slot]));
     forbidden = forbidden || budgets_[slot]->forbids(n, now);
   }
@@ -152,7 +152,7 @@ time_point quota::slot_ready_at(double passed, time_point now) const {
 std::optional<double> quota::known_token_limit(time_point now) const {
   std::optional<double> lowest;
   for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
-    if (auto const& b = budgets_[slot]; b && !counts_requests(slot) && ids_[slot].over >= window::minute &&
+    if (auto const& b = budgets_[slot]; b && counts_all_tokens(slot) && ids_[slot].over >= window::minute &&
                                         b->reported() && now - b->told_at() <= snapshot_lifetime &&
                                         counts(slot, true, now))
       lowest = std::min(lowest.value_or(b->capacity()), b->capacity());

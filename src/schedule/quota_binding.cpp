@@ -5,7 +5,7 @@
 
 namespace cooldown {
 
-std::optional<binding_limit> quota::binding(double cost, time_point now) {
+std::optional<binding_limit> quota::binding(const token_cost& cost, time_point now) {
   std::optional<binding_limit> found;
   auto latest = now;
   auto const consider = [&](std::size_t slot, double limit, double level, time_point ready) {

@@ -21,8 +21,9 @@ void quota::await_answers(run_ahead& r, const cost_estimator& costs, time_point 
   run_ahead::cost others{.reserved = reserved_};
   for (auto const& [id, each] : reservations_) {
     if (n++ == most_awaited) break;
-    r.under_way(1, {each.cost, costs.expected_use(each.cost, each.input), 0, each.lasts}, each.taken);
-    others.reserved -= each.cost;
+    auto const& [tokens, input] = each.cost;
+    r.under_way(1, {tokens, costs.expected_use(tokens, input), 0, each.lasts, input}, each.taken);
+    others.reserved -= tokens;
   }
   if (n <= most_awaited) return;
   others.used = others.reserved * costs.use_share();
@@ -44,7 +45,7 @@ run_ahead quota::ahead(const cost_estimator& costs, time_point now) {
     if (counts_requests(slot)) {
       r.counts_requests(b.ahead(now));
     } else {
-      r.counts_tokens(b.ahead(now), slot == tpm_slot);
+      r.counts_tokens(b.ahead(now), ids_[slot].counts, slot == tpm_slot);
     }
   }
   if (dynamic || (settings_.use_headers && !settings_.header_fallback)) return r;

@@ -166,7 +166,7 @@ std::optional<seen_charge> quota::observe(reservation_id id, const rate_limit_sn
     if (slot != tpm_slot || became != fate::charged || !s.remaining) continue;
     // What the first header of all shows missing may be others' charges as well, of now or before.
     bool const alone = !created && r.measurable && id + 1 == next_id_;
-    if (created || alone) charge = {.tokens = r.cost - residual, .alone = alone};
+    if (created || alone) charge = {.tokens = r.cost.tokens - residual, .alone = alone};
   }
   return charge;
 }
@@ -212,6 +212,8 @@ std::optional<double> quota::likely_limit(std::size_t slot) const {
     case resource::requests:
       return minutes * of(resource::requests, window::minute).value_or(requests_.limit());
     case resource::tokens:
+    case resource::input_tokens:
+    case resource::output_tokens:
       return minutes * of(resource::tokens, window::minute).value_or(tokens_.limit());
     case resource::total_tokens:
       if (auto const main = of(resource::tokens, ids_[slot].over)) return default_total_factor * *main;
@@ -234,7 +236,7 @@ void quota::create_hidden(std::size_t slot, std::optional<std::uint64_t> told, r
 }
 
 /// Does it fit by all that headers show? Then they do not explain why it was refused.
-bool quota::fits_what_is_shown(double cost, time_point now) {
+bool quota::fits_what_is_shown(const token_cost& cost, time_point now) {
   for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
     if (auto& b = budgets_[slot]; b && b->shown() && b->ready_at(amount(slot, cost), now) > now) return false;
   return true;

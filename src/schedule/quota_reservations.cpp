@@ -13,8 +13,7 @@ bool quota::measurable(time_point now) {
 
 quota::reservation_id quota::reserve(double cost, double input, time_point now, duration lasts) {
   if (settings_.use_headers && !answered_ && tokens_.ready_at(cost, now) > now) last_probe_ = now;
-  reservation r{.cost = cost,
-                .input = input,
+  reservation r{.cost = {cost, input},
                 .lasts = lasts,
                 .taken = now,
                 .before = pacing_.last_release(),
@@ -25,7 +24,7 @@ quota::reservation_id quota::reserve(double cost, double input, time_point now, 
                 .probe = now >= pacing_.probe_at(),
                 .marks = {}};
   for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
-    if (auto& b = budgets_[slot]) r.marks[slot] = b->take(amount(slot, cost), now);
+    if (auto& b = budgets_[slot]) r.marks[slot] = b->take(amount(slot, r.cost), now);
   requests_.record(1, now);
   tokens_.record(cost, now);
   crowd_.record(1, now);
@@ -43,7 +42,7 @@ void quota::untake(const reservation& r, time_point now, std::size_t but) {
   for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
     if (auto& b = budgets_[slot]; b && slot != but) b->untake(r.marks[slot], amount(slot, r.cost), r.taken, now);
   requests_.give_back(1, r.taken, now);
-  tokens_.give_back(r.cost, r.taken, now);
+  tokens_.give_back(r.cost.tokens, r.taken, now);
 }
 
 void quota::settle(reservation_id id, const usage& used, time_point now) {
@@ -51,18 +50,20 @@ void quota::settle(reservation_id id, const usage& used, time_point now) {
   if (e == reservations_.end()) return;
   if (used.total) {
     auto const& r = e->second;
-    double const unused = r.cost - *used.total;
-    tokens_.give_back(unused + used.cached, r.taken, now);
+    token_cost const took{*used.total, used.input.value_or(r.cost.input)};
+    tokens_.give_back(r.cost.tokens - took.tokens + used.cached, r.taken, now);
     // By how much the input was charged less at admission than we thought, headers have shown.
-    double input_seen = used.input ? std::max(0.0, r.input - *used.input) : 0;
-    if (now < careful_until_) input_seen = r.input;
+    double input_seen = used.input ? std::max(0.0, r.cost.input - *used.input) : 0;
+    if (now < careful_until_) input_seen = r.cost.input;
     for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
       auto& b = budgets_[slot];
       if (!b || counts_requests(slot)) continue;
-      bool const uncached = ids_[slot].counts == resource::tokens;
-      double const correction = b->shown() ? -input_seen : (uncached ? used.cached : 0);
-      b->give_back(r.marks[slot], unused + correction, r.taken, now);
-      b->count_use(*used.total, *used.total - correction);
+      auto const counts = ids_[slot].counts;
+      bool const with_input = counts != resource::output_tokens;
+      bool const uncached = with_input && counts != resource::total_tokens;
+      double const correction = b->shown() ? (with_input ? -input_seen : 0) : (uncached ? used.cached : 0);
+      b->give_back(r.marks[slot], amount(slot, r.cost) - amount(slot, took) + correction, r.taken, now);
+      b->count_use(took.tokens, amount(slot, took) - correction);
     }
   }
   if (e->second.answered) {
@@ -76,18 +77,18 @@ void quota::revise(reservation_id id, double cost, double input, time_point now)
   auto const e = reservations_.find(id);
   if (e == reservations_.end()) return;
   auto& r = e->second;
-  double const less = r.cost - cost;
-  tokens_.give_back(less, r.taken, now);
+  token_cost const all_less{r.cost.tokens - cost, r.cost.input - input};
+  tokens_.give_back(all_less.tokens, r.taken, now);
   for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
     auto& b = budgets_[slot];
     // Its own header has corrected the levels that it showed.
     if (!b || counts_requests(slot) || (r.answered && b->shown())) continue;
+    double const less = amount(slot, all_less);
     b->correct(r.marks[slot], less, r.taken, now);
     for (auto i = e; i != reservations_.end(); ++i) i->second.marks[slot].spent -= less;
   }
-  reserved_ -= less;
-  r.cost = cost;
-  r.input = input;
+  reserved_ -= all_less.tokens;
+  r.cost = {cost, input};
 }
 
 void quota::cancel(reservation_id id, time_point now) {
@@ -109,7 +110,7 @@ void quota::uncharged(reservation_id id, time_point now) {
 
 void quota::end(entry e) {
   if (!e->second.answered) --unanswered_;
-  reserved_ -= e->second.cost;
+  reserved_ -= e->second.cost.tokens;
   reservations_.erase(e);
   if (reservations_.empty()) reserved_ = 0;  // rounding errors do not outlive them
 }

@@ -22,7 +22,7 @@ void run_ahead::start(double n, const cost& c, time_point sent, duration lasts) 
 void run_ahead::advance(time_point t) {
   at_ = std::max(at_, t);
   for (auto& o : requests_) o.advance(at_);
-  for (auto& o : tokens_) o.advance(at_);
+  for (auto& each : tokens_) each.left.advance(at_);
 }
 
 void run_ahead::end_next() {
@@ -31,15 +31,15 @@ void run_ahead::end_next() {
   answers_.pop_back();
   advance(a.ends);
   under_way_ -= a.requests;
-  for (auto& o : tokens_) o.give_back(a.tokens.reserved - a.tokens.used * o.used_part(), a.sent);
+  for (auto& each : tokens_) each.left.give_back(each.unused(a.tokens), a.sent);
 }
 
 time_point run_ahead::ready_at(const cost& c) const {
   auto at = at_;
   for (auto const& o : requests_) at = std::max(at, o.ready_at(1));
-  for (auto const& o : tokens_) at = std::max(at, o.ready_at(c.reserved));
+  for (auto const& each : tokens_) at = std::max(at, each.left.ready_at(each.reserved(c)));
   if (c.kept > 0 && savings_ < tokens_.size()) {
-    auto const& o = tokens_[savings_];
+    auto const& o = tokens_[savings_].left;
     at = std::max(at, o.ready_at(c.reserved + o.most_saved(c.reserved, c.kept)));
   }
   return at;
@@ -55,7 +55,7 @@ time_point run_ahead::release(const cost& c) {
   advance(ready_at(c));
   auto const went = at_;
   for (auto& o : requests_) o.take(1);
-  for (auto& o : tokens_) o.take(c.reserved);
+  for (auto& each : tokens_) each.left.take(each.reserved(c));
   start(1, c, went, duration_of_seconds(seconds_of(expected_answer(c)) * longer_));
   at_ += spacing_;
   return went;
@@ -63,15 +63,17 @@ time_point run_ahead::release(const cost& c) {
 
 /// Of what is reserved for the answers under way, more may come back than does while things flow evenly: what the first
 /// have left, after a burst.
-duration run_ahead::time_for(const outlook& o, double n, const cost& all) const {
+duration run_ahead::time_for(const token_limit& l, double n, const cost& all) const {
+  auto const& o = l.left;
+  double const reserved = l.reserved(all);
   double coming = o.level();
-  for (auto const& a : answers_) coming += a.tokens.reserved - a.tokens.used * o.used_part();
+  for (auto const& a : answers_) coming += l.unused(a.tokens);
   double const used = all.used * o.used_part();
-  double const unused = (all.reserved - used) / n;
+  double const unused = (reserved - used) / n;
   double const evenly = o.rate() * seconds_of_answer() / std::max(1.0, used / n);  // answers under way
   auto const flows = o.time_for(used, coming - std::min(o.capacity(), evenly * unused));
   // What is reserved bounds how many answers are under way.
-  return std::max(flows, duration_of_seconds(seconds_of_answer() * (all.reserved - o.capacity()) / o.capacity()));
+  return std::max(flows, duration_of_seconds(seconds_of_answer() * (reserved - o.capacity()) / o.capacity()));
 }
 
 time_point run_ahead::after(double n, const cost& all) const {
@@ -79,7 +81,7 @@ time_point run_ahead::after(double n, const cost& all) const {
   auto longest = duration_of_seconds(seconds_of(spacing_) * n);
   longest = std::max(longest, duration_of_seconds(seconds_of_answer() * n / most_under_way_));
   for (auto const& o : requests_) longest = std::max(longest, o.time_for(n, o.level()));
-  for (auto const& o : tokens_) longest = std::max(longest, time_for(o, n, all));
+  for (auto const& each : tokens_) longest = std::max(longest, time_for(each, n, all));
   return at_ - spacing_ + longest;
 }
 

@@ -7,7 +7,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using enum resource;
-using enum window;
+constexpr auto minute = window::minute;
+constexpr auto hour = window::hour;
+constexpr auto day = window::day;
 
 TEST(RefusalText, WhichLimitInTheWordsOfManyProviders) {
   struct row {
@@ -25,7 +27,11 @@ TEST(RefusalText, WhichLimitInTheWordsOfManyProviders) {
       {"on tokens per day (TPD): Limit 100000", tokens, day},
       {"You hit the TPM limit", tokens, minute},
       {"RPH exceeded", requests, hour},
-      {"output tokens per minute (OTPM): Limit 1000", tokens, minute},
+      {"output tokens per minute (OTPM): Limit 1000", output_tokens, minute},
+      {"on input tokens per minute (ITPM): Limit 1000", input_tokens, minute},
+      {"would exceed your rate limit of 8,000 output tokens per minute", output_tokens, minute},
+      {"1,000 requests per 10 seconds", requests, window::of(10s)},
+      {"Monthly limit: 1000 calls per month", requests, window::month},
       {"Rate limit exceeded: free-models-per-day. Add 10 credits", std::nullopt, day},
       {"You are using a trial key, which is limited to 20 API calls / minute.", requests, minute},
       {"Too many: 15 requests/min", requests, minute},

@@ -13,8 +13,8 @@ constexpr time_point start{std::chrono::hours{1000}};
 
 rate_limit_snapshot shows(std::uint64_t tokens, std::uint64_t requests = 10) {
   rate_limit_snapshot s;
-  s.at(resource::tokens, window::minute) = {.limit = 60'000, .remaining = tokens, .reset = {}};
-  s.at(resource::requests, window::day) = {.limit = 1000, .remaining = requests, .reset = {}};
+  *s.limits.get({resource::tokens, window::minute}) = {.limit = 60'000, .remaining = tokens, .reset = {}};
+  *s.limits.get({resource::requests, window::day}) = {.limit = 1000, .remaining = requests, .reset = {}};
   return s;
 }
 

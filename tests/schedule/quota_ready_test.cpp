@@ -13,8 +13,8 @@ constexpr time_point start{1000h};
 quota showing(std::uint64_t left_of_minute, std::uint64_t left_of_hour) {
   quota q({}, start);
   rate_limit_snapshot s;
-  s.at(resource::tokens, window::minute) = {.limit = 60'000, .remaining = left_of_minute, .reset = {}};
-  s.at(resource::tokens, window::hour) = {.limit = 1'000'000, .remaining = left_of_hour, .reset = {}};
+  *s.limits.get({resource::tokens, window::minute}) = {.limit = 60'000, .remaining = left_of_minute, .reset = {}};
+  *s.limits.get({resource::tokens, window::hour}) = {.limit = 1'000'000, .remaining = left_of_hour, .reset = {}};
   q.update(s, start);
   return q;
 }

@@ -16,8 +16,8 @@ namespace cooldown {
 
 /// What a limit counts. If a provider keeps two buckets of tokens, `tokens` are the uncached ones, the main limit, and
 /// `total_tokens` includes cached input.
-enum class resource : std::uint8_t { requests, tokens, total_tokens };
-inline constexpr std::size_t resource_count = 3;
+enum class resource : std::uint8_t { requests, tokens, total_tokens, input_tokens, output_tokens };
+inline constexpr std::size_t resource_count = 5;
 
 /// The period of a limit: whole seconds, from one to 30 days.
 class window {

@@ -17,6 +17,7 @@
 #include "cooldown/schedule/pacing.hpp"
 #include "cooldown/schedule/run_ahead.hpp"
 #include "cooldown/schedule/seen_charge.hpp"
+#include "cooldown/schedule/token_cost.hpp"
 
 namespace cooldown {
 
@@ -49,9 +50,9 @@ struct usage {
 
 /// Hypothetical use, for forecasts and savings.
 struct set_aside {
-  double requests = 0;  // taken before
-  double tokens = 0;    // the same
-  double kept = 0;      // tokens that less urgent classes have saved, and that stay unspent
+  double requests = 0;   // taken before
+  token_cost tokens{0};  // the same
+  double kept = 0;       // tokens that less urgent classes have saved, and that stay unspent
 };
 
 /// What decided a release: the provider's headers, or the configured limits.
@@ -79,16 +80,16 @@ class quota {
   /// days.
   void align(duration wall_offset);
 
-  /// Earliest time at which a request of `cost` tokens may be sent, `waited` after its submission. Rounded up: at that
+  /// Earliest time at which a request of `cost` may be sent, `waited` after its submission. Rounded up: at that
   /// time it will fit, if nothing else happens.
-  readiness ready(double cost, duration waited, time_point now, const set_aside& aside = {});
-  time_point ready_at(double cost, duration waited, time_point now, const set_aside& aside = {}) {
+  readiness ready(const token_cost& cost, duration waited, time_point now, const set_aside& aside = {});
+  time_point ready_at(const token_cost& cost, duration waited, time_point now, const set_aside& aside = {}) {
     return ready(cost, waited, now, aside).at;
   }
 
   /// The limit that holds back a request of `cost` longest, or else the one with the lowest share left. nullopt: no
   /// limit is known.
-  std::optional<binding_limit> binding(double cost, time_point now);
+  std::optional<binding_limit> binding(const token_cost& cost, time_point now);
 
   /// A copy for forecasts, including the answers in flight.
   run_ahead ahead(const cost_estimator& costs, time_point now);
@@ -168,8 +169,7 @@ class quota {
 
  private:
   struct reservation {
-    double cost = 0;
-    double input = 0;  // of it
+    token_cost cost{0};
     duration lasts{};  // its answer, as is expected; zero: nothing is known
     time_point taken;
     time_point before;      // the release before it
@@ -182,13 +182,16 @@ class quota {
     std::array<budget::mark, most_limits> marks{};  // by slot
   };
 
-  double amount(std::size_t slot, double cost) const { return counts_requests(slot) ? 1 : cost; }
+  double amount(std::size_t slot, const token_cost& cost) const { return cost.of(ids_[slot].counts); }
+  bool counts_all_tokens(std::size_t slot) const {
+    return ids_[slot].counts == resource::tokens || ids_[slot].counts == resource::total_tokens;
+  }
   bool counts_requests(std::size_t slot) const { return ids_[slot].counts == resource::requests; }
   static constexpr std::size_t rpm_slot = 0;
   static constexpr std::size_t tpm_slot = 1;
   using entry = std::map<reservation_id, reservation>::iterator;
   double saved_in(std::size_t slot, double n, double kept) const;
-  readiness static_ready(double cost, duration waited, time_point now, const set_aside& aside);
+  readiness static_ready(const token_cost& cost, duration waited, time_point now, const set_aside& aside);
   void await_answers(run_ahead& r, const cost_estimator& costs, time_point now) const;
   bool counts(std::size_t slot, bool dynamic, time_point now) const;
   time_point unproven_ready_at(time_point now);
@@ -204,7 +207,7 @@ class quota {
   void create_hidden(std::size_t slot, std::optional<std::uint64_t> told, reservation& refused);
   std::optional<double> likely_limit(std::size_t slot) const;
   std::optional<limit_id> culprit_of(const reservation& r, const refusal& why, bool informed, time_point now);
-  bool fits_what_is_shown(double cost, time_point now);
+  bool fits_what_is_shown(const token_cost& cost, time_point now);
   void presume_admitted(time_point now);
   void told(const rate_limit_snapshot& snapshot, time_point now);
   bool is_copy(const reservation& r, const rate_limit_snapshot& s);

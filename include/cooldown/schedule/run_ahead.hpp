@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "cooldown/limit/limit_id.hpp"
 #include "cooldown/limit/outlook.hpp"
+#include "cooldown/schedule/token_cost.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
@@ -23,6 +25,7 @@ class run_ahead {
     double used = 0;
     double kept = 0;   // tokens that less urgent classes have saved
     duration lasts{};  // duration of its answer; zero: as long as others
+    double input = 0;  // of the tokens
   };
 
   explicit run_ahead(time_point now) : at_(now) {}
@@ -40,9 +43,9 @@ class run_ahead {
 
   void counts_requests(outlook o) { requests_.push_back(std::move(o)); }
   /// `saved_in`: this limit holds what is saved for other classes.
-  void counts_tokens(outlook o, bool saved_in = false) {
+  void counts_tokens(outlook o, resource counted = resource::tokens, bool saved_in = false) {
     if (saved_in) savings_ = tokens_.size();
-    tokens_.push_back(std::move(o));
+    tokens_.push_back({std::move(o), counted});
   }
 
   /// `n` requests are in flight already, which cost `c` together; all were sent at about `sent`.
@@ -67,9 +70,16 @@ class run_ahead {
     bool operator<(const answer& o) const { return ends > o.ends; }  // a heap's top is the next to end
   };
 
+  struct token_limit {
+    outlook left;
+    resource counted;
+    double reserved(const cost& c) const { return token_cost{c.reserved, c.input}.of(counted); }
+    double unused(const cost& c) const { return reserved(c) - c.used * left.used_part(); }
+  };
+
   duration expected_answer(const cost& c) const;
   void start(double n, const cost& c, time_point sent, duration lasts);
-  duration time_for(const outlook& o, double n, const cost& all) const;
+  duration time_for(const token_limit& l, double n, const cost& all) const;
   void advance(time_point t);
   void end_next();
 
@@ -82,7 +92,7 @@ class run_ahead {
   double most_under_way_ = 1e18;
   double under_way_ = 0;
   std::vector<outlook> requests_;
-  std::vector<outlook> tokens_;
+  std::vector<token_limit> tokens_;
   std::size_t savings_ = SIZE_MAX;  // index of the limit that holds savings
   std::vector<answer> answers_;     // a heap
 };
