@@ -113,6 +113,7 @@ call_ptr clients::make(std::size_t index) {
   for (int i = 0; i < g.choices; ++i)
     c->output += g.reply_tail ? pareto(from.random, {g.reply, most}, *g.reply_tail) : std::min(g.reply, most);
   c->stream = between(from.random, {0, 1}) == 1;
+  c->facts.stream = c->stream;
   // Always drawn, so that every request uses the same number of draws.
   auto const cancel = g.cancel.value_or(cancellation{.share = 0});
   auto const patience = std::chrono::milliseconds{between(from.random, in_ms(cancel.after))};

@@ -3,6 +3,7 @@
 
 #include "cooldown/exchange/circuit_breaker.hpp"
 #include "cooldown/exchange/retry.hpp"
+#include "cooldown/http/error_fields.hpp"
 #include "cooldown/schedule/limiter_driver.hpp"
 #include "cooldown/schedule/offers.hpp"
 
@@ -42,7 +43,9 @@ class ours final : public scheduler {
     }
     auto& a = at(c);
     auto const fields = view(why.headers);
-    answer const told{.status = 429, .headers = fields, .error = {why.error.message, why.error.type, why.error.code}};
+    answer told{.status = 429, .headers = fields, .error = {why.error.message, why.error.type, why.error.code}};
+    auto const said = http::read_error(why.body);
+    if (!why.body.empty()) told.error = {said.message, said.type, said.code, said.wait};
     auto const seen = a.limiter.observe(c->ticket, told, now(), world_.wall());
     if (seen.what == verdict::queue_again) {
       a.driver.wait(c->ticket, c);

@@ -17,6 +17,15 @@ constexpr std::uint64_t largest_limit = 1'000'000'000'000;
 constexpr std::size_t longest_name = 256;
 constexpr std::size_t longest_rule_name = 64;
 constexpr std::string_view every_other = "*";
+constexpr std::size_t most_headers = 64;
+
+/// A field name (RFC 9110 §5.1), as far as any provider uses it.
+bool is_header_name(std::string_view text) {
+  return !text.empty() && text.size() <= longest_name && std::ranges::all_of(text, [](char c) {
+    auto const lower = ascii_lower(c);
+    return (lower >= 'a' && lower <= 'z') || is_digit(c) || c == '-' || c == '_';
+  });
+}
 constexpr std::size_t most_accounts = 64;  // each has limiters of its own
 
 /// Stores a valid value in its field.
@@ -332,6 +341,32 @@ bool read_models(settings& s, const std::string& path, const yaml_node& node, va
     return is_model_name(path, key, values) &&
            values.read_scalar({.path = below, .kind = "name"}, value,
                               [&](std::string_view text) { return store(name, read_model_name(key.text, text)); });
+  });
+}
+
+bool read_headers(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
+  auto& headers = s.cerebras.rate_limits.headers;
+  headers.clear();
+  if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
+  if (!expect(yaml_node::kind::map, "a map of header names", path, node, values)) return false;
+  return each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
+    auto const below = path + '.' + printable(key.text);
+    if (!is_header_name(key.text) || headers.size() == most_headers) {
+      values.complain(key.at, below,
+                      headers.size() == most_headers ? "too many: at most " + std::to_string(most_headers)
+                                                     : "is not the name of a header");
+      return false;
+    }
+    return values.read_scalar(
+        {.path = below, .kind = "words"}, value, [&](std::string_view text) -> std::optional<rejection> {
+          auto const means = meaning_in_words(text);
+          if (!means)
+            return rejection{
+                "must be what the header tells: limit, remaining or reset; requests, tokens, input "
+                "tokens or output tokens; and a window, such as minute, day or 10s"};
+          headers.emplace_back(key.text, *means);
+          return std::nullopt;
+        });
   });
 }
 

@@ -17,6 +17,9 @@ bool read_api_keys(settings& s, const std::string& path, const yaml_node& node, 
 /// cerebras.models: {NAME: NAME THERE, ...}; "*": "*": every other model.
 bool read_models(settings& s, const std::string& path, const yaml_node& node, value_reader& values);
 
+/// cerebras.rate_limits.headers: {NAME: WHAT IT TELLS, ...}.
+bool read_headers(settings& s, const std::string& path, const yaml_node& node, value_reader& values);
+
 /// cerebras.queue.fair_share_by: a list of words, or one.
 bool read_fair_share(settings& s, const std::string& path, const yaml_node& node, value_reader& values);
 

@@ -217,6 +217,13 @@ constexpr choices<replenishment, 4> replenishments{{{"auto", replenishment::auto
                                                     {"continuous", replenishment::continuous},
                                                     {"sliding", replenishment::sliding}}};
 
+/// auto, openai, …: one list with what reads them.
+auto dialects() {
+  choices<dialect, dialect_count> all;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {name_of(static_cast<dialect>(i)), static_cast<dialect>(i)};
+  return all;
+}
+
 constexpr choices<tls_version, 2> tls_versions{{{"1.2", tls_version::v1_2}, {"1.3", tls_version::v1_3}}};
 
 constexpr choices<bool, 2> stickiness{{{"conversation", true}, {"off", false}}};
@@ -264,6 +271,7 @@ std::vector<config_key> make_document_keys() {
 
 
       url("cerebras.base_url", [](settings& s) -> auto& { return s.cerebras.base_url; }),
+      word("cerebras.dialect", dialects(), [](settings& s) -> auto& { return s.cerebras.dialect; }),
       with_api_keys_beside(secret("cerebras.api_key", [](settings& s) -> auto& { return s.cerebras.api_key; })),
       collection("cerebras.api_keys", "list", "secrets", "[]", read_api_keys, print_api_keys),
       collection("cerebras.models", "map", "names of models", "{}", read_models, print_models),
@@ -282,6 +290,7 @@ std::vector<config_key> make_document_keys() {
                [](settings& s) -> auto& { return s.cerebras.rate_limits.reset_buffer; }),
       word("cerebras.rate_limits.replenishment", replenishments,
            [](settings& s) -> auto& { return s.cerebras.rate_limits.replenishment; }),
+      collection("cerebras.rate_limits.headers", "map", "header: what it tells", "{}", read_headers, print_headers),
 
       integer("cerebras.queue.max_depth", 0, million, [](settings& s) -> auto& { return s.cerebras.queue.max_depth; }),
       size("cerebras.queue.max_bytes", KiB, TiB, [](settings& s) -> auto& { return s.cerebras.queue.max_bytes; }),

@@ -52,6 +52,13 @@ void print_limits(YAML::Emitter& out, const settings& s) {
   out << YAML::EndMap;
 }
 
+void print_headers(YAML::Emitter& out, const settings& s) {
+  out << YAML::Flow << YAML::BeginMap;
+  for (auto const& [name, means] : s.cerebras.rate_limits.headers)
+    out << YAML::Key << name << YAML::Value << in_words(means);
+  out << YAML::EndMap;
+}
+
 void print_clients(YAML::Emitter& out, const settings& s) {
   out << YAML::Flow << YAML::BeginSeq;
   for (auto const& rule : s.cerebras.clients) {

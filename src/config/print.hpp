@@ -8,6 +8,7 @@
 namespace cooldown::config {
 
 void print_limits(YAML::Emitter& out, const settings& s);
+void print_headers(YAML::Emitter& out, const settings& s);
 void print_fair_share(YAML::Emitter& out, const settings& s);
 void print_clients(YAML::Emitter& out, const settings& s);
 void print_auth_tokens(YAML::Emitter& out, const settings& s);

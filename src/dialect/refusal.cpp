@@ -132,6 +132,13 @@ refusal classify_refusal(const error_fields& body, header_view headers, wall_tim
   if (says_no_retry(headers) && said != kind::load && !r.retry_after) r.what = kind::incurable;
   if (r.what == kind::quota && is_too_large(text, r)) r.what = kind::too_large;
   if (r.what == kind::quota || r.what == kind::too_large) return r;
+  // If it is not load after all, it is most likely that.
+  if (!said) {
+    r.counts = resource::requests;
+    r.over = window::minute;
+    r.limit.reset();
+    return r;
+  }
   return {.what = r.what, .counts = {}, .over = {}, .limit = {}, .fits = false, .retry_after = r.retry_after};
 }
 

@@ -190,6 +190,7 @@ void counted_over(duration length, refusal_text& r) {
 }
 
 void counted_over(std::string_view name, refusal_text& r) {
+  if (iequals(name, "month")) r.over = window::month;
   auto const length = unit_of(name);
   if (!length) return;
   counted_over(*length, r);
@@ -251,8 +252,8 @@ refusal_text read_refusal_text(std::string_view text) {
   if (!r.counts && has_any(text, of_tokens)) r.counts = resource::tokens;
   if (!r.counts && has_any(text, of_requests)) r.counts = resource::requests;
   if (r.counts == resource::tokens && has_word(text, "total tokens")) r.counts = resource::total_tokens;
-  if (r.counts == resource::tokens && has_word(text, "input tokens")) r.counts = resource::input_tokens;
-  if (r.counts == resource::tokens && has_word(text, "output tokens")) r.counts = resource::output_tokens;
+  if (r.counts == resource::tokens && has_word(text, "input tokens per")) r.counts = resource::input_tokens;
+  if (r.counts == resource::tokens && has_word(text, "output tokens per")) r.counts = resource::output_tokens;
   // Where a limit of a window is named, that is advice.
   if (!r.over && has_any(text, in_progress)) r.at_once = true;
   r.limit = number_after(text, "limit");

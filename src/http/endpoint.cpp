@@ -62,18 +62,30 @@ std::string_view without_query(std::string_view segment) {
   return bare(segment.substr(0, segment.find_first_of("?#")));
 }
 
-/// `segment`: the last one; `top`: it is the only one, or the one before it is "v1".
-endpoint endpoint_at(std::string_view segment, bool top) {
+/// Of which only the request is counted.
+bool is_counted(std::string_view last, std::string_view before) {
+  constexpr std::string_view of_audio[] = {"speech", "transcriptions", "translations"};
+  constexpr std::string_view of_images[] = {"generations", "edits", "variations"};
+  constexpr std::string_view alone[] = {"rerank", "moderations", "batches"};
+  auto const is_one = [&](std::string_view name) { return iequals(name, last); };
+  if (iequals(before, "audio")) return std::ranges::any_of(of_audio, is_one);
+  if (iequals(before, "images")) return std::ranges::any_of(of_images, is_one);
+  return std::ranges::any_of(alone, is_one);
+}
+
+/// `segment`: the last one; `before`: the one before it, if there is one.
+endpoint endpoint_at(std::string_view segment, std::string_view before) {
   auto const last = without_query(segment);
   if (iequals(last, "completions") || iequals(last, "responses")) return endpoint::completion;
   // Deeper in a path, "messages" are stored objects, and nothing is generated.
-  if (iequals(last, "messages") && top) return endpoint::message;
-  return iequals(last, "embeddings") ? endpoint::embedding : endpoint::other;
+  if (iequals(last, "messages") && (before.empty() || iequals(before, "v1"))) return endpoint::message;
+  if (iequals(last, "embeddings")) return endpoint::embedding;
+  return is_counted(last, before) ? endpoint::request : endpoint::other;
 }
 
 endpoint endpoint_at(const std::vector<std::string>& segments) {
   if (segments.empty()) return endpoint::other;
-  return endpoint_at(segments.back(), segments.size() == 1 || iequals(segments[segments.size() - 2], "v1"));
+  return endpoint_at(segments.back(), segments.size() > 1 ? std::string_view(segments[segments.size() - 2]) : "");
 }
 
 /// Removes the last segment from `path`, and returns it.
@@ -92,7 +104,7 @@ endpoint endpoint_of(std::string_view path) {
     if (path.ends_with('/')) path.remove_suffix(1);
     auto const last = last_segment(path);
     auto const before = last_segment(path);
-    return endpoint_at(last, before.empty() || iequals(before, "v1"));
+    return endpoint_at(last, before);
   }
   auto found = endpoint::other;
   for (bool const encoded_slashes : {false, true})

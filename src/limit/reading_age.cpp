@@ -15,7 +15,7 @@ constexpr duration oldest_copy = std::chrono::seconds{90};
 
 bool reading_age::repeats(const rate_limit_snapshot& s, bool surprising, time_point sent) {
   values now;
-  for (auto const& [id, shown] : s.limits) now.emplace_back(id, shown.remaining);
+  for (auto const& [id, shown] : s.limits) *now.get(id) = shown.remaining;
   auto const found = std::find_if(seen_.begin(), seen_.end(), [&](auto const& each) { return each.remaining == now; });
   if (found != seen_.end()) {
     if (surprising && sent - found->sent <= oldest_copy) return true;

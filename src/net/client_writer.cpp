@@ -187,6 +187,8 @@ std::string client_writer::head_for(const http::response_head& head, bool keep,
   for (auto const& h : head.fields) {
     if (stays_here(h, nominated) || (no_length && iequals(h.name, "content-length"))) continue;
     if (shows_our_key(h.name) || shows_our_key(h.value)) continue;
+    // We have tried again ourselves: it was not meant so.
+    if (head.status == 429 && record_.line.attempts > 1 && iequals(h.name, "x-should-retry")) continue;
     bool const dates = iequals(h.name, "date");
     if (!dates || !dated) http::append_field(out, h.name, h.value);
     dated = dated || dates;

@@ -163,6 +163,7 @@ ticket_facts exchange::facts_of_ticket() {
             .choices = facts_.choices,
             .max_output_tokens = facts_.max_output_tokens,
             .generates = r_.asks != http::endpoint::embedding};
+  t.unweighed = r_.asks == http::endpoint::request;
   t.body_bytes = r_.body.size();
   t.max_wait = max_wait_;
   sender who{.credential = r_.key, .user = facts_.user, .address = c_.peer};

@@ -54,6 +54,8 @@ limiter_settings limiter_of(const config::settings& s, const config::upstream_se
       out.models.emplace(model, limits_of(limits));
     }
   }
+  out.dialect = c.speaks();
+  out.headers = c.rate_limits.headers;
   out.ageing = queue.ageing.value_or(std::chrono::milliseconds::zero());
   out.max_depth = queue.max_depth;
   out.max_bytes = queue.max_bytes;

@@ -33,6 +33,20 @@ bool dropped(std::string_view name, bool own_key, bool metered) {
          (metered && iequals(name, "accept-encoding"));
 }
 
+/// Anthropic's own API and Azure OpenAI want the key in a header of their own; GitHub Models, of the same dialect, not.
+void append_key(std::string& out, const request& r, const upstream& to) {
+  auto const speaks = to.of->speaks();
+  auto const& host = to.of->base_url.host;
+  bool const of_github = host.ends_with("github.ai") || host.ends_with("inference.ai.azure.com");
+  if (speaks == dialect::azure && !of_github) {
+    http::append_field(out, "api-key", to.key);
+  } else if (speaks == dialect::anthropic && r.asks == http::endpoint::message) {
+    http::append_field(out, "x-api-key", to.key);
+  } else {
+    http::append_field(out, "Authorization", "Bearer " + to.key);
+  }
+}
+
 }  // namespace
 
 std::string upstream_head(const request& r, const upstream& to, std::string_view via, std::size_t body_size) {
@@ -43,7 +57,7 @@ std::string upstream_head(const request& r, const upstream& to, std::string_view
   out.append(head.method).append(" ").append(origin.target_for(head.target)).append(" HTTP/1.1\r\n");
   http::append_field(out, "Host", origin.authority());
   bool const own_key = is_own_key(r, to);
-  if (!to.key.empty()) http::append_field(out, "Authorization", "Bearer " + to.key);
+  if (!to.key.empty()) append_key(out, r, to);
   // The usage at the end of an answer must be readable (docs/decisions/006).
   if (r.metered) http::append_field(out, "Accept-Encoding", "identity");
   http::nominations const nominated(head.fields);

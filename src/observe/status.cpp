@@ -75,6 +75,7 @@ json::object upstream(const sources& from, time_point now) {
   auto const& counts = from.counts;
   auto const recent = from.failures.recent(now);
   json::object o{
+      {"dialect", name_of(from.limiter.dialect())},
       {"attempts", counts.upstream_attempts},
       {"failures", counts.upstream_failures},
       {"retries", counts.upstream_retries},

@@ -16,6 +16,12 @@ namespace {
 constexpr double unseen_share = 0.25;
 constexpr double unseen_tokens = 100;
 
+// A refusal that does not say why is taken for lack of capacity so often; that clears sooner than a limit.
+constexpr unsigned tried_for_load = 2;
+
+// So many answers are asked for the dialect that they are in.
+constexpr unsigned asked_for_dialect = 16;
+
 // An answer pays for so many waiting tickets to be priced anew.
 constexpr std::size_t priced_per_answer = 64;
 
@@ -111,6 +117,7 @@ bool cerebras_limiter::careful(const scope& s, time_point now) const {
 
 /// False: it can never fit.
 bool cerebras_limiter::estimate(ticket& t, time_point now) {
+  if (t.unweighed) return true;
   auto& s = *t.owner;
   t.input = s.costs.input_tokens(t.size);
   t.cost = s.costs.estimate(t.size, careful(s, now), now);
@@ -182,11 +189,31 @@ void cerebras_limiter::find_windows(scope& s, rate_limit_snapshot& seen, time_po
   look(resource::tokens, s.tokens_over);
 }
 
+/// Once it is known who speaks, headers that do not name their window have those that are usual there.
+void cerebras_limiter::recognize(scope& s, header_view headers, time_point now) {
+  if (dialect() == cooldown::dialect::automatic && unrecognized_ < asked_for_dialect) {
+    ++unrecognized_;
+    seen_ = dialect_of_headers(headers);
+  }
+  if (std::exchange(s.speaks, dialect()) == dialect()) return;
+  auto const usual = windows_of(dialect());
+  auto const use = [&](resource counts, unnamed_window& w, window over) {
+    if (w.over() == over) return;
+    s.limits.forget({counts, w.over()}, now);
+    w = unnamed_window(over);
+  };
+  use(resource::requests, s.requests_over, usual.requests);
+  use(resource::tokens, s.tokens_over, usual.tokens);
+}
+
 const rate_limit_snapshot* cerebras_limiter::parse(scope& s, header_view headers, bool expected, time_point now,
                                                    wall_time wall, rate_limit_snapshot& into, std::string& problem) {
   if (!settings_.quota.use_headers) return nullptr;
+  recognize(s, headers, now);
   auto parsed =
-      parse_rate_limit_headers(headers, wall, {.requests = s.requests_over.over(), .tokens = s.tokens_over.over()});
+      parse_rate_limit_headers(headers, wall,
+                               {.unnamed = {.requests = s.requests_over.over(), .tokens = s.tokens_over.over()},
+                                .names = settings_.headers.empty() ? nullptr : &settings_.headers});
   auto* const error = std::get_if<rate_limit_header_error>(&parsed);
   into = error ? error->rest : std::get<rate_limit_snapshot>(parsed);
   find_windows(s, into, now);
@@ -237,12 +264,12 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
   if (success && !t.unread) {
     s.succeeded = true;
     succeeded_.insert({s.credential, &s});
-    s.costs.observe_admission(t.size);
+    if (t.teaches_costs()) s.costs.observe_admission(t.size);
     // Admitted, it was not charged the maximum that it could never have fitted.
     bool const cap_shown = t.too_large == ticket::doubt::maximum && !(charge && charge->alone);
     if (cap_shown) {
       observe_charge(t, {.tokens = t.cost, .alone = true}, now);
-    } else if (charge) {
+    } else if (charge && t.teaches_costs()) {
       observe_charge(t, *charge, now);
     }
     if (first) s.priced = false;
@@ -257,7 +284,8 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   auto const why = classify_refusal(a.error, a.headers, wall);
   bool const too_large = why.what == refusal::kind::too_large;
   s.limits.observe(t.reservation, snapshot, why.what == refusal::kind::quota ? fate::refused : fate::unknown, now);
-  if (why.what == refusal::kind::load) return defer(id, t, why.retry_after, now);
+  bool const may_be_load = !why.counts || t.capacity_refusals < tried_for_load;
+  if (why.what == refusal::kind::load && may_be_load) return defer(id, t, why.retry_after, now);
   if (why.what == refusal::kind::incurable) {
     s.limits.uncharged(t.reservation, now);
     t.reservation = 0;
@@ -277,7 +305,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
     return {.what = verdict::refuse, .refusal = no, .header_problem = {}};
   }
   // Of those that were sent together one tells as much as all.
-  if (of_tokens && !snapshot && t.released >= s.last_refusal) s.costs.observe_refusal(t.size);
+  if (of_tokens && !snapshot && t.teaches_costs() && t.released >= s.last_refusal) s.costs.observe_refusal(t.size);
   if (of_tokens) s.last_refusal = now;
   s.limits.refused(t.reservation, why, snapshot, now);
   t.reservation = 0;
@@ -310,19 +338,19 @@ void cerebras_limiter::settle(ticket_id id, std::optional<std::uint64_t> actual,
   used.total = t.owner->limits.believable(static_cast<double>(*actual), t.cost, now);
   t.owner->totals.tokens_used += *used.total;
   if (*actual > 0) {
-    if (!t.unread) t.owner->costs.observe_use(t.cost, *used.total);
+    if (t.teaches_costs()) t.owner->costs.observe_use(t.cost, *used.total);
     t.owner->queue.observe_use(t.place, t.cost, *used.total);
     t.owner->queue.observe_answer(t.place, now - t.released);
   }
   double const input = prompt_tokens ? static_cast<double>(*prompt_tokens) : t.input;
-  if (!t.unread) t.owner->costs.observe_output(t.cost - t.input, *used.total - input, *actual > 0);
+  if (t.teaches_costs()) t.owner->costs.observe_output(t.cost - t.input, *used.total - input, *actual > 0);
   charge(t, *used.total);
   if (prompt_tokens) {
     bool const beyond = static_cast<double>(*prompt_tokens) > *used.total;
     auto const prompt = beyond ? static_cast<std::uint64_t>(*used.total) : *prompt_tokens;
     used.input = static_cast<double>(prompt);
     used.cached = static_cast<double>(std::min(cached_tokens, prompt));
-    if (!t.unread && t.owner->costs.observe_prompt(t.size, prompt)) t.owner->priced = false;
+    if (t.teaches_costs() && t.owner->costs.observe_prompt(t.size, prompt)) t.owner->priced = false;
   }
   t.owner->limits.settle(t.reservation, used, now);
   t.reservation = 0;

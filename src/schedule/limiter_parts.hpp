@@ -26,6 +26,7 @@ struct cerebras_limiter::scope {
   quota limits;
   cost_estimator costs;
   provider_clock clock;
+  cooldown::dialect speaks = cooldown::dialect::automatic;  // whose windows those without a name have
   unnamed_window requests_over, tokens_over;
   request_queue queue;
   std::vector<request_queue::head> heads;               // reused
@@ -81,6 +82,8 @@ struct cerebras_limiter::ticket {
   double charged = 0;  // to its client's fair share, while it is released
   std::size_t bytes = 0;
   bool unread = false;
+  bool unweighed = false;
+  bool teaches_costs() const { return !unread && !unweighed; }
   time_point submitted;
   time_point deadline;
   time_point released;

@@ -20,6 +20,7 @@ cerebras_limiter::ticket cerebras_limiter::ticket_of(const ticket_facts& facts, 
   ticket t;
   t.unread = facts.unread;
   t.owner = &(facts.unread ? strictest(facts.scope, now) : scope_of(facts.scope, now));
+  t.unweighed = facts.unweighed;
   t.size = facts.size;
   t.bytes = facts.body_bytes;
   t.submitted = facts.arrived.value_or(now);

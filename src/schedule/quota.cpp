@@ -47,20 +47,20 @@ void quota::align(duration wall_offset) {
 /// What headers may never report follows the configuration: requests a minute, on most accounts, and what is configured
 /// of hours and days. Tokens a minute wait for the first header.
 void quota::create_configured(time_point now) {
-  for (auto const& [id, limit] : settings_.limits.limit) slot_for(id);
-  for (std::size_t slot = 0; slot < budgets_.size(); ++slot) {
+  auto const configure_one = [&](std::size_t slot, double limit) -> budget* {
     auto& b = budgets_[slot];
-    if (slot == tpm_slot || (b && b->reported())) continue;
-    auto const limit = slot == rpm_slot ? std::optional{requests_.limit()} : settings_.limits.of(ids_[slot]);
-    if (!limit) {
-      if (b && !b->is_guess()) b.reset();  // what a refusal has named is not the configuration's
-    } else if (b) {
-      b->set_limit(*limit);
-    } else {
-      auto& made = make_budget(slot, *limit, refill::continuous, now);
-      if (slot == rpm_slot && !settings_.header_fallback) made.guessed();
-    }
-  }
+    if (b && b->reported()) return nullptr;
+    if (!b) return &make_budget(slot, limit, refill::continuous, now);
+    b->set_limit(limit);
+    return nullptr;
+  };
+  auto* const made = configure_one(rpm_slot, requests_.limit());
+  if (made && !settings_.header_fallback) made->guessed();
+  for (auto const& [id, limit] : settings_.limits.limit)
+    if (auto const slot = slot_for(id); slot > tpm_slot && slot < most_limits) configure_one(slot, limit);
+  // What is configured no more; what a refusal has named was not the configuration's.
+  for (std::size_t slot = tpm_slot + 1; slot < budgets_.size(); ++slot)
+    if (auto& b = budgets_[slot]; b && !b->reported() && !b->is_guess() && !settings_.limits.of(ids_[slot])) b.reset();
 }
 
 bool quota::is_shared() const {
@@ -77,7 +77,8 @@ basis quota::decides(time_point now) const {
 readiness quota::static_ready(const token_cost& cost, duration waited, time_point now, const set_aside& aside) {
   readiness fits{.at = now};
   if (settings_.use_headers && !settings_.header_fallback) return fits;
-  fits.wait_for(requests_.ready_at(1 + aside.requests, now), constraint_of(ids_[rpm_slot]));
+  if (!shows_shorter(resource::requests, now))
+    fits.wait_for(requests_.ready_at(1 + aside.requests, now), constraint_of(ids_[rpm_slot]));
   fits.wait_for(tokens_.ready_at(cost.tokens + aside.tokens.tokens, now), constraint_of(ids_[tpm_slot]));
   if (!settings_.use_headers || answered_) return fits;
   if (reservations_.empty()) return {.at = now};
@@ -86,12 +87,21 @@ readiness quota::static_ready(const token_cost& cost, duration waited, time_poin
   return probe.at < fits.at ? probe : fits;
 }
 
+/// Headers show a limit over less than a minute: then the configured one of a minute is only a default.
+bool quota::shows_shorter(resource counted, time_point now) const {
+  for (std::size_t slot = tpm_slot + 1; slot < budgets_.size(); ++slot)
+    if (auto const& b = budgets_[slot]; b && ids_[slot].counts == counted && ids_[slot].over < window::minute)
+      if (b->shown() && now - b->told_at() <= snapshot_lifetime) return true;
+  return false;
+}
+
 /// A long window that is known to be used up still is, however old the snapshot, and what a header said lately holds
 /// even where others were missing.
 bool quota::counts(std::size_t slot, bool dynamic, time_point now) const {
   if (slot == most_limits) return false;
   auto const& b = budgets_[slot];
   if (!b || !b->binds()) return false;
+  if (slot == rpm_slot && !b->reported() && !b->learned() && shows_shorter(resource::requests, now)) return false;
   if (dynamic) return true;
   // Two have static windows, which a refusal has not taught anything.
   if (!b->reported()) return b->learned() || (slot != rpm_slot && slot != tpm_slot);
@@ -104,7 +114,7 @@ time_point quota::unproven_ready_at(time_point now) {
   if (!settings_.use_headers || (!answered_ && !settings_.header_fallback)) return now;
   if (answered_) {
     auto& rpm = budgets_[rpm_slot];
-    if (!rpm || rpm->reported() || rpm->learned()) return now;
+    if (!rpm || rpm->reported() || rpm->learned() || shows_shorter(resource::requests, now)) return now;
     if (rpm->used(now) < std::max(proven_requests_, trusted_share * rpm->limit())) return now;
   }
   unsigned quiet = 0;

@@ -123,10 +123,13 @@ bool quota::is_copy(const reservation& r, const rate_limit_snapshot& s) {
   return reading_age_.repeats(s, surprising, r.taken);
 }
 
-/// The main limit was told.
+/// A limit of tokens a minute, or over less, was told.
 void quota::told(const rate_limit_snapshot& snapshot, time_point now) {
-  auto const main = snapshot.at(ids_[tpm_slot]);
-  if (!main.limit || (!main.remaining && !main.reset)) return;
+  bool const main = std::ranges::any_of(snapshot.limits, [](auto const& each) {
+    bool const of_tokens = each.id.counts != resource::requests && each.id.over <= window::minute;
+    return of_tokens && each.value.limit && (each.value.remaining || each.value.reset);
+  });
+  if (!main) return;
   last_update_ = now;
   pacing_.on_heard(now);
 }
@@ -243,7 +246,8 @@ bool quota::fits_what_is_shown(const token_cost& cost, time_point now) {
 }
 
 /// The limit that a refusal is about: the one that it names; else tokens a minute, unless headers show that there is
-/// plenty of them: then requests a minute, if those are not shown. nullopt: nobody knows, or its headers have told.
+/// plenty of them: then requests a minute, if those are not shown. nullopt: nobody knows, or its headers have
+/// told.
 std::optional<limit_id> quota::culprit_of(const reservation& r, const refusal& why, bool informed, time_point now) {
   if (why.counts) return limit_id{*why.counts, why.over.value_or(window::minute)};
   limit_id const of_tokens{resource::tokens, why.over.value_or(window::minute)};

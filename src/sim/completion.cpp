@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 #include <variant>
 
 #include "cooldown/sim/generation.hpp"
@@ -86,7 +87,9 @@ asio::awaitable<next_step> refuse(connection& client, simulation& world, const h
   if (why.limit) outcome.append(" ").append(name(why.limit->what)).append("/").append(name(why.limit->per));
   if (!why.limit && why.status == 429) outcome += " load";
   log(world, request, model, outcome);
-  const auto step = co_await reply(client, request, static_cast<int>(why.status), error_body(why.error), why.headers);
+  auto body = error_body(why.error);
+  if (!why.body.empty()) body = why.body;
+  const auto step = co_await reply(client, request, static_cast<int>(why.status), std::move(body), why.headers);
   co_return step;
 }
 
@@ -120,6 +123,7 @@ request_facts facts_of(simulation& world, const http_request& request, const api
   facts.cached_tokens = std::min<std::int64_t>(
       header_number<std::int64_t>(request, "X-Sim-Cached-Tokens").value_or(usual), facts.input_tokens);
   facts.max_output = asked.max_output;
+  facts.stream = asked.stream;
   return facts;
 }
 

@@ -22,6 +22,7 @@ model_limits scaled(model_limits limits, double factor) {
     auto* const limit = find_limit(limits, name);
     if (*limit > 0) *limit = std::max(1LL, std::llround(static_cast<double>(*limit) * factor));
   }
+  for (auto& [kind, value] : limits.others) value = std::max(1LL, std::llround(static_cast<double>(value) * factor));
   return limits;
 }
 
@@ -82,6 +83,12 @@ nanoseconds length(period p) {
       return std::chrono::hours{1};
     case period::day:
       return std::chrono::hours{24};
+    case period::ten_seconds:
+      return std::chrono::seconds{10};
+    case period::five_minutes:
+      return std::chrono::minutes{5};
+    case period::month:
+      return std::chrono::hours{24 * 30};
   }
   return std::chrono::seconds{1};
 }
@@ -96,6 +103,12 @@ std::string_view name(period p) {
       return "hour";
     case period::day:
       return "day";
+    case period::ten_seconds:
+      return "10s";
+    case period::five_minutes:
+      return "300s";
+    case period::month:
+      return "month";
   }
   return "";
 }
@@ -108,6 +121,10 @@ std::string_view name(resource r) {
       return "tokens";
     case resource::total_tokens:
       return "total-tokens";
+    case resource::input_tokens:
+      return "input-tokens";
+    case resource::output_tokens:
+      return "output-tokens";
   }
   return "";
 }

@@ -6,6 +6,25 @@
 namespace cooldown::sim {
 namespace {
 
+std::int64_t smallest_token_limit(const model_limits& limits) {
+  std::int64_t smallest = 0;
+  const auto consider = [&](std::int64_t limit) {
+    if (limit > 0 && (smallest == 0 || limit < smallest)) smallest = limit;
+  };
+  for (const auto limit : {limits.tpm, limits.tph, limits.tpd}) consider(limit);
+  for (const auto& [kind, value] : limits.others)
+    if (kind.what != resource::requests) consider(value);
+  return smallest;
+}
+
+token_cost cost_of_parts(std::int64_t input, std::int64_t cached, std::int64_t output) {
+  return {input - cached + output, input + output, input - cached, output};
+}
+
+constexpr int max_rounds = 64;
+
+}  // namespace
+
 std::int64_t amount_of(resource what, const token_cost& cost) {
   switch (what) {
     case resource::requests:
@@ -14,21 +33,13 @@ std::int64_t amount_of(resource what, const token_cost& cost) {
       return cost.uncached;
     case resource::total_tokens:
       return cost.total;
+    case resource::input_tokens:
+      return cost.input;
+    case resource::output_tokens:
+      return cost.output;
   }
   return 0;
 }
-
-std::int64_t smallest_token_limit(const model_limits& limits) {
-  std::int64_t smallest = 0;
-  for (const auto limit : {limits.tpm, limits.tph, limits.tpd}) {
-    if (limit > 0 && (smallest == 0 || limit < smallest)) smallest = limit;
-  }
-  return smallest;
-}
-
-constexpr int max_rounds = 64;
-
-}  // namespace
 
 model_quota::model_quota(const model_limits& limits, const quota_rules& rules)
     : limits_(limits), at_start_(limits), rules_(rules) {
@@ -41,16 +52,16 @@ token_cost model_quota::cost_of(const request_facts& facts) const {
   if (rules_.cost == cost_rule::measured) {
     const auto output =
         std::clamp<std::int64_t>(facts.max_output.value_or(measured_output_cap), 0, measured_output_cap);
-    if (input <= measured_free_input) return {output, output};
-    return {input - cached + output, input + output};
+    if (input <= measured_free_input) return cost_of_parts(0, 0, output);
+    return cost_of_parts(input, cached, output);
   }
-  if (rules_.cost == cost_rule::at_end) return {0, 0};
+  if (rules_.cost == cost_rule::at_end) return {};
   auto output = rules_.default_max_tokens;
   // A quarter of a small limit, so that an account below the default can be used without a maximum at all.
   if (const auto limit = smallest_token_limit(limits_); limit > 0) output = std::min(output, limit / 4);
   if (facts.max_output) output = std::max<std::int64_t>(*facts.max_output, 0);
-  if (rules_.cost == cost_rule::completion_only) return {output, output};
-  return {input - cached + output, input + output};
+  if (rules_.cost == cost_rule::completion_only) return cost_of_parts(0, 0, output);
+  return cost_of_parts(input, cached, output);
 }
 
 admission_answer model_quota::admit(const request_facts& facts, nanoseconds now) {
@@ -84,7 +95,7 @@ void model_quota::settle(const reservation& held, const token_usage& actual, nan
   const bool input_counts = rules_.cost != cost_rule::completion_only && rules_.cost != cost_rule::at_end;
   const auto input = input_counts ? actual.input : 0;
   const auto cached = input_counts ? actual.cached : 0;
-  const token_cost used{input - cached + actual.output, input + actual.output};
+  const auto used = cost_of_parts(input, cached, actual.output);
   for (const auto& each : budgets_) {
     const auto difference = amount_of(each.what, used) - amount_of(each.what, held.cost);
     if (difference != 0) each.amounts->correct(difference, held.stamp, now);
@@ -132,7 +143,6 @@ std::vector<quota_reading> model_quota::readings(nanoseconds now) {
   std::vector<quota_reading> result;
   result.reserve(budgets_.size());
   for (const auto& each : budgets_) {
-    if (each.per == period::second) continue;
     auto& amounts = *each.amounts;
     result.push_back({each.what, each.per, amounts.limit(), amounts.remaining(now), amounts.reset_after(now)});
   }
@@ -191,6 +201,7 @@ void model_quota::apply_limits(nanoseconds now) {
   apply(resource::total_tokens, period::minute, total(limits_.tpm), now);
   apply(resource::total_tokens, period::hour, total(limits_.tph), now);
   apply(resource::total_tokens, period::day, total(limits_.tpd), now);
+  for (const auto& [kind, value] : limits_.others) apply(kind.what, kind.per, value, now);
 }
 
 }  // namespace cooldown::sim

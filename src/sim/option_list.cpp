@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "cooldown/sim/dialects.hpp"
+
 #include "sim/provider_file.hpp"
 
 namespace cooldown::sim {
@@ -34,6 +36,12 @@ CLI::Validator one_of(const Names& names) {
   return CLI::Validator{translate, ""};
 }
 
+std::string unknown_dialect(const std::string& name) {
+  std::string known;
+  for (const auto& each : dialects()) known.append(known.empty() ? "" : ", ").append(each.name);
+  return "'" + name + "' is not one of " + known;
+}
+
 }  // namespace
 
 void add_provider(CLI::App& app, sim_options& options, words& said) {
@@ -53,6 +61,18 @@ void add_provider(CLI::App& app, sim_options& options, words& said) {
          "A workload's YAML file, whose provider: section describes the provider (docs/schedule.md); other options "
          "override it")
       ->type_name("FILE");
+  app.add_option_function<std::string>(
+         "--dialect",
+         [&](const std::string& name) {
+           const auto* const found = find_dialect(name);
+           if (found == nullptr) throw CLI::ValidationError("--dialect", unknown_dialect(name));
+           speak(options.provider, *found);
+           options.any_model = true;
+           said.dialect = name;
+         },
+         "Another provider, with its limits, headers and refusals: openai, groq, azure, github, mistral, anthropic, "
+         "gemini, ...; an unknown name lists them")
+      ->type_name("NAME");
   app.add_option("--model", said.models,
                  "NAME,rpm=30,tpm=60000,... with rps, rpm, rph, rpd, tpm, tph, tpd, total (factor of the total-token "
                  "bucket); repeatable. Default: gpt-oss-120b and llama3.1-8b with rpm=30,tpm=60000,rph=900,rpd=14400")

@@ -15,6 +15,7 @@ namespace cooldown::sim {
 struct words {
   std::string listen = "127.0.0.1:9090";
   std::string provider_file;
+  std::string dialect;
   std::vector<std::string> models;
   std::vector<std::string> faults;
   std::optional<refusal_style> refusal;

@@ -41,7 +41,7 @@ void read_models(const words& said, sim_options& options) {
     if (!model) throw CLI::ValidationError("--model", error);
     options.models.push_back(std::move(*model));
   }
-  if (said.provider_file.empty()) return;
+  if (said.provider_file.empty() && said.dialect.empty()) return;
   for (auto& model : options.models) {
     if (is_unlimited(model.limits)) model.limits = options.provider.limits;
   }

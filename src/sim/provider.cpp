@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cooldown/sim/dialects.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown::sim {
@@ -48,9 +49,9 @@ std::variant<grant, provider_refusal> provider::arrive(model_quota& quota, const
     return error_answer(quota, 503, {"Service unavailable.", "server_error", "", "unavailable"}, now);
   if (overloaded(quota, now)) return load_refusal(quota, now);
   auto answer = quota.admit(facts, now);
-  if (auto const* const no = std::get_if<refused>(&answer)) return quota_refusal(quota, *no, now);
+  if (auto const* const no = std::get_if<refused>(&answer)) return quota_refusal(quota, *no, facts, now);
   auto const& yes = std::get<admitted>(answer);
-  return grant{yes.held, shown(quota, yes.readings, settings_.headers, now)};
+  return grant{yes.held, shown(quota, yes.readings, settings_.headers, now, facts.stream)};
 }
 
 bool provider::overloaded(const model_quota& quota, nanoseconds now) {
@@ -61,6 +62,11 @@ bool provider::overloaded(const model_quota& quota, nanoseconds now) {
 provider_refusal provider::load_refusal(model_quota& quota, nanoseconds now) {
   quota.count_load_refusal();
   auto why = error_answer(quota, 429, load_error(), now);
+  if (settings_.dialect && settings_.dialect->busy) {
+    auto said = settings_.dialect->busy(settings_.concurrency);
+    why.headers = std::move(said.headers);
+    why.body = std::move(said.body);
+  }
   if (settings_.load_retry_after) why.headers.push_back({"retry-after", *settings_.load_retry_after});
   if (settings_.load_should_retry)
     why.headers.push_back({"x-should-retry", *settings_.load_should_retry ? "true" : "false"});
@@ -73,9 +79,24 @@ provider_refusal provider::error_answer(model_quota& quota, unsigned status, con
   return why;
 }
 
-provider_refusal provider::quota_refusal(const model_quota& quota, const refused& no, nanoseconds now) {
+provider_refusal provider::quota_refusal(const model_quota& quota, const refused& no, const request_facts& facts,
+                                         nanoseconds now) {
   provider_refusal why;
   why.limit = limit_kind{no.what, no.per};
+  if (settings_.dialect) {
+    auto const readings = told(quota, no.readings, now);
+    dialect_refused said{{readings, settings_.rules.wall_at_epoch + now, facts.stream}, *why.limit};
+    said.retry_after = no.retry_after.value_or(length(no.per));
+    said.requested = amount_of(no.what, quota.cost_of(facts));
+    if (auto const* const limit = said.find(*why.limit)) {
+      said.limit = limit->limit;
+      said.used = limit->limit - limit->remaining;
+    }
+    auto answer = settings_.dialect->refused(said);
+    why.headers = std::move(answer.headers);
+    why.body = std::move(answer.body);
+    return why;
+  }
   why.error = quota_error(no.what, no.per, quota.limits().total_factor > 0);
   if (settings_.refusals == refusal_style::generic) why.error = {"Rate limit exceeded.", "", "", ""};
   if (settings_.refusals == refusal_style::telling)
@@ -122,11 +143,13 @@ std::vector<quota_reading> provider::told(const model_quota& quota, std::vector<
 }
 
 std::vector<rate_header> provider::shown(const model_quota& quota, const std::vector<quota_reading>& readings,
-                                         header_style style, nanoseconds now) {
+                                         header_style style, nanoseconds now, bool stream) {
   auto const missing = settings_.headers_missing;
   if (missing > 0 && std::bernoulli_distribution(missing)(random_)) return {};
   if (now >= settings_.headers_until) return {};
-  return render_headers(style, told(quota, readings, now));
+  auto const shown = told(quota, readings, now);
+  if (settings_.dialect) return settings_.dialect->shown({shown, settings_.rules.wall_at_epoch + now, stream});
+  return render_headers(style, shown);
 }
 
 void provider::spend() {

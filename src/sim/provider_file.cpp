@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "cooldown/sim/dialects.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown::sim {
@@ -144,6 +145,11 @@ provider_settings read_provider(const yaml_node& node, const std::string& path) 
   fields f(node, path);
   f.choice("refill", s.rules.refill,
            {{"bucket", refill_rule::bucket}, {"window", refill_rule::window}, {"sliding", refill_rule::sliding}});
+  f.with("dialect", [&](const yaml_node& n, const std::string& p) {
+    choices<const dialect_profile*> known;
+    for (auto const& each : dialects()) known.emplace_back(each.name, &each);
+    speak(s, *choice_in(n, p, known));
+  });
   f.with("limits", [&](const yaml_node& n, const std::string& p) { s.limits = read_limits(n, p); });
   f.number("total_factor", s.limits.total_factor, {0, 1e6});
   f.integer("concurrency", s.concurrency);

@@ -18,6 +18,7 @@ void append(std::vector<rate_header>& out, std::string_view field, const quota_r
 
 bool is_shown(header_style style, const quota_reading& reading) {
   if (style == header_style::none || reading.what == resource::total_tokens) return false;
+  if (reading.per == period::second) return false;
   if (style != header_style::resets) return true;
   return reading.what == resource::requests ? reading.per == period::day : reading.per == period::minute;
 }

@@ -108,7 +108,7 @@ logging:  { level: debug, format: json, file: /var/log/c.log }
   c.api_key = "k";
   c.rpm_limit = 10;
   c.tpm_limit = 11;
-  c.rate_limits = {true, false, seconds(12), milliseconds(13), replenishment::sliding};
+  c.rate_limits = {true, false, seconds(12), milliseconds(13), replenishment::sliding, {}};
   c.queue = {14, 15360, seconds(16), 17, seconds(18), seconds(26), 5, 2, {false, true, false}};
   c.limits["m"].rpm = 27;
   c.limits["m"].tpd = 28;
@@ -639,7 +639,7 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
 }
 
 TEST(Config, KnownKeysAreTheReference) {
-  EXPECT_EQ(known_keys().size(), 60U);
+  EXPECT_EQ(known_keys().size(), 62U);
   EXPECT_EQ(known_keys().front(), "server.host");
   EXPECT_EQ(known_keys().back(), "logging.file");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));

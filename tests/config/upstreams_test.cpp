@@ -103,21 +103,22 @@ TEST(ConfigUpstreams, MistakesAreToldWithTheirPlaces) {
     base_url:
   - 7
 )"),
-      ElementsAre("f:2:11: upstreams[0].name: must have between 1 and 32 letters, digits, '-', '_' or '.'; got 'a b'",
-                  HasSubstr("f:4:5: upstreams[0].queue: unknown key 'queue'; known here: name, base_url, api_key, "),
-                  "f:5:5: upstreams[0].timeout: unknown key 'timeout'; did you mean 'timeouts'?",
-                  HasSubstr("f:6:19: upstreams[0].tls.verify: "),
-                  "f:6:26: upstreams[0].tls.models: unknown key 'models'; it does not belong in 'tls', but beside it",
-                  "f:7:5: upstreams[1]: has no 'name': the log and the metrics call it by one",
-                  HasSubstr("f:7:15: upstreams[1].base_url: must begin with https:// or http://"),
-                  HasSubstr("f:8:16: upstreams[1].timeouts.connect: has no value"),
-                  "f:9:11: upstreams[2].name: another upstream has the name 'cerebras' already",
-                  HasSubstr("f:11:18: upstreams[2].limits.m.rpn: unknown key"),
-                  HasSubstr("f:12:19: upstreams[2].models.*: must be \"*\""),
-                  HasSubstr("f:12:25: upstreams[2].models.y: must be the name of one model"),
-                  HasSubstr("f:12:33: upstreams[2].models.z: must have between 1 and 256 bytes"),
-                  "f:14:5: upstreams[3].base_url: has no value",
-                  HasSubstr("f:15:5: upstreams[4]: expected a map (name, base_url, ")));
+      ElementsAre(
+          "f:2:11: upstreams[0].name: must have between 1 and 32 letters, digits, '-', '_' or '.'; got 'a b'",
+          HasSubstr("f:4:5: upstreams[0].queue: unknown key 'queue'; known here: name, base_url, dialect, api_key, "),
+          "f:5:5: upstreams[0].timeout: unknown key 'timeout'; did you mean 'timeouts'?",
+          HasSubstr("f:6:19: upstreams[0].tls.verify: "),
+          "f:6:26: upstreams[0].tls.models: unknown key 'models'; it does not belong in 'tls', but beside it",
+          "f:7:5: upstreams[1]: has no 'name': the log and the metrics call it by one",
+          HasSubstr("f:7:15: upstreams[1].base_url: must begin with https:// or http://"),
+          HasSubstr("f:8:16: upstreams[1].timeouts.connect: has no value"),
+          "f:9:11: upstreams[2].name: another upstream has the name 'cerebras' already",
+          HasSubstr("f:11:18: upstreams[2].limits.m.rpn: unknown key"),
+          HasSubstr("f:12:19: upstreams[2].models.*: must be \"*\""),
+          HasSubstr("f:12:25: upstreams[2].models.y: must be the name of one model"),
+          HasSubstr("f:12:33: upstreams[2].models.z: must have between 1 and 256 bytes"),
+          "f:14:5: upstreams[3].base_url: has no value",
+          HasSubstr("f:15:5: upstreams[4]: expected a map (name, base_url, ")));
   EXPECT_THAT(problems_of("upstreams: {name: a}"),
               ElementsAre("f:1:12: upstreams: expected a list of upstreams, found a map"));
   EXPECT_THAT(problems_of("cerebras: {routing: {}}"),

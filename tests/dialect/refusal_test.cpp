@@ -55,7 +55,8 @@ TEST(Refusal, Classes) {
       {{"", "", "rate_limit_exceeded"}, {}, kind::quota, std::nullopt, std::nullopt},
       {{}, {{"retry-after", "1"}}, kind::quota, std::nullopt, std::nullopt},
       {{}, {{"X-RateLimit-Remaining-Tokens-Minute", "0"}}, kind::quota, std::nullopt, std::nullopt},
-      {{}, {}, kind::load, std::nullopt, std::nullopt},
+      // If it is not load after all, it is most likely that.
+      {{}, {}, kind::load, resource::requests, window::minute},
   };
   for (auto const& r : rows) {
     auto const seen = classify_refusal(r.body, r.headers, now);
@@ -168,8 +169,14 @@ TEST(Refusal, OfManyProviders) {
        {},
        {},
        {}},
-      {"NVIDIA", {"Too Many Requests", "", ""}, {}, kind::load, {}, {}, {}},
-      {"DeepSeek", {"You are sending requests too quickly.", "", ""}, {}, kind::load, {}, {}, {}},
+      {"NVIDIA", {"Too Many Requests", "", ""}, {}, kind::load, resource::requests, window::minute, {}},
+      {"DeepSeek",
+       {"You are sending requests too quickly.", "", ""},
+       {},
+       kind::load,
+       resource::requests,
+       window::minute,
+       {}},
       {"a spent budget",
        {"You have reached your monthly spending limit. Try again in 12 days.", "", "enforced_spend_limit_reached"},
        {},

@@ -57,3 +57,30 @@ INSTANTIATE_TEST_SUITE_P(Headers, Simulator,
                                            provider{"None", {"--headers", "none"}},
                                            provider{"MeasuredCost", {"--cost", "measured"}}),
                          [](const auto& of) { return std::string(of.param.name); });
+
+namespace {
+
+class SimulatorDialects : public ::testing::TestWithParam<const char*> {};
+
+}  // namespace
+
+TEST_P(SimulatorDialects, NoClientSeesARefusal) {
+  process sim(CEREBRAS_SIM_PROGRAM,
+              {"--listen", "127.0.0.1:0", "--dialect", GetParam(), "--reply-tokens", "50", "--ttft", "20"});
+  auto const line = sim.wait_for_line("listening on http://");
+  proxy p(line.substr(line.find("http://")), {{"cerebras.rpm_limit", "6000"}, {"cerebras.tpm_limit", "600000"}});
+  std::vector<tcp_client> clients;
+  for (int i = 0; i < 16; ++i) {
+    clients.emplace_back(p.port());
+    clients.back().send(post_request("/v1/chat/completions", chat_body("m", 60, i % 2 == 0)));
+  }
+  for (auto& c : clients) {
+    auto const r = read_response(c);
+    EXPECT_EQ(r.status, 200) << r.body;
+    EXPECT_TRUE(r.complete);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Dialects, SimulatorDialects,
+                         ::testing::Values("openai", "groq", "azure", "anthropic", "together", "zai", "huggingface"),
+                         [](const auto& of) { return std::string(of.param); });

@@ -40,7 +40,7 @@ void check_delay(duration d) {
 }
 
 void check(const rate_limit_snapshot& s) {
-  for (auto const& l : s.limits) {
+  for (auto const& [id, l] : s.limits) {
     require(!l.limit || (*l.limit > 0 && *l.limit <= most), "a limit is positive and exact as a double");
     require(!l.remaining || *l.remaining <= most, "what remains is exact as a double");
     if (l.reset) check_delay(*l.reset);

@@ -14,9 +14,13 @@ TEST(endpoint, completions_and_embeddings_are_what_their_paths_end_in) {
   EXPECT_EQ(endpoint_of("/v1/embeddings"), endpoint::embedding);
   for (auto const* path : {"/v1/messages", "/messages", "/anthropic/v1/Messages/"})
     EXPECT_EQ(endpoint_of(path), endpoint::message) << path;
-  for (auto const* path : {"", "/", "*", "/v1/models", "/v1/completions/x", "/v1/chat/mycompletions", "/completionsx",
-                           "/v1/completions/..", "/v1/files;/completions/..", "/v1/chat/completions.json",
-                           "/v1/responses/r/cancel", "/v1/messages/count_tokens", "/v1/threads/t/messages"})
+  for (auto const* path : {"/v1/audio/speech", "/v1/audio/Transcriptions/", "/v1/images/generations", "/images/edits",
+                           "/v2/rerank", "/v1/moderations", "/v1/batches"})
+    EXPECT_EQ(endpoint_of(path), endpoint::request) << path;
+  for (auto const* path :
+       {"", "/", "*", "/v1/models", "/v1/batches/b/cancel", "/v1/video/generations", "/v1/speech", "/v1/completions/x",
+        "/v1/chat/mycompletions", "/completionsx", "/v1/completions/..", "/v1/files;/completions/..",
+        "/v1/chat/completions.json", "/v1/responses/r/cancel", "/v1/messages/count_tokens", "/v1/threads/t/messages"})
     EXPECT_EQ(endpoint_of(path), endpoint::other) << path;
 }
 

@@ -132,13 +132,13 @@ events: [{at: 600s, restart: true}, {at: 900s, restart: true, keep: true}]
   EXPECT_EQ(w.length, 60s);
   EXPECT_EQ(w.rpm_limit, 30);
   EXPECT_EQ(w.tpm_limit, 50'000);
-  EXPECT_EQ(w.configured.limit[{resource::requests, window::hour}], 150);
-  EXPECT_EQ(w.configured.limit[{resource::requests, window::day}], 5);
-  EXPECT_EQ(w.configured.limit[{resource::tokens, window::hour}], 6);
-  EXPECT_EQ(w.configured.limit[{resource::tokens, window::day}], 7);
-  EXPECT_EQ(w.configured.limit[{resource::total_tokens, window::minute}], 450'000);
-  EXPECT_EQ(w.configured.limit[{resource::total_tokens, window::hour}], 8);
-  EXPECT_EQ(w.configured.limit[{resource::total_tokens, window::day}], 9);
+  EXPECT_EQ(w.configured.of({resource::requests, window::hour}), 150);
+  EXPECT_EQ(w.configured.of({resource::requests, window::day}), 5);
+  EXPECT_EQ(w.configured.of({resource::tokens, window::hour}), 6);
+  EXPECT_EQ(w.configured.of({resource::tokens, window::day}), 7);
+  EXPECT_EQ(w.configured.of({resource::total_tokens, window::minute}), 450'000);
+  EXPECT_EQ(w.configured.of({resource::total_tokens, window::hour}), 8);
+  EXPECT_EQ(w.configured.of({resource::total_tokens, window::day}), 9);
   EXPECT_EQ(w.skew, -2s);
   EXPECT_TRUE(w.unequal);
   EXPECT_EQ(w.restarts, (std::vector<workload::restart>{{.at = 600s, .keep = false}, {.at = 900s, .keep = true}}));
@@ -189,7 +189,7 @@ clients:
 
 TEST(WorkloadFile, AnUnknownFieldIsToldWithItsLineAndWhatIsKnown) {
   auto const said = complaint("name: x\nprovider:\n  limits: {tpm: 1}\n  refil: bucket\n");
-  EXPECT_THAT(said, StartsWith("w.yaml:4: 'refil' is not a field of provider; known: refill, limits"));
+  EXPECT_THAT(said, StartsWith("w.yaml:4: 'refil' is not a field of provider; known: refill, dialect, limits"));
   EXPECT_THAT(complaint("nam: x"), StartsWith("w.yaml:1: 'nam' is not a field of a workload; known: name, seconds"));
   EXPECT_THAT(complaint("provider: {limits: {tpw: 1}}"), HasSubstr("provider.limits; known: rps, rpm"));
   EXPECT_THAT(complaint("clients:\n - {}\n - {conections: 1}"), StartsWith("w.yaml:3: 'conections'"));

@@ -23,7 +23,8 @@ class traffic {
   explicit traffic(unsigned seed) : random_(seed) {
     limiter_settings s;
     s.quota.rpm_limit = s.quota.tpm_limit = 1e9;
-    for (auto& limit : s.quota.limits.limit) limit = 1e9;
+    for (auto const counts : {resource::requests, resource::tokens, resource::total_tokens})
+      for (auto const over : {window::minute, window::hour, window::day}) s.quota.limits.limit[{counts, over}] = 1e9;
     s.quota.replenishment = static_cast<refill>(pick(0, 2));
     shown_ = pick(0, 1) == 1;
     step_ = std::chrono::milliseconds{1 << pick(0, 12)};

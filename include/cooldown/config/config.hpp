@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cooldown/config/address_range.hpp"
+#include "cooldown/dialect/dialect.hpp"
 
 namespace cooldown::config {
 
@@ -54,6 +55,7 @@ struct rate_limit_settings {
   milliseconds header_timeout{5'000};  // how long to wait for the first header, at start and after a reset
   milliseconds reset_buffer{100};      // added to every reset the provider announces
   config::replenishment replenishment = config::replenishment::automatic;
+  header_names headers;  // further rate-limit headers
   bool operator==(const rate_limit_settings&) const = default;
 };
 
@@ -143,6 +145,7 @@ struct origin {
 struct upstream_settings {
   std::string name;  // in X-Upstream, the log, metrics and the admin port
   origin base_url;
+  cooldown::dialect dialect = cooldown::dialect::automatic;
   std::string api_key;                // secret; with several accounts, that of the first
   std::vector<std::string> api_keys;  // secrets: one account each, with a quota of its own; empty: only that of api_key
   bool pass_client_key = false;       // without a key: the client's own Authorization is passed on
@@ -155,6 +158,10 @@ struct upstream_settings {
   breaker_settings circuit_breaker;
   timeout_settings timeouts;
   tls_settings tls;
+  /// The dialect as configured, else by the host; automatic: unknown.
+  cooldown::dialect speaks() const {
+    return dialect == cooldown::dialect::automatic ? dialect_of_host(base_url.host) : dialect;
+  }
   /// The key of each account; one account without a key if there is none.
   std::vector<std::string> account_keys() const;
   /// The name here of a client's model; nullopt: this upstream does not serve it.

@@ -10,6 +10,7 @@ enum class endpoint : std::uint8_t {
   completion,  // …/completions, …/responses: generates text
   message,     // …/v1/messages: generates text, with events of another form
   embedding,   // …/embeddings
+  request,     // audio, images, reranking, moderations, batches: what it costs beside a request, nobody can tell
   other,
 };
 

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
-
-#include <boost/container/static_vector.hpp>
 
 #include "cooldown/time.hpp"
 
@@ -71,10 +70,11 @@ class per_limit {
   struct entry {
     limit_id id;
     T value;
+    bool operator==(const entry&) const = default;
   };
 
   const T* find(limit_id id) const {
-    auto const found = std::find_if(begin(), end(), [&](const entry& e) { return e.id == id; });
+    auto const* const found = std::find_if(begin(), end(), [&](const entry& e) { return e.id == id; });
     return found == end() ? nullptr : &found->value;
   }
   T* find(limit_id id) { return const_cast<T*>(std::as_const(*this).find(id)); }
@@ -82,19 +82,20 @@ class per_limit {
   /// Creates it if needed. nullptr: there are too many others.
   T* get(limit_id id) {
     if (auto* const found = find(id)) return found;
-    if (entries_.size() == most_limits) return nullptr;
-    entries_.push_back({id, {}});
-    return &entries_.back().value;
+    if (size_ == most_limits) return nullptr;
+    entries_[size_] = {id, {}};
+    return &entries_[size_++].value;
   }
 
-  auto begin() const { return entries_.begin(); }
-  auto end() const { return entries_.end(); }
-  auto begin() { return entries_.begin(); }
-  auto end() { return entries_.end(); }
-  bool empty() const { return entries_.empty(); }
+  const entry* begin() const { return entries_.data(); }
+  const entry* end() const { return entries_.data() + size_; }
+  entry* begin() { return entries_.data(); }
+  entry* end() { return entries_.data() + size_; }
+  bool operator==(const per_limit& o) const { return std::equal(begin(), end(), o.begin(), o.end()); }
 
  private:
-  boost::container::static_vector<entry, most_limits> entries_;
+  std::array<entry, most_limits> entries_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace cooldown

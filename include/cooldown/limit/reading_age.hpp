@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <utility>
 
 #include "cooldown/limit/rate_limit_snapshot.hpp"
 #include "cooldown/time.hpp"
@@ -22,7 +21,7 @@ class reading_age {
   bool repeats(const rate_limit_snapshot& s, bool surprising, time_point sent);
 
  private:
-  using values = boost::container::static_vector<std::pair<limit_id, std::optional<std::uint64_t>>, most_limits>;
+  using values = per_limit<std::optional<std::uint64_t>>;
   struct seen {
     values remaining;
     time_point sent;  // the request whose answer showed it first

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "cooldown/dialect/dialect.hpp"
 #include "cooldown/exchange/outcome.hpp"
 #include "cooldown/schedule/arrivals.hpp"
 #include "cooldown/schedule/cost_estimator.hpp"
@@ -34,6 +35,8 @@ struct limiter_settings {
   duration ageing = std::chrono::seconds{30};    // a class that has waited so long gets a release out of turn; 0: never
   /// Limits by model; a model that is listed has these instead of quota.limits.
   std::map<std::string, configured_limits, std::less<>> models;
+  cooldown::dialect dialect = cooldown::dialect::automatic;  // automatic: as answers show
+  header_names headers;                                      // further rate-limit headers
 };
 
 /// Identifies a scope, which has one quota: the credential sent to the provider, as a salted hash, and the model.
@@ -47,6 +50,8 @@ struct ticket_facts {
   /// The model could not be read: the ticket waits with whichever of the credential's models will have quota last, and
   /// teaches that scope nothing.
   bool unread = false;
+  /// Nobody can tell how many tokens it takes: it counts as a request, and teaches nothing of costs.
+  bool unweighed = false;
   request_size size;
   std::size_t body_bytes = 0;
   duration max_wait = std::chrono::minutes{10};
@@ -259,6 +264,10 @@ class cerebras_limiter {
 
   /// All scopes, each with its first `most_waiting` tickets in the queue.
   std::vector<scope_report> report(time_point now, std::size_t most_waiting = 1'000);
+  /// The provider's dialect; automatic: not known yet.
+  cooldown::dialect dialect() const {
+    return settings_.dialect == cooldown::dialect::automatic ? seen_ : settings_.dialect;
+  }
   std::size_t queue_length() const { return queued_; }
   std::size_t in_flight() const { return in_flight_; }
   std::size_t queued_bytes() const { return queued_bytes_; }
@@ -285,6 +294,7 @@ class cerebras_limiter {
   std::optional<refused> too_late(const ticket& t, const standing& plan, time_point now) const;
   scope& scope_of(const scope_name& name, time_point now);
   scope* find(const scope_name& name) const;
+  void recognize(scope& s, header_view headers, time_point now);
   scope& strictest(const scope_name& name, time_point now);
   scope_status status_of(scope& s, time_point now);
   void evict_one(time_point now);
@@ -361,6 +371,8 @@ class cerebras_limiter {
   std::size_t queued_bytes_ = 0;
   std::size_t in_flight_ = 0;
   bool out_of_turn_ = false;  // the last that went passed a more urgent one of another scope
+  cooldown::dialect seen_ = cooldown::dialect::automatic;  // in the headers of answers
+  unsigned unrecognized_ = 0;                              // answers whose headers did not say
   limiter_counters counters_;
 };
 

@@ -193,6 +193,7 @@ class quota {
   double saved_in(std::size_t slot, double n, double kept) const;
   readiness static_ready(const token_cost& cost, duration waited, time_point now, const set_aside& aside);
   void await_answers(run_ahead& r, const cost_estimator& costs, time_point now) const;
+  bool shows_shorter(resource counted, time_point now) const;
   bool counts(std::size_t slot, bool dynamic, time_point now) const;
   time_point unproven_ready_at(time_point now);
   time_point slot_ready_at(double passed, time_point now) const;

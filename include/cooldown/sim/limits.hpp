@@ -6,17 +6,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace cooldown::sim {
 
 using std::chrono::nanoseconds;
 
 // `tokens` are the uncached ones, the main limit; `total_tokens` includes cached input.
-enum class resource : std::uint8_t { requests, tokens, total_tokens };
-enum class period : std::uint8_t { second, minute, hour, day };
+enum class resource : std::uint8_t { requests, tokens, total_tokens, input_tokens, output_tokens };
+enum class period : std::uint8_t { second, minute, hour, day, ten_seconds, five_minutes, month };
 
-inline constexpr int resource_count = 3;
-inline constexpr int period_count = 4;
+inline constexpr int resource_count = 5;
+inline constexpr int period_count = 7;
 
 enum class refill_rule : std::uint8_t {
   bucket,   // continuous: limit / period, never above the limit
@@ -32,6 +34,11 @@ enum class cost_rule : std::uint8_t {
   at_end,           // nothing; the completion's tokens are charged at the end
 };
 
+struct limit_kind {
+  resource what = resource::requests;
+  period per = period::minute;
+};
+
 // Limits of one model in requests or tokens per period; 0 means that there is no such limit.
 struct model_limits {
   std::int64_t rps = 0;  // never shown in a header
@@ -42,6 +49,7 @@ struct model_limits {
   std::int64_t tph = 0;
   std::int64_t tpd = 0;
   double total_factor = 0;  // > 0: a second bucket of total tokens, this many times as large
+  std::vector<std::pair<limit_kind, std::int64_t>> others{};
 };
 
 // How the quota of every model of an account works.
@@ -71,10 +79,6 @@ std::int64_t* find_limit(model_limits& limits, std::string_view key);
 model_limits scaled(model_limits limits, double factor);
 
 // Resource and period of the limit named `key`; nothing if there is no such name.
-struct limit_kind {
-  resource what = resource::requests;
-  period per = period::minute;
-};
 std::optional<limit_kind> limit_kind_of(std::string_view key);
 
 // Reads "NAME,rpm=30,tpm=60000,total=3". On failure returns nothing, and `error` says why.

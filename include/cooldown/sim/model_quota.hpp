@@ -20,6 +20,7 @@ struct request_facts {
   std::int64_t input_tokens = 0;
   std::int64_t cached_tokens = 0;          // part of the input that is in the provider's cache
   std::optional<std::int64_t> max_output;  // max_completion_tokens or max_tokens; 0 for an embedding
+  bool stream = false;
 };
 
 // The actual use of a request, in tokens.
@@ -29,11 +30,16 @@ struct token_usage {
   std::int64_t output = 0;
 };
 
-// Tokens charged to the two buckets.
+// Tokens charged to each bucket.
 struct token_cost {
   std::int64_t uncached = 0;
   std::int64_t total = 0;
+  std::int64_t input = 0;  // uncached
+  std::int64_t output = 0;
 };
+
+// What a request of this cost takes of a limit.
+std::int64_t amount_of(resource what, const token_cost& cost);
 
 // The state of one limit, as headers may show it.
 struct quota_reading {
@@ -52,7 +58,7 @@ struct reservation {
 
 struct admitted {
   reservation held;
-  std::vector<quota_reading> readings;  // after this reservation; limits per second are not among them
+  std::vector<quota_reading> readings;  // after this reservation
 };
 
 struct refused {

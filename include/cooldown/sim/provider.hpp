@@ -19,6 +19,7 @@ namespace cooldown::sim {
 struct provider_refusal {
   unsigned status = 429;
   api_error error;
+  std::string body{};                // instead of the error, in another dialect
   std::vector<rate_header> headers;  // including retry-after, if it is sent
   std::optional<limit_kind> limit;   // the limit that refused
 };
@@ -69,10 +70,11 @@ class provider {
   bool overloaded(const model_quota& quota, nanoseconds now);
   provider_refusal load_refusal(model_quota& quota, nanoseconds now);
   provider_refusal error_answer(model_quota& quota, unsigned status, const api_error& error, nanoseconds now);
-  provider_refusal quota_refusal(const model_quota& quota, const refused& no, nanoseconds now);
+  provider_refusal quota_refusal(const model_quota& quota, const refused& no, const request_facts& facts,
+                                 nanoseconds now);
   std::vector<quota_reading> told(const model_quota& quota, std::vector<quota_reading> readings, nanoseconds now);
   std::vector<rate_header> shown(const model_quota& quota, const std::vector<quota_reading>& readings,
-                                 header_style style, nanoseconds now);
+                                 header_style style, nanoseconds now, bool stream = false);
   void spend();
   bool take_foreign(nanoseconds now);
 

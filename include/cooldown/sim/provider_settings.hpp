@@ -78,7 +78,10 @@ enum class refusal_style : std::uint8_t {
   generic,  // without them, and the body names neither code nor type
 };
 
+struct dialect_profile;
+
 struct provider_settings {
+  const dialect_profile* dialect = nullptr;  // another provider's headers and refusals; nullptr: Cerebras'
   model_limits limits{.tpm = 60'000};
   int models = 1;  // each with its own limits
   quota_rules rules{};
