@@ -56,7 +56,10 @@ task<attempt_result> upstream_attempt::make(const destination& at, upstream_ptr 
   attempt_result out;
   to_ = std::move(to);
   auto& pool = to_->provider->pool;
-  auto got = co_await pool.acquire(c_.ctl, fresh, to_->of->timeouts.connect);
+  upstream_pool::result got;
+  if (!fresh) got = pool.take_idle();
+  if (!std::get<upstream_pool::connection_ptr>(got))
+    got = co_await pool.acquire(c_.ctl, fresh, to_->of->timeouts.connect);
   auto* const failure = std::get_if<connect_failure>(&got);
   if (failure) out = without_connection(*failure, c_.ctl.why());
   bool const left = out.end.kind == kind::interrupted;

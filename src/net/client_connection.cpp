@@ -58,7 +58,14 @@ client_connection::~client_connection() {
 
 task<error_code> client_connection::read_some(std::size_t most) {
   auto const space = in.prepare(most);
-  auto const [ec, n] = co_await read_some(space);
+  if (tls) {
+    auto const [failed, read] = co_await read_tls(space);
+    in.commit(read);
+    co_return failed;
+  }
+  if (ctl.fired()) co_return asio::error::operation_aborted;
+  auto [ec, n] = co_await socket.async_read_some(space, tok);
+  port.telemetry.stats.bytes_from_clients += n;
   in.commit(n);
   co_return ec;
 }
@@ -81,16 +88,36 @@ task<std::pair<error_code, std::size_t>> client_connection::read_plain(asio::mut
   co_return result(ec, n);
 }
 
-task<error_code> client_connection::write_plain(std::vector<asio::const_buffer>& buffers, duration patience) {
-  if (cut_) co_return asio::error::broken_pipe;
-  error_code ec;
+bool client_connection::write_at_once(std::vector<asio::const_buffer>& buffers, error_code& ec) {
+  if (tls) return false;
+  if (cut_) ec = asio::error::broken_pipe;
+  if (ec) return true;
   // A client that reads leaves room in the socket's buffer: no suspension then.
-  auto const at_once = socket.write_some(buffers, ec);
-  if (ec && ec != asio::error::would_block && ec != asio::error::interrupted) co_return ec;
+  auto const n = socket.write_some(buffers, ec);
+  bool const full = ec == asio::error::would_block || ec == asio::error::interrupted;
+  if (ec && !full) return true;
+  ec = {};
+  if (full) return false;
+  taken(n);
   std::span<asio::const_buffer> left(buffers);
-  consume(left, ec ? 0 : at_once);
-  taken(ec ? 0 : at_once);
-  cut_ = !ec && at_once > 0;
+  consume(left, n);
+  buffers.erase(buffers.begin(), buffers.end() - static_cast<std::ptrdiff_t>(left.size()));
+  cut_ = !buffers.empty();
+  if (!cut_) ctl.clear();
+  return !cut_;
+}
+
+task<error_code> client_connection::write_rest(std::vector<asio::const_buffer>& buffers, duration patience) {
+  return tls ? write_tls(buffers, patience) : write_rest_plain(buffers, patience);
+}
+
+task<error_code> client_connection::write_plain(std::vector<asio::const_buffer>& buffers, duration patience) {
+  error_code ec;
+  if (!write_at_once(buffers, ec)) ec = co_await write_rest_plain(buffers, patience);
+  co_return ec;
+}
+
+task<error_code> client_connection::write_rest_plain(std::span<asio::const_buffer> left, duration patience) {
   while (!left.empty()) {
     if (ctl.fired()) co_return asio::error::operation_aborted;
     auto const since = steady_now();

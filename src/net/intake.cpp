@@ -278,11 +278,20 @@ task<intake_result> read_counted(client_connection& c, request& r, const config:
 
 }  // namespace
 
-task<intake_result> read_body(client_connection& c, request& r) {
-  auto const settings = c.port.settings();
+std::optional<intake_result> take_body(client_connection& c, request& r) {
   bool const chunked = r.framing.how == http::body_framing::kind::chunked;
   bool const counted = r.framing.how == http::body_framing::kind::length && r.framing.length > 0;
-  if (!chunked && !counted) co_return intake_result{what::ready, {}};
+  if (!chunked && !counted) return intake_result{what::ready, {}};
+  if (chunked || r.framing.length > c.in.size()) return std::nullopt;
+  auto const room = r.share.grow(r.framing.length, bounds_of(*c.port.settings(), counted_head(r)));
+  if (room != body_room::answer::taken) return refuse_for_room(c, room);
+  r.body.append(view_of(c.in).substr(0, r.framing.length));
+  c.in.consume(r.framing.length);
+  return intake_result{what::ready, {}};
+}
+
+task<intake_result> read_body(client_connection& c, request& r) {
+  auto const settings = c.port.settings();
   // Bytes that are here already make the question moot (RFC 9110 §10.1.1).
   if (r.expect_continue && c.in.size() == 0) {
     auto const ec = co_await c.write("HTTP/1.1 100 Continue\r\n\r\n", settings->server.body_timeout);
@@ -290,7 +299,7 @@ task<intake_result> read_body(client_connection& c, request& r) {
   }
   intake_result result;
   c.ctl.set(settings->server.body_timeout);
-  if (chunked) {
+  if (r.framing.how == http::body_framing::kind::chunked) {
     result = co_await read_chunked(c, r, *settings);
   } else {
     result = co_await read_counted(c, r, *settings);

@@ -171,7 +171,8 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const r
       if (!end.empty()) buffers.push_back(asio::buffer(end));
     }
     if (!buffers.empty()) {
-      auto const ec = co_await c.write(buffers, patience);
+      error_code ec;
+      if (!c.write_at_once(buffers, ec)) ec = co_await c.write_rest(buffers, patience);
       if (ec) co_return relay_end::client_gone;
       prefix = {};
     }

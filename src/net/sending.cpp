@@ -79,14 +79,16 @@ task<void> end_sending(upstream_connection& u, bool success, sending& s) {
 task<head_result> send_and_read_head(upstream_connection& u, const sent_request& what, interrupt& ctl,
                                      std::string& bytes, http::response_head& head) {
   std::array<asio::const_buffer, 2> buffers{asio::buffer(what.head), asio::buffer(what.body)};
-  auto const s = std::make_shared<sending>(u.socket().get_executor());
   interrupt::watching<upstream_connection> const watched(ctl, u);
   ctl.set(what.patience);
   // The socket's buffer nearly always takes all at once: no suspension then.
-  s->sent = u.write_at_once(buffers, s->failed);
-  s->complete = s->sent == what.head.size() + what.body.size();
-  s->over = s->complete || s->failed;
-  if (!s->over) {
+  error_code failed;
+  auto const sent = u.write_at_once(buffers, failed);
+  bool complete = sent == what.head.size() + what.body.size();
+  std::shared_ptr<sending> s;  // null: nothing is sent any more
+  if (!complete && !failed) {
+    s = std::make_shared<sending>(u.socket().get_executor());
+    s->sent = sent;
     auto rest = send_rest(u, buffers, what.patience, ctl, s);
     asio::co_spawn(u.socket().get_executor(), std::move(rest), asio::detached);
   }
@@ -99,13 +101,17 @@ task<head_result> send_and_read_head(upstream_connection& u, const sent_request&
     broke = std::current_exception();
   }
   bool const answered = answer.kind == head_result::what::ok;
-  if (!s->over) co_await end_sending(u, answered && head.status < 300, *s);
+  if (s && !s->over) co_await end_sending(u, answered && head.status < 300, *s);
   if (broke) std::rethrow_exception(broke);
-  if (!s->complete) u.broken = true;
+  if (s) {
+    complete = s->complete;
+    failed = s->failed;
+  }
+  if (!complete) u.broken = true;
   if (answered && ctl.why() == interruption::timeout) ctl.reset();
-  if (!answered && is_local(s->failed)) {
-    answer.error = s->failed;
-    answer.message = s->failed.message();
+  if (!answered && is_local(failed)) {
+    answer.error = failed;
+    answer.message = failed.message();
   }
   co_return answer;
 }

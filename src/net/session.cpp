@@ -96,7 +96,12 @@ task<bool> serve_one(client_connection& c, app& shared) {
     co_await refuse_and_close(c, *shared.upstreams.first(), r, std::move(head.refusal));
     co_return false;
   }
-  auto body = co_await read_body(c, r);
+  intake_result body;
+  if (auto at_hand = take_body(c, r)) {
+    body = std::move(*at_hand);
+  } else {
+    body = co_await read_body(c, r);
+  }
   if (body.kind == intake_result::what::closed) co_return false;
   if (body.kind == intake_result::what::refused) {
     co_await refuse_and_close(c, *shared.upstreams.first(), r, std::move(body.refusal));

@@ -131,15 +131,19 @@ task<upstream_pool::connection_ptr> upstream_pool::connect(interrupt& ctl, durat
   co_return c;
 }
 
-task<upstream_pool::result> upstream_pool::acquire(interrupt& ctl, bool fresh, duration patience) {
-  result got;
-  while (!fresh && !idle_.empty()) {
+upstream_pool::connection_ptr upstream_pool::take_idle() {
+  while (!idle_.empty()) {
     auto c = std::move(idle_.back());
     idle_.pop_back();
-    if (!is_good(*c, steady_now())) continue;
-    got = std::move(c);
-    co_return got;
+    if (is_good(*c, steady_now())) return c;
   }
+  return nullptr;
+}
+
+task<upstream_pool::result> upstream_pool::acquire(interrupt& ctl, bool fresh, duration patience) {
+  result got;
+  if (!fresh) got = take_idle();
+  if (std::get<connection_ptr>(got)) co_return got;
   connect_failure why;
   auto c = co_await connect(ctl, patience, why);
   if (c) {

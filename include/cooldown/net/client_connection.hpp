@@ -38,6 +38,12 @@ class client_connection {
   task<error_code> write(std::vector<asio::const_buffer>& buffers, duration patience);
   task<error_code> write(std::string_view text, duration patience);
 
+  /// Writes what the socket takes now, and leaves the rest in `buffers`. True: nothing is left to be done, and `ec`
+  /// tells how it ended. False: write_rest() has to follow. write() is both in one; this saves its frame where it
+  /// matters.
+  bool write_at_once(std::vector<asio::const_buffer>& buffers, error_code& ec);
+  task<error_code> write_rest(std::vector<asio::const_buffer>& buffers, duration patience);
+
   /// The TLS handshake; fails when the interrupt has fired.
   task<error_code> shake_hands();
 
@@ -76,6 +82,7 @@ class client_connection {
   task<error_code> wait_to_read(tls_stream::state needed);
   task<std::pair<error_code, std::size_t>> read_plain(asio::mutable_buffer to);
   task<error_code> write_plain(std::vector<asio::const_buffer>& buffers, duration patience);
+  task<error_code> write_rest_plain(std::span<asio::const_buffer> left, duration patience);
   task<std::pair<error_code, std::size_t>> read_tls(asio::mutable_buffer to);
   task<error_code> write_tls(std::span<asio::const_buffer> left, duration patience);
 };

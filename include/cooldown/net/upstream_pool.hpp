@@ -48,6 +48,10 @@ class upstream_pool {
   /// must outlive the call.
   task<result> acquire(interrupt& ctl, bool fresh, duration patience);
 
+  /// An idle connection that is usable, the newest; null: there is none. acquire() begins with this; this saves its
+  /// frame.
+  connection_ptr take_idle();
+
   /// Gives a connection back after a complete keep-alive exchange. After anything else, destroy it instead.
   void give_back(connection_ptr c);
 
