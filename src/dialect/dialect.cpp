@@ -83,8 +83,10 @@ dialect dialect_of_host(std::string_view host) {
 }
 
 dialect dialect_of_headers(header_view headers) {
-  for (auto const& [start, of] : header_marks)
-    if (std::ranges::any_of(headers, [&](const header_field& f) { return istarts_with(f.name, start); })) return of;
+  for (auto const& known : header_marks) {
+    auto const begins_so = [&](const header_field& f) { return istarts_with(f.name, known.text); };
+    if (std::ranges::any_of(headers, begins_so)) return known.of;
+  }
   return dialect::automatic;
 }
 
