@@ -151,12 +151,10 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
 std::optional<std::string> unusable_file(const config::settings& settings) {
   try {
     auto const usable = net::make_tls_server(settings.server.tls);
-    auto const check = [](const config::upstream_settings& c) {
+    config::each_upstream(settings, [](const config::upstream_settings& c, const std::string& path) {
       // The system's authorities take megabytes, for nothing if the provider is called without TLS.
-      if (c.base_url.tls || !c.tls.ca_file.empty()) net::tls_client const loadable(c.tls);
-    };
-    check(settings.cerebras);
-    for (auto const& upstream : settings.upstreams) check(upstream);
+      if (c.base_url.tls || !c.tls.ca_file.empty()) net::tls_client const loadable(c.tls, path);
+    });
   } catch (const std::exception& e) {
     return e.what();
   }

@@ -142,11 +142,9 @@ std::optional<std::string> exposed_secrets(const source& from, const config::set
   if (from.path.empty() || ec || (mode & fs::perms::others_read) == fs::perms::none) return std::nullopt;
   auto const text = text_of(from.path);
   auto secrets = s.server.auth_tokens;
-  auto const add_keys_of = [&](const config::upstream_settings& upstream) {
+  config::each_upstream(s, [&](const config::upstream_settings& upstream, const std::string& /*path*/) {
     for (auto const& key : upstream.account_keys()) secrets.push_back(key);
-  };
-  add_keys_of(s.cerebras);
-  for (auto const& upstream : s.upstreams) add_keys_of(upstream);
+  });
   secrets.push_back(s.admin.token);
   for (auto const& c : s.cerebras.clients) secrets.push_back(c.credential.value_or(""));
   auto const stands_in_it = [&](const std::string& secret) {

@@ -33,9 +33,8 @@ class reader {
     complete();
     if (adjust) adjust(settings_);
     check_ports();
-    check_base_url("cerebras", settings_.cerebras.base_url);
-    for (std::size_t i = 0; i < settings_.upstreams.size(); ++i)
-      check_base_url("upstreams[" + std::to_string(i) + ']', settings_.upstreams[i].base_url);
+    each_upstream(settings_,
+                  [&](const upstream_settings& to, const std::string& path) { check_base_url(path, to.base_url); });
     check_sizes();
     check_admin();
     check_server_tls();

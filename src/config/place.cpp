@@ -1,16 +1,22 @@
 #include <algorithm>
 
 #include "cooldown/config/load.hpp"
+#include "cooldown/text/ascii.hpp"
 
 #include "yaml_tree.hpp"
 
 namespace cooldown::config {
 namespace {
 
+/// `name`: of an entry of the map; with "[1]" behind it, of an item of the list there.
 const yaml_node* value_of(const yaml_node& map, std::string_view name) {
-  auto const found =
-      std::find_if(map.entries.begin(), map.entries.end(), [&](const yaml_entry& e) { return e.key.text == name; });
-  return found == map.entries.end() ? nullptr : &found->value;
+  auto const bracket = std::min(name.find('['), name.size());
+  auto const found = std::find_if(map.entries.begin(), map.entries.end(),
+                                  [&](const yaml_entry& e) { return e.key.text == name.substr(0, bracket); });
+  if (found == map.entries.end()) return nullptr;
+  if (bracket == name.size()) return &found->value;
+  auto const index = parse_u64(name.substr(bracket + 1, name.size() - bracket - 2));
+  return index && *index < found->value.items.size() ? &found->value.items[*index] : nullptr;
 }
 
 }  // namespace

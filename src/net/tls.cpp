@@ -67,7 +67,7 @@ struct tls_client::session_cache {
   }
 };
 
-tls_client::tls_client(const config::tls_settings& settings)
+tls_client::tls_client(const config::tls_settings& settings, const std::string& path)
     : settings_(settings), sessions_(std::make_unique<session_cache>()), context_(asio::ssl::context::tls_client) {
   auto* const ctx = context_.native_handle();
   SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
@@ -78,10 +78,10 @@ tls_client::tls_client(const config::tls_settings& settings)
     context_.set_default_verify_paths(ec);
     if (auto const file = authorities_file(is_there); !ec && !file.empty()) context_.load_verify_file(file, ec);
     if (ec)
-      throw std::runtime_error("cerebras.tls: the system's certificate authorities cannot be read: " + ec.message());
+      throw std::runtime_error(path + ".tls: the system's certificate authorities cannot be read: " + ec.message());
   } else {
     context_.load_verify_file(settings_.ca_file, ec);
-    if (ec) throw std::runtime_error("cerebras.tls.ca_file: " + settings_.ca_file + ": " + ec.message());
+    if (ec) throw std::runtime_error(path + ".tls.ca_file: " + settings_.ca_file + ": " + ec.message());
     // Each certificate in it is an anchor, also one that another has issued: that is what the file is for.
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
   }

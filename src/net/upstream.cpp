@@ -6,8 +6,9 @@
 namespace cooldown::net {
 namespace {
 
-pool_settings pool_of(const config::upstream_settings& s) {
+pool_settings pool_of(const config::upstream_settings& s, const std::string& path) {
   pool_settings out;
+  out.path = path;
   out.origin = s.base_url;
   out.tls = s.tls;
   if (out.origin.tls && out.tls.verify) out.authorities = authorities_of(out.tls);
@@ -22,9 +23,9 @@ breaker_policy breaker_of(const config::upstream_settings& s) {
 }
 
 std::shared_ptr<provider> make_provider(asio::io_context& io, deadline_sweep& sweep,
-                                        const config::upstream_settings& settings, std::function<void()> changed,
-                                        const std::shared_ptr<provider>& before) {
-  auto const where = pool_of(settings);
+                                        const config::upstream_settings& settings, const std::string& path,
+                                        std::function<void()> changed, const std::shared_ptr<provider>& before) {
+  auto const where = pool_of(settings, path);
   if (before && before->pool.settings().same_peer(where)) return before;
   return std::make_shared<provider>(io, sweep, where, breaker_of(settings), std::move(changed));
 }

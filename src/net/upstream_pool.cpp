@@ -35,7 +35,7 @@ struct upstream_pool::janitor final : deadline_sweep::entry {
 upstream_pool::upstream_pool(asio::io_context& io, deadline_sweep& sweep, const pool_settings& settings)
     : io_(io),
       settings_(settings),
-      tls_(settings.origin.tls ? std::make_shared<tls_client>(settings.tls) : nullptr),
+      tls_(settings.origin.tls ? std::make_shared<tls_client>(settings.tls, settings.path) : nullptr),
       addresses_(io, settings.origin.host, settings.origin.port),
       janitor_(std::make_unique<janitor>(sweep, *this)) {}
 

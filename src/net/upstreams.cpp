@@ -30,16 +30,14 @@ upstreams::~upstreams() {
 
 std::vector<upstream_ptr> upstreams::prepare(const settings_ptr& settings) {
   std::vector<upstream_ptr> prepared;
-  auto const add = [&](const config::upstream_settings& of) {
+  config::each_upstream(*settings, [&](const config::upstream_settings& of, const std::string& path) {
     auto const before = providers_.find(of.name);
     auto const made = make_provider(
-        io_, sweep_, of, [this, name = of.name] { breaker_changed(name); },
+        io_, sweep_, of, path, [this, name = of.name] { breaker_changed(name); },
         before == providers_.end() ? nullptr : before->second);
     for (auto& key : of.account_keys())
       prepared.push_back(std::make_shared<const upstream>(upstream{settings, &of, std::move(key), made}));
-  };
-  add(settings->cerebras);
-  for (auto const& of : settings->upstreams) add(of);
+  });
   return prepared;
 }
 

@@ -140,6 +140,12 @@ TEST(Config, KeysHaveAPlace) {
   EXPECT_EQ(place_of("logging.file", yaml), "");
   EXPECT_EQ(place_of("logging.file", "[1, 2]"), "");
   EXPECT_EQ(place_of("logging.file", "a: b: c"), "") << "not YAML";
+  auto const* const several = "upstreams:\n  - name: a\n  - name: b\n    tls: {ca_file: x}\n";
+  EXPECT_EQ(place_of("upstreams[1].tls.ca_file", several), ":4:20");
+  EXPECT_EQ(place_of("upstreams[0].tls.ca_file", several), "");
+  EXPECT_EQ(place_of("upstreams[2].name", several), "");
+  EXPECT_EQ(place_of("upstreams[].name", several), "");
+  EXPECT_EQ(place_of("upstreams[1", several), "");
 }
 
 TEST(Config, KeepaliveIsOffAutoOrADuration) {

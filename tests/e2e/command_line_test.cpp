@@ -251,6 +251,9 @@ TEST_F(CommandLine, FilesThatAConfigurationNamesAreToldWithTheirPlaceInIt) {
   };
   EXPECT_THAT(of("cerebras:\n  tls: {ca_file: /nowhere/ca.pem}\n"),
               HasSubstr(":2:18: cerebras.tls.ca_file: /nowhere/ca.pem: No such file"));
+  EXPECT_THAT(
+      of("upstreams:\n  - name: second\n    base_url: https://second.example\n    tls: {ca_file: /nowhere/ca.pem}\n"),
+      HasSubstr(":4:20: upstreams[0].tls.ca_file: /nowhere/ca.pem: No such file"));
   EXPECT_THAT(of("logging:\n  file: /nowhere/p.log\n"), HasSubstr(":2:9: logging.file: /nowhere/p.log: there is no"));
   EXPECT_THAT(of("server:\n  tls:\n    certificate_file: /nowhere/c.pem\n    key_file: /nowhere/k.pem\n"),
               HasSubstr(":3:23: server.tls.certificate_file: /nowhere/c.pem: No such file"));

@@ -26,7 +26,7 @@ struct UpstreamConnection : ::testing::Test {
   deadline_sweep sweep{io};
   tcp_socket client{io};
   interrupt ctl{sweep, client};
-  std::shared_ptr<tls_client> tls = std::make_shared<tls_client>(config::tls_settings{});
+  std::shared_ptr<tls_client> tls = std::make_shared<tls_client>(config::tls_settings{}, "cerebras");
   bool ended = false;
 
   /// A connection over TLS that shakes hands when it is used first.

@@ -27,7 +27,7 @@ struct Upstream : ::testing::Test {
 
   std::shared_ptr<provider> make(const std::shared_ptr<provider>& before = nullptr) {
     return make_provider(
-        io, sweep, settings.cerebras, [] {}, before);
+        io, sweep, settings.cerebras, "cerebras", [] {}, before);
   }
   static void copy(const std::string& from, const std::string& to) { std::ofstream(to) << std::ifstream(from).rdbuf(); }
 };

@@ -224,6 +224,14 @@ struct settings {
   bool operator==(const settings&) const = default;
 };
 
+/// Calls `visit(upstream, path)` for each upstream in the order of preference. `path` is that of its keys in the
+/// configuration: "cerebras", "upstreams[0]".
+template <class Settings, class Visitor>
+void each_upstream(Settings& s, Visitor visit) {
+  visit(s.cerebras, std::string("cerebras"));
+  for (std::size_t i = 0; i < s.upstreams.size(); ++i) visit(s.upstreams[i], "upstreams[" + std::to_string(i) + ']');
+}
+
 /// Whether only this machine can connect to that address.
 bool is_loopback(std::string_view host);
 

@@ -18,8 +18,9 @@ std::string authorities_of(const config::tls_settings& settings);
 /// One per provider and configuration. Keeps the last session, so that the next handshake is shorter.
 class tls_client {
  public:
-  /// Throws std::runtime_error that names the file when ca_file cannot be read.
-  explicit tls_client(const config::tls_settings& settings);
+  /// Throws std::runtime_error that names the key and the file when ca_file cannot be read. `path`: of the upstream in
+  /// the configuration.
+  tls_client(const config::tls_settings& settings, const std::string& path);
   ~tls_client();
   tls_client(const tls_client&) = delete;
   tls_client& operator=(const tls_client&) = delete;

@@ -47,11 +47,12 @@ struct upstream {
 
 using upstream_ptr = std::shared_ptr<const upstream>;
 
-/// The provider for these settings: `before` (may be null) if the peer is the same. Throws std::runtime_error if their
-/// TLS settings cannot be used. Files are read again, even under the same names.
+/// The provider for these settings, which stand at `path` of the configuration: `before` (may be null) if the peer is
+/// the same. Throws std::runtime_error if their TLS settings cannot be used. Files are read again, even under the same
+/// names.
 std::shared_ptr<provider> make_provider(asio::io_context& io, deadline_sweep& sweep,
-                                        const config::upstream_settings& settings, std::function<void()> changed,
-                                        const std::shared_ptr<provider>& before);
+                                        const config::upstream_settings& settings, const std::string& path,
+                                        std::function<void()> changed, const std::shared_ptr<provider>& before);
 
 breaker_policy breaker_of(const config::upstream_settings& settings);
 

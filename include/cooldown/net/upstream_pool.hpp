@@ -15,6 +15,7 @@ namespace cooldown::net {
 
 /// The peer, and how long connections are kept.
 struct pool_settings {
+  std::string path = "cerebras";  // of the upstream in the configuration, for errors
   config::origin origin;
   config::tls_settings tls;
   std::string authorities;                           // authorities_of(tls) when they were read

@@ -44,7 +44,7 @@ class upstreams {
   /// Closes the connections that nobody uses.
   void close_idle();
 
-  conversations sent;  // where the last request of each conversation was sent, by the place in all()
+  conversations sent;  // where the last request of each conversation was sent: a hash of the destination's name
 
  private:
   void breaker_changed(const std::string& upstream);
