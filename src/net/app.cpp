@@ -28,7 +28,6 @@ void app::reconfigure(const config::settings& settings) {
 }
 
 observe::sources app::sources() const {
-  auto& at = *upstreams.first();
   std::size_t idle = 0;
   std::vector<observe::destination_source> destinations;
   auto const now = steady_now();
@@ -36,7 +35,6 @@ observe::sources app::sources() const {
   for (auto const& d : upstreams.all()) {
     auto const& p = d->provider();
     if (std::exchange(counted, &p) != &p) idle += p.pool.idle();
-    if (!upstreams.several()) break;
     destinations.push_back({.name = d->name(),
                             .limiter = d->limiter,
                             .breaker = p.breaker,
@@ -47,17 +45,13 @@ observe::sources app::sources() const {
   }
   return {.counts = telemetry.stats,
           .past = telemetry.history,
-          .limiter = at.limiter,
-          .breaker = at.provider().breaker,
-          .failures = at.provider().failures,
-          .held = at.held,
           .called = telemetry.names,
+          .destinations = std::move(destinations),
           .idle_upstream_connections = idle,
           .upstream_connections_opened = upstreams.connections_opened(),
           .url = port.url,
           .draining = port.draining,
-          .uptime_seconds = seconds_of(now - telemetry.started),
-          .destinations = std::move(destinations)};
+          .uptime_seconds = seconds_of(now - telemetry.started)};
 }
 
 }  // namespace cooldown::net

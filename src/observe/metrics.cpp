@@ -143,7 +143,6 @@ void process_families(exposition& out) {
   plain("process_start_time_seconds", "Start time, in seconds since 1970.", MetricType::Gauge, p.started);
 }
 
-/// Only if there are several.
 void destination_families(exposition& out, const sources& from, time_point now) {
   auto const gauge = [](const char* name, const char* help) { return exposition::make(name, help, MetricType::Gauge); };
   auto queued = gauge("upstream_queued_requests", "Waiting requests, by upstream and account.");
@@ -153,8 +152,8 @@ void destination_families(exposition& out, const sources& from, time_point now) 
   auto open = gauge("upstream_circuit_open", "1 while the upstream's circuit breaker is not closed.");
   for (auto const& d : from.destinations) {
     labels const with{{"upstream", std::string(d.name)}};
-    exposition::add(queued, static_cast<double>(d.limiter.queue_length() + d.held.size()), with);
-    exposition::add(in_flight, static_cast<double>(d.limiter.in_flight()), with);
+    exposition::add(queued, static_cast<double>(d.queue_length()), with);
+    exposition::add(in_flight, static_cast<double>(d.at_provider()), with);
     exposition::add(paused, d.paused ? 1 : 0, with);
     exposition::add(aside, d.aside_until ? 1 : 0, with);
     exposition::add(open, d.breaker.current(now) == circuit_breaker::state::closed ? 0 : 1, with);
@@ -178,7 +177,7 @@ void limiter_families(exposition& out, const sources& from, time_point now) {
   out.gauge("queued_bytes", "Bytes of the bodies of waiting requests.", queued_bytes(from));
   out.gauge("in_flight_requests", "Metered requests at the provider.", at_provider(from));
   scope_families(out, from, now);
-  destination_families(out, from, now);
+  if (from.several()) destination_families(out, from, now);
 }
 
 /// Converts the text format of Prometheus to OpenMetrics 1.0: a counter's family has no suffix, and an end marker is
@@ -259,8 +258,8 @@ std::string metrics_text(const sources& from, time_point now, metrics_format for
   auto& breaker = out.family("circuit_breaker_state", "1 for the state the breaker is in.", MetricType::Gauge);
   for (auto const state :
        {circuit_breaker::state::closed, circuit_breaker::state::open, circuit_breaker::state::half_open})
-    exposition::add(breaker, from.breaker.current(now) == state ? 1 : 0, {{"state", name_of(state)}});
-  out.gauge("circuit_breaker_failures", "Failures of the provider in a row.", from.breaker.failures());
+    exposition::add(breaker, from.first().breaker.current(now) == state ? 1 : 0, {{"state", name_of(state)}});
+  out.gauge("circuit_breaker_failures", "Failures of the provider in a row.", from.first().breaker.failures());
   out.counter("reloads_total", "Successful reloads.", s.reloads);
   out.counter("reload_failures_total", "Rejected reloads.", s.reload_failures);
   out.gauge("draining", "1 while shutting down.", from.draining ? 1 : 0);

@@ -19,20 +19,19 @@ void wait_for_breaker(scope_report& s, std::optional<duration> opens_in) {
   if (!s.waiting.empty()) s.held_by = s.waiting.front().held_by;
 }
 
-std::vector<scope_report> scopes_at(cerebras_limiter& limiter, const circuit_breaker& by, const held_requests& held,
-                                    time_point now, std::size_t most_waiting) {
+std::vector<scope_report> scopes_at(const destination_source& at, time_point now, std::size_t most_waiting) {
   using state = circuit_breaker::state;
-  auto scopes = limiter.report(now, most_waiting);
-  auto const breaker = by.current(now);
+  auto scopes = at.limiter.report(now, most_waiting);
+  auto const breaker = at.breaker.current(now);
   std::optional<duration> opens_in;
-  if (breaker == state::open) opens_in = by.retry_at(now) - now;
+  if (breaker == state::open) opens_in = at.breaker.retry_at(now) - now;
   std::map<std::pair<std::uint64_t, std::string_view>, scope_report*> by_name;
   for (auto& s : scopes) {
     if (breaker != state::closed) wait_for_breaker(s, opens_in);
     by_name.emplace(std::pair(s.credential, std::string_view(s.model)), &s);
   }
   // They were released before all others, so they come first.
-  for (auto h = held.rbegin(); h != held.rend(); ++h) {
+  for (auto h = at.held.rbegin(); h != at.held.rend(); ++h) {
     auto const found = by_name.find({h->credential, h->model});
     if (found == by_name.end()) continue;
     auto& s = *found->second;
@@ -53,45 +52,36 @@ std::vector<scope_report> scopes_at(cerebras_limiter& limiter, const circuit_bre
   return scopes;
 }
 
-}  // namespace
-
-std::vector<scope_report> scopes_of(const sources& from, time_point now, std::size_t most_waiting) {
-  if (from.destinations.empty()) return scopes_at(from.limiter, from.breaker, from.held, now, most_waiting);
-  std::vector<scope_report> all;
-  for (auto const& d : from.destinations)
-    for (auto& s : scopes_at(d.limiter, d.breaker, d.held, now, most_waiting)) all.push_back(std::move(s));
-  return all;
-}
-
-namespace {
-
 /// The sum of a figure over all destinations.
 template <class F>
-auto sum_of(const sources& from, F figure) {
-  if (from.destinations.empty()) return figure(from.limiter, from.held);
-  decltype(figure(from.limiter, from.held)) sum{};
-  for (auto const& d : from.destinations) sum += figure(d.limiter, d.held);
+std::size_t sum_of(const sources& from, F figure) {
+  std::size_t sum = 0;
+  for (auto const& d : from.destinations) sum += figure(d);
   return sum;
 }
 
 }  // namespace
 
+std::vector<scope_report> scopes_of(const sources& from, time_point now, std::size_t most_waiting) {
+  std::vector<scope_report> all;
+  for (auto const& d : from.destinations)
+    for (auto& s : scopes_at(d, now, most_waiting)) all.push_back(std::move(s));
+  return all;
+}
+
 std::size_t queue_length(const sources& from) {
-  return sum_of(from, [](cerebras_limiter& l, const held_requests& held) { return l.queue_length() + held.size(); });
+  return sum_of(from, [](const destination_source& d) { return d.queue_length(); });
 }
 
 std::size_t at_provider(const sources& from) {
-  return sum_of(from, [](cerebras_limiter& l, const held_requests& held) {
-    return l.in_flight() - std::min(l.in_flight(), held.size());
-  });
+  return sum_of(from, [](const destination_source& d) { return d.at_provider(); });
 }
 
 std::size_t queued_bytes(const sources& from) {
-  return sum_of(from, [](cerebras_limiter& l, const held_requests&) { return l.queued_bytes(); });
+  return sum_of(from, [](const destination_source& d) { return d.limiter.queued_bytes(); });
 }
 
 limiter_counters counters_of(const sources& from) {
-  if (from.destinations.empty()) return from.limiter.counters();
   limiter_counters sum;
   for (auto const& d : from.destinations) {
     auto const& c = d.limiter.counters();

@@ -73,9 +73,9 @@ json::array clients(const stats& counts) {
 
 json::object upstream(const sources& from, time_point now) {
   auto const& counts = from.counts;
-  auto const recent = from.failures.recent(now);
+  auto const recent = from.first().failures.recent(now);
   json::object o{
-      {"dialect", name_of(from.limiter.dialect())},
+      {"dialect", name_of(from.first().limiter.dialect())},
       {"attempts", counts.upstream_attempts},
       {"failures", counts.upstream_failures},
       {"retries", counts.upstream_retries},
@@ -83,7 +83,7 @@ json::object upstream(const sources& from, time_point now) {
       {"idle_connections", from.idle_upstream_connections},
       {"recent",
        {{"seconds", seconds_of(failure_rate::span)}, {"attempts", recent.attempts}, {"failures", recent.failures}}}};
-  if (auto const& last = from.failures.last())
+  if (auto const& last = from.first().failures.last())
     o["last_failure"] = {{"seconds_ago", seconds_of(now - last->at)}, {"cause", last->cause}};
   return o;
 }
@@ -94,8 +94,8 @@ json::array destinations(const sources& from, time_point now) {
     auto const recent = d.failures.recent(now);
     json::object o{{"name", d.name},
                    {"paused", d.paused},
-                   {"queued", d.limiter.queue_length() + d.held.size()},
-                   {"in_flight", d.limiter.in_flight() - std::min(d.limiter.in_flight(), d.held.size())},
+                   {"queued", d.queue_length()},
+                   {"in_flight", d.at_provider()},
                    {"circuit_breaker", breaker(d.breaker, now)},
                    {"recent", {{"attempts", recent.attempts}, {"failures", recent.failures}}}};
     if (d.aside_until) o["set_aside_for_seconds"] = seconds_of(*d.aside_until - now);
@@ -178,7 +178,7 @@ std::string status_json(const sources& from, time_point now) {
                       {"draining", from.draining},
                       {"queue", {{"length", queue_length(from)}, {"bytes", queued_bytes(from)}}},
                       {"in_flight", at_provider(from)},
-                      {"circuit_breaker", breaker(from.breaker, now)},
+                      {"circuit_breaker", breaker(from.first().breaker, now)},
                       {"upstream", upstream(from, now)},
                       {"headers",
                        {{"parsing_success", c.header_parsing_success},
@@ -191,7 +191,7 @@ std::string status_json(const sources& from, time_point now) {
                       {"clients", clients(from.counts)},
                       {"scopes", std::move(scopes)},
                       {"recent", std::move(recent)}};
-  if (!from.destinations.empty()) status["upstreams"] = destinations(from, now);
+  if (from.several()) status["upstreams"] = destinations(from, now);
   return http::visible(json::serialize(status)) + "\n";
 }
 

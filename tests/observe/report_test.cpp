@@ -33,11 +33,9 @@ struct Report : ::testing::Test {
   sources from() {
     return {.counts = counts,
             .past = past,
-            .limiter = limiter,
-            .breaker = breaker,
-            .failures = failures,
-            .held = held,
-            .called = called};
+            .called = called,
+            .destinations = {
+                {.name = "cerebras", .limiter = limiter, .breaker = breaker, .failures = failures, .held = held}}};
   }
 
   /// One request of the model with headers.

@@ -1,6 +1,7 @@
 // What the admin port shows: Prometheus metrics and a JSON status (docs/api.md).
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@
 
 namespace cooldown::observe {
 
-/// One of several destinations.
+/// One destination.
 struct destination_source {
   std::string_view name;
   cerebras_limiter& limiter;
@@ -25,23 +26,26 @@ struct destination_source {
   const held_requests& held;
   bool paused = false;
   std::optional<time_point> aside_until{};  // its key has been refused
+
+  /// Number of requests that wait there, for whatever reason, and of those at the provider.
+  std::size_t queue_length() const { return limiter.queue_length() + held.size(); }
+  std::size_t at_provider() const { return limiter.in_flight() - std::min(limiter.in_flight(), held.size()); }
 };
 
 /// The sources of the figures, borrowed for one call.
 struct sources {
   const stats& counts;
   const history& past;
-  cerebras_limiter& limiter;
-  const circuit_breaker& breaker;
-  const failure_rate& failures;
-  const held_requests& held;
   const names& called;
+  std::vector<destination_source> destinations;  // in the order of preference, never empty
   std::size_t idle_upstream_connections = 0;
   std::uint64_t upstream_connections_opened = 0;
   std::string_view url{};  // where clients connect
   bool draining = false;
   double uptime_seconds = 0;
-  std::vector<destination_source> destinations{};  // all, if there are several; `limiter`, `held` etc. are of the first
+
+  const destination_source& first() const { return destinations.front(); }
+  bool several() const { return destinations.size() > 1; }
 };
 
 /// Of all limiters.
@@ -52,7 +56,7 @@ std::size_t queued_bytes(const sources& from);
 /// the circuit breaker if that is the reason.
 std::vector<scope_report> scopes_of(const sources& from, time_point now, std::size_t most_waiting = 1'000);
 
-/// Number of requests that wait, for whatever reason, and of those at the provider.
+/// Of all destinations.
 std::size_t queue_length(const sources& from);
 std::size_t at_provider(const sources& from);
 
