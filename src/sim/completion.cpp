@@ -84,7 +84,7 @@ asio::awaitable<std::optional<next_step>> fail_instead(connection& client, simul
 asio::awaitable<next_step> refuse(connection& client, simulation& world, const http_request& request,
                                   const std::string& model, const provider_refusal& why) {
   auto outcome = std::to_string(why.status);
-  if (why.limit) outcome.append(" ").append(name(why.limit->what)).append("/").append(name(why.limit->per));
+  if (why.limit) outcome.append(" ").append(name(why.limit->counts)).append("/").append(name_of(why.limit->over));
   if (!why.limit && why.status == 429) outcome += " load";
   log(world, request, model, outcome);
   auto body = error_body(why.error);

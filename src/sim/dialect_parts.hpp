@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -15,9 +17,10 @@ namespace cooldown::sim {
 
 using rate_headers_list = std::vector<rate_header>;
 
-inline constexpr limit_kind rpm{resource::requests, period::minute};
-inline constexpr limit_kind rpd{resource::requests, period::day};
-inline constexpr limit_kind tpm{resource::tokens, period::minute};
+inline constexpr limit_id rpm{resource::requests, window::minute};
+inline constexpr limit_id rpd{resource::requests, window::day};
+inline constexpr limit_id tpm{resource::tokens, window::minute};
+inline constexpr limit_id rps{resource::requests, window::second};
 
 inline std::int64_t seconds_up(nanoseconds d) {
   return std::chrono::ceil<std::chrono::seconds>(d).count();
@@ -52,17 +55,52 @@ inline void add_with_reset(rate_headers_list& out, const quota_reading* r, std::
   if (r != nullptr) add_reset(out, r, unit, go_duration(r->reset_after));
 }
 
-/// OpenAI's sentence.
-inline std::string reached(const dialect_refused& no, std::string_view abbreviation, std::string_view words) {
-  return fmt::format(
-      "Rate limit reached for model in organization org-1 on {} ({}): Limit {}, Used {}, Requested {}. Please try "
-      "again "
-      "in {}.",
-      words, abbreviation, no.limit, no.used, no.requested, go_duration(no.retry_after));
+inline bool counts_requests(const dialect_refused& no) {
+  return no.by.counts == resource::requests;
+}
+
+inline std::string_view words_of(limit_id k) {
+  const bool day = k.over == window::day;
+  if (k.counts == resource::requests) return day ? "requests per day" : "requests per minute";
+  if (k.counts == resource::input_tokens) return "input tokens per minute";
+  if (k.counts == resource::output_tokens) return "output tokens per minute";
+  return day ? "tokens per day" : "tokens per minute";
+}
+
+inline std::string_view abbreviation_of(limit_id k) {
+  const bool day = k.over == window::day;
+  if (k.counts == resource::requests) return day ? "RPD" : "RPM";
+  if (k.counts == resource::input_tokens) return "ITPM";
+  if (k.counts == resource::output_tokens) return "OTPM";
+  return day ? "TPD" : "TPM";
 }
 
 inline std::string wrapped(std::string_view message, std::string_view type, std::string_view code) {
   return fmt::format(R"({{"error":{{"message":"{}","type":"{}","param":null,"code":"{}"}}}})", message, type, code);
 }
+
+/// The error in OpenAI's sentence, `advice` behind it.
+inline std::string reached(const dialect_refused& no, std::string_view words, std::string_view advice) {
+  const auto text = fmt::format(
+      "Rate limit reached for model in organization org-1 on {} ({}): Limit {}, Used {}, Requested {}. Please try "
+      "again in {}. {}",
+      words, abbreviation_of(no.by), no.limit, no.used, no.requested, go_duration(no.retry_after), advice);
+  return wrapped(text, counts_requests(no) ? "requests" : "tokens", "rate_limit_exceeded");
+}
+
+inline rate_headers_list nothing(const dialect_answer& /*a*/) {
+  return {};
+}
+
+inline model_limits limits(std::initializer_list<std::pair<limit_id, std::int64_t>> all) {
+  model_limits out;
+  out.others = all;
+  return out;
+}
+
+/// Of providers with OpenAI's header names, with names of their own, and with those of the IETF's drafts.
+std::vector<dialect_profile> openai_dialects();
+std::vector<dialect_profile> other_dialects();
+std::vector<dialect_profile> ietf_dialects();
 
 }  // namespace cooldown::sim

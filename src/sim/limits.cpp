@@ -26,11 +26,14 @@ model_limits scaled(model_limits limits, double factor) {
   return limits;
 }
 
-std::optional<limit_kind> limit_kind_of(std::string_view key) {
-  constexpr std::string_view periods = "smhd";  // in the order of `period`
+std::optional<limit_id> limit_id_of(std::string_view key) {
   if (model_limits none; find_limit(none, key) == nullptr) return std::nullopt;
-  return limit_kind{key.front() == 'r' ? resource::requests : resource::tokens,
-                    static_cast<period>(periods.find(key.back()))};
+  constexpr std::pair<char, window> windows[] = {
+      {'s', window::second}, {'m', window::minute}, {'h', window::hour}, {'d', window::day}};
+  const auto counts = key.front() == 'r' ? resource::requests : resource::tokens;
+  for (const auto& [letter, over] : windows)
+    if (key.back() == letter) return limit_id{counts, over};
+  return std::nullopt;
 }
 
 namespace {
@@ -73,60 +76,10 @@ std::optional<model_spec> parse_model_spec(std::string_view text, std::string& e
   return spec;
 }
 
-nanoseconds length(period p) {
-  switch (p) {
-    case period::second:
-      return std::chrono::seconds{1};
-    case period::minute:
-      return std::chrono::minutes{1};
-    case period::hour:
-      return std::chrono::hours{1};
-    case period::day:
-      return std::chrono::hours{24};
-    case period::ten_seconds:
-      return std::chrono::seconds{10};
-    case period::five_minutes:
-      return std::chrono::minutes{5};
-    case period::month:
-      return std::chrono::hours{24 * 30};
-  }
-  return std::chrono::seconds{1};
-}
-
-std::string_view name(period p) {
-  switch (p) {
-    case period::second:
-      return "second";
-    case period::minute:
-      return "minute";
-    case period::hour:
-      return "hour";
-    case period::day:
-      return "day";
-    case period::ten_seconds:
-      return "10s";
-    case period::five_minutes:
-      return "300s";
-    case period::month:
-      return "month";
-  }
-  return "";
-}
-
-std::string_view name(resource r) {
-  switch (r) {
-    case resource::requests:
-      return "requests";
-    case resource::tokens:
-      return "tokens";
-    case resource::total_tokens:
-      return "total-tokens";
-    case resource::input_tokens:
-      return "input-tokens";
-    case resource::output_tokens:
-      return "output-tokens";
-  }
-  return "";
+std::string name(resource r) {
+  std::string text = name_of(r);
+  std::ranges::replace(text, '_', '-');
+  return text;
 }
 
 }  // namespace cooldown::sim

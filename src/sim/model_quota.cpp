@@ -13,7 +13,7 @@ std::int64_t smallest_token_limit(const model_limits& limits) {
   };
   for (const auto limit : {limits.tpm, limits.tph, limits.tpd}) consider(limit);
   for (const auto& [kind, value] : limits.others)
-    if (kind.what != resource::requests) consider(value);
+    if (kind.counts != resource::requests) consider(value);
   return smallest;
 }
 
@@ -75,7 +75,7 @@ admission_answer model_quota::admit(const request_facts& facts, nanoseconds now)
     earliest = ready;
   }
   if (binding != nullptr) {
-    ++counters_.refusals[static_cast<std::size_t>(binding->what)][static_cast<std::size_t>(binding->per)];
+    ++counters_.refusals[{binding->what, binding->per}];
     auto retry_after = next_admission(cost, now);
     if (retry_after) *retry_after -= now;
     return refused{binding->what, binding->per, retry_after, readings(now)};
@@ -120,8 +120,8 @@ bool model_quota::take(std::int64_t requests, std::int64_t tokens, nanoseconds n
   return true;
 }
 
-void model_quota::spend(limit_kind which, std::int64_t amount, nanoseconds now) {
-  if (auto* const found = find(which.what, which.per)) found->amounts->charge(amount, {++sequence_, now});
+void model_quota::spend(limit_id which, std::int64_t amount, nanoseconds now) {
+  if (auto* const found = find(which.counts, which.over)) found->amounts->charge(amount, {++sequence_, now});
 }
 
 std::optional<nanoseconds> model_quota::next_admission(const token_cost& cost, nanoseconds now) const {
@@ -164,13 +164,13 @@ void model_quota::reset(nanoseconds now) {
   counters_ = {};
 }
 
-model_quota::budget* model_quota::find(resource what, period per) {
+model_quota::budget* model_quota::find(resource what, window per) {
   const auto found = std::find_if(budgets_.begin(), budgets_.end(),
                                   [&](const auto& each) { return each.what == what && each.per == per; });
   return found == budgets_.end() ? nullptr : &*found;
 }
 
-void model_quota::apply(resource what, period per, std::int64_t limit, nanoseconds now) {
+void model_quota::apply(resource what, window per, std::int64_t limit, nanoseconds now) {
   auto* existing = find(what, per);
   if (limit <= 0) {
     if (existing != nullptr) budgets_.erase(budgets_.begin() + (existing - budgets_.data()));
@@ -181,8 +181,8 @@ void model_quota::apply(resource what, period per, std::int64_t limit, nanosecon
     return;
   }
   const bool counts_tokens = what != resource::requests;
-  const auto foreign = counts_tokens ? rules_.foreign_tpm * (length(per) / length(period::minute)) : 0;
-  auto amounts = make_meter(rules_.refill, limit, length(per), rules_.wall_at_epoch, foreign);
+  const auto foreign = counts_tokens ? rules_.foreign_tpm * (per.length() / window::minute.length()) : 0;
+  auto amounts = make_meter(rules_.refill, limit, per.length(), rules_.wall_at_epoch, foreign);
   amounts->refill(now);
   budgets_.push_back({what, per, std::move(amounts)});
 }
@@ -191,17 +191,17 @@ void model_quota::apply_limits(nanoseconds now) {
   const auto total = [&](std::int64_t tokens) {
     return std::llround(static_cast<double>(tokens) * limits_.total_factor);
   };
-  apply(resource::requests, period::second, limits_.rps, now);
-  apply(resource::requests, period::minute, limits_.rpm, now);
-  apply(resource::requests, period::hour, limits_.rph, now);
-  apply(resource::requests, period::day, limits_.rpd, now);
-  apply(resource::tokens, period::minute, limits_.tpm, now);
-  apply(resource::tokens, period::hour, limits_.tph, now);
-  apply(resource::tokens, period::day, limits_.tpd, now);
-  apply(resource::total_tokens, period::minute, total(limits_.tpm), now);
-  apply(resource::total_tokens, period::hour, total(limits_.tph), now);
-  apply(resource::total_tokens, period::day, total(limits_.tpd), now);
-  for (const auto& [kind, value] : limits_.others) apply(kind.what, kind.per, value, now);
+  apply(resource::requests, window::second, limits_.rps, now);
+  apply(resource::requests, window::minute, limits_.rpm, now);
+  apply(resource::requests, window::hour, limits_.rph, now);
+  apply(resource::requests, window::day, limits_.rpd, now);
+  apply(resource::tokens, window::minute, limits_.tpm, now);
+  apply(resource::tokens, window::hour, limits_.tph, now);
+  apply(resource::tokens, window::day, limits_.tpd, now);
+  apply(resource::total_tokens, window::minute, total(limits_.tpm), now);
+  apply(resource::total_tokens, window::hour, total(limits_.tph), now);
+  apply(resource::total_tokens, window::day, total(limits_.tpd), now);
+  for (const auto& [kind, value] : limits_.others) apply(kind.counts, kind.over, value, now);
 }
 
 }  // namespace cooldown::sim

@@ -82,11 +82,11 @@ provider_refusal provider::error_answer(model_quota& quota, unsigned status, con
 provider_refusal provider::quota_refusal(const model_quota& quota, const refused& no, const request_facts& facts,
                                          nanoseconds now) {
   provider_refusal why;
-  why.limit = limit_kind{no.what, no.per};
+  why.limit = limit_id{no.what, no.per};
   if (settings_.dialect) {
     auto const readings = told(quota, no.readings, now);
     dialect_refused said{{readings, settings_.rules.wall_at_epoch + now, facts.stream}, *why.limit};
-    said.retry_after = no.retry_after.value_or(length(no.per));
+    said.retry_after = no.retry_after.value_or(no.per.length());
     said.requested = amount_of(no.what, quota.cost_of(facts));
     if (auto const* const limit = said.find(*why.limit)) {
       said.limit = limit->limit;
@@ -102,7 +102,7 @@ provider_refusal provider::quota_refusal(const model_quota& quota, const refused
   if (settings_.refusals == refusal_style::telling)
     why.headers = shown(quota, no.readings, settings_.refusal_headers.value_or(settings_.headers), now);
   // What never fits is told to come back in a period.
-  auto const exact = ceil_seconds(no.retry_after.value_or(length(no.per)));
+  auto const exact = ceil_seconds(no.retry_after.value_or(no.per.length()));
   why.headers.push_back({"retry-after", settings_.retry_after.value_or(std::to_string(exact.count()))});
   return why;
 }
@@ -128,14 +128,14 @@ std::vector<quota_reading> provider::told(const model_quota& quota, std::vector<
     readings = kept.readings;
   }
   for (auto const& hidden : settings_.hidden)
-    std::erase_if(readings, [&](auto const& each) { return each.what == hidden.what && each.per == hidden.per; });
+    std::erase_if(readings, [&](auto const& each) { return each.what == hidden.counts && each.per == hidden.over; });
   if (settings_.reset_says) {
     for (auto& each : readings) each.reset_after = *settings_.reset_says;
   }
   if (settings_.anomaly && !anomaly_told_ && now >= settings_.anomaly->at) {
     anomaly_told_ = true;
     for (auto& each : readings) {
-      if (each.what != resource::tokens || each.per != period::minute) continue;
+      if (each.what != resource::tokens || each.per != window::minute) continue;
       each.remaining = std::llround(static_cast<double>(each.limit) * settings_.anomaly->factor);
     }
   }
@@ -156,7 +156,7 @@ void provider::spend() {
   for (auto& [name, quota] : quotas_.models()) {
     for (auto const& reading : quota.readings(0s)) {
       for (auto const& spent : settings_.spent) {
-        if (spent.which.what != reading.what || spent.which.per != reading.per) continue;
+        if (spent.which.counts != reading.what || spent.which.over != reading.per) continue;
         quota.spend(spent.which, std::llround(static_cast<double>(reading.limit) * spent.share), 0s);
       }
     }

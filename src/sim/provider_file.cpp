@@ -23,7 +23,7 @@ std::vector<spent_share> read_spent(const yaml_node& node, const std::string& pa
   fields f(node, path);
   for (auto const name : limit_names) {
     f.with(name, [&](const yaml_node& n, const std::string& p) {
-      all.push_back({*limit_kind_of(name), number_in(n, p, shares)});
+      all.push_back({*limit_id_of(name), number_in(n, p, shares)});
     });
   }
   f.end();
@@ -99,10 +99,10 @@ header_anomaly read_anomaly(const yaml_node& node, const std::string& path) {
   return a;
 }
 
-std::vector<limit_kind> read_hidden(const yaml_node& node, const std::string& path) {
-  choices<limit_kind> known;
-  for (auto const name : limit_names) known.emplace_back(name, *limit_kind_of(name));
-  std::vector<limit_kind> all;
+std::vector<limit_id> read_hidden(const yaml_node& node, const std::string& path) {
+  choices<limit_id> known;
+  for (auto const name : limit_names) known.emplace_back(name, *limit_id_of(name));
+  std::vector<limit_id> all;
   for (auto const& item : list_in(node, path)) all.push_back(choice_in(item, path, known));
   return all;
 }

@@ -12,23 +12,23 @@ constexpr int significant_digits = 17;
 
 void append(std::vector<rate_header>& out, std::string_view field, const quota_reading& reading, std::string value) {
   std::string header = "x-ratelimit-";
-  header.append(field).append("-").append(name(reading.what)).append("-").append(name(reading.per));
+  header.append(field).append("-").append(name(reading.what)).append("-").append(name_of(reading.per));
   out.push_back({std::move(header), std::move(value)});
 }
 
 bool is_shown(header_style style, const quota_reading& reading) {
   if (style == header_style::none || reading.what == resource::total_tokens) return false;
-  if (reading.per == period::second) return false;
+  if (reading.per == window::second) return false;
   if (style != header_style::resets) return true;
-  return reading.what == resource::requests ? reading.per == period::day : reading.per == period::minute;
+  return reading.what == resource::requests ? reading.per == window::day : reading.per == window::minute;
 }
 
 std::int64_t remaining_shown(header_style style, const quota_reading& reading,
                              const std::vector<quota_reading>& readings) {
-  const bool is_hour_of_tokens = reading.what == resource::tokens && reading.per == period::hour;
+  const bool is_hour_of_tokens = reading.what == resource::tokens && reading.per == window::hour;
   if (style != header_style::two_buckets || !is_hour_of_tokens) return reading.remaining;
   const auto total = std::find_if(readings.begin(), readings.end(), [](const auto& each) {
-    return each.what == resource::total_tokens && each.per == period::hour;
+    return each.what == resource::total_tokens && each.per == window::hour;
   });
   return total == readings.end() ? reading.remaining : total->remaining;
 }
@@ -67,16 +67,16 @@ std::string date_text(std::chrono::system_clock::time_point when) {
   return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &fields)};
 }
 
-api_error quota_error(resource what, period per, bool two_buckets) {
-  const std::string window(name(per));
+api_error quota_error(resource what, window per, bool two_buckets) {
+  const auto word = name_of(per);
   if (what == resource::requests) {
-    return {"Requests per " + window + " limit exceeded - too many requests sent.", "too_many_requests_error", "quota",
+    return {"Requests per " + word + " limit exceeded - too many requests sent.", "too_many_requests_error", "quota",
             "request_quota_exceeded"};
   }
   std::string tokens = "Tokens";
   if (what == resource::total_tokens) tokens = "Total tokens";
   if (what == resource::tokens && two_buckets) tokens = "Uncached tokens";
-  return {tokens + " per " + window + " limit exceeded - too many tokens processed.", "too_many_tokens_error", "quota",
+  return {tokens + " per " + word + " limit exceeded - too many tokens processed.", "too_many_tokens_error", "quota",
           "token_quota_exceeded"};
 }
 

@@ -14,8 +14,8 @@ sim_options with_wall_clock(sim_options options) {
   return options;
 }
 
-std::string budget_name(resource what, period per) {
-  return std::string(name(what)) + "-" + std::string(name(per));
+std::string budget_name(resource what, window per) {
+  return name(what) + "-" + name_of(per);
 }
 
 json::object limits_object(const model_limits& limits) {
@@ -25,13 +25,9 @@ json::object limits_object(const model_limits& limits) {
 
 json::object refusals_object(const quota_counters& counters, std::uint64_t& sum) {
   json::object out;
-  for (std::size_t what = 0; what < resource_count; ++what) {
-    for (std::size_t per = 0; per < period_count; ++per) {
-      const auto count = counters.refusals[what][per];
-      if (count == 0) continue;
-      sum += count;
-      out[budget_name(static_cast<resource>(what), static_cast<period>(per))] = count;
-    }
+  for (const auto& [id, count] : counters.refusals) {
+    sum += count;
+    out[budget_name(id.counts, id.over)] = count;
   }
   return out;
 }

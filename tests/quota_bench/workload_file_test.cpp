@@ -59,10 +59,10 @@ provider:
   EXPECT_EQ(p.limits.total_factor, 3);
   EXPECT_EQ(p.concurrency, 8);
   ASSERT_EQ(p.spent.size(), 2U);
-  EXPECT_EQ(p.spent[0].which.what, sim::resource::requests);
-  EXPECT_EQ(p.spent[0].which.per, sim::period::minute);
-  EXPECT_EQ(p.spent[1].which.what, sim::resource::tokens);
-  EXPECT_EQ(p.spent[1].which.per, sim::period::day);
+  EXPECT_EQ(p.spent[0].which.counts, resource::requests);
+  EXPECT_EQ(p.spent[0].which.over, window::minute);
+  EXPECT_EQ(p.spent[1].which.counts, resource::tokens);
+  EXPECT_EQ(p.spent[1].which.over, window::day);
   EXPECT_EQ(p.spent[1].share, 0.99);
   ASSERT_TRUE(p.foreign);
   EXPECT_EQ(p.foreign->tpm, 30'000);

@@ -81,7 +81,7 @@ void add_trouble(dice& d, bench::workload& w) {
     p.changes.push_back({.at = share, .factor = 1});
   }
   if (d.chance(0.2)) p.anomaly = sim::header_anomaly{.at = times.from, .factor = std::pow(10, d.pick(1, 5))};
-  if (d.chance(0.3)) p.spent = {{*sim::limit_kind_of("rpm"), 1}, {*sim::limit_kind_of("tpm"), 1}};
+  if (d.chance(0.3)) p.spent = {{*sim::limit_id_of("rpm"), 1}, {*sim::limit_id_of("tpm"), 1}};
 }
 
 TEST(LawOfExpiry, WhatWasOddAboutAProviderIsForgottenWhenItIsOver) {

@@ -106,14 +106,14 @@ void mislead(bench::workload& w, unsigned seed) {
   switch (seed % 4) {
     case 0:  // a day that is used up, and an upgrade
       p.limits.tpd = 200'000;
-      p.spent = {{*sim::limit_kind_of("tpd"), 1}};
+      p.spent = {{*sim::limit_id_of("tpd"), 1}};
       p.changes = {{.at = 0.1, .factor = 5}};
       break;
     case 1:  // a pause of a day, for a minute's limit
       p.retry_after = "86400";
       p.refusals = sim::refusal_style::generic;
       p.headers = sim::header_style::none;
-      p.spent = {{*sim::limit_kind_of("tpm"), 1}, {*sim::limit_kind_of("rpm"), 1}};
+      p.spent = {{*sim::limit_id_of("tpm"), 1}, {*sim::limit_id_of("rpm"), 1}};
       break;
     case 2:  // an hour that resets when no hour does
       p.limits.rph = 40;

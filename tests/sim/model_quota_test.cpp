@@ -33,7 +33,7 @@ const refused& denied(const admission_answer& answer) {
 
 std::int64_t remaining(model_quota& quota, resource what, nanoseconds now) {
   for (const auto& each : quota.readings(now)) {
-    if (each.what == what && each.per == period::minute) return each.remaining;
+    if (each.what == what && each.per == window::minute) return each.remaining;
   }
   return -1;
 }
@@ -89,7 +89,7 @@ TEST(model_quota, refuses_what_does_not_fit_and_says_when_it_will) {
     const auto second = quota.admit({0, 0, 400}, 6s);
     ASSERT_TRUE(std::holds_alternative<refused>(second));
     EXPECT_EQ(denied(second).what, resource::tokens);
-    EXPECT_EQ(denied(second).per, period::minute);
+    EXPECT_EQ(denied(second).per, window::minute);
     const auto expected = rule == refill_rule::bucket ? 6s : rule == refill_rule::window ? 54s : 60s;
     EXPECT_EQ(denied(second).retry_after, expected);
     EXPECT_EQ(remaining(quota, resource::tokens, 6s), 300) << "refusals cost nothing";
@@ -132,7 +132,7 @@ TEST(model_quota, names_the_limit_that_takes_longest) {
   model_quota quota{limits, rules_of(refill_rule::window)};
   quota.admit({0, 0, 1}, 1500ms);
   const auto answer = quota.admit({0, 0, 1}, 1500ms);
-  EXPECT_EQ(denied(answer).per, period::day);
+  EXPECT_EQ(denied(answer).per, window::day);
   EXPECT_EQ(denied(answer).retry_after, 24h - 1500ms);
 }
 
@@ -144,7 +144,7 @@ TEST(model_quota, has_a_hidden_limit_per_second) {
   const auto second = quota.admit({}, 100ms);
   EXPECT_EQ(render_headers(header_style::plain, granted(second).readings).size(), 2U) << "no header shows it";
   const auto third = quota.admit({}, 200ms);
-  EXPECT_EQ(denied(third).per, period::second);
+  EXPECT_EQ(denied(third).per, window::second);
   EXPECT_EQ(denied(third).retry_after, 800ms);
 }
 

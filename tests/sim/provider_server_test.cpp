@@ -43,7 +43,7 @@ TEST_F(provider_server_test, counts_a_share_of_the_input_as_cached) {
 }
 
 TEST_F(provider_server_test, starts_with_a_spent_quota_and_refuses_without_a_code) {
-  provider().spent = {{{resource::requests, period::minute}, 1}};
+  provider().spent = {{{resource::requests, window::minute}, 1}};
   provider().refusals = refusal_style::generic;
   provider().retry_after = "Wed, 21 Oct 2099 07:28:00 GMT";
   start();

@@ -57,7 +57,7 @@ provider_settings of(model_limits limits) {
 
 TEST(Provider, AHiddenLimitHoldsAndNoHeaderShowsIt) {
   auto s = of({.rpm = 100, .rph = 1, .tpm = 60'000});
-  s.hidden = {{resource::requests, period::hour}};
+  s.hidden = {{resource::requests, window::hour}};
   s.refusals = refusal_style::telling;
   upstream up(s);
   EXPECT_EQ(up.ask(), 200U);
@@ -131,10 +131,10 @@ TEST(Provider, OthersTakeTheirPartHoweverSeldomItIsAsked) {
 
 TEST(Provider, TellsWhatIsSpentAtTheStart) {
   auto s = of({.rpm = 30, .tpm = 60'000, .tpd = 1'000'000});
-  s.spent = {{{resource::requests, period::minute}, 1}, {{resource::tokens, period::day}, 0.99}};
+  s.spent = {{{resource::requests, window::minute}, 1}, {{resource::tokens, window::day}, 0.99}};
   upstream up(s);
   EXPECT_EQ(up.ask(), 429U);
-  EXPECT_EQ(up.last.limit->what, resource::requests);
+  EXPECT_EQ(up.last.limit->counts, resource::requests);
   EXPECT_EQ(up.ask(2s), 200U);
   EXPECT_EQ(up.header("x-ratelimit-remaining-tokens-day"), "9723");  // two seconds' refill, and 300 taken
 }

@@ -86,18 +86,18 @@ TEST(reset_text, has_seventeen_digits_and_never_an_exponent) {
 }
 
 TEST(quota_error, has_the_words_of_the_api) {
-  const auto requests = quota_error(resource::requests, period::minute, false);
+  const auto requests = quota_error(resource::requests, window::minute, false);
   EXPECT_EQ(requests.message, "Requests per minute limit exceeded - too many requests sent.");
   EXPECT_EQ(requests.type, "too_many_requests_error");
   EXPECT_EQ(requests.code, "request_quota_exceeded");
   EXPECT_EQ(requests.param, "quota");
-  const auto tokens = quota_error(resource::tokens, period::day, false);
+  const auto tokens = quota_error(resource::tokens, window::day, false);
   EXPECT_EQ(tokens.message, "Tokens per day limit exceeded - too many tokens processed.");
   EXPECT_EQ(tokens.type, "too_many_tokens_error");
   EXPECT_EQ(tokens.code, "token_quota_exceeded");
-  EXPECT_EQ(quota_error(resource::tokens, period::hour, true).message,
+  EXPECT_EQ(quota_error(resource::tokens, window::hour, true).message,
             "Uncached tokens per hour limit exceeded - too many tokens processed.");
-  EXPECT_EQ(quota_error(resource::total_tokens, period::hour, true).message,
+  EXPECT_EQ(quota_error(resource::total_tokens, window::hour, true).message,
             "Total tokens per hour limit exceeded - too many tokens processed.");
 }
 

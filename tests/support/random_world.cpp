@@ -86,10 +86,8 @@ void random_headers(dice& d, sim::provider_settings& p) {
   if (d.chance(0.15)) p.headers_until = d.time(5s, 15min);
   if (d.chance(0.15)) p.headers_stale = d.time(1s, 60s);
   if (d.chance(0.15)) p.headers_late = {0s, d.time(100ms, 5s)};
-  if (d.chance(0.3))
-    p.hidden.push_back({sim::resource::requests, d.chance(0.7) ? sim::period::minute : sim::period::hour});
-  if (d.chance(0.1))
-    p.hidden.push_back({sim::resource::tokens, d.chance(0.5) ? sim::period::minute : sim::period::hour});
+  if (d.chance(0.3)) p.hidden.push_back({resource::requests, d.chance(0.7) ? window::minute : window::hour});
+  if (d.chance(0.1)) p.hidden.push_back({resource::tokens, d.chance(0.5) ? window::minute : window::hour});
   p.headers_on_errors = d.chance(0.3);
   constexpr duration resets[] = {0s, 1s, 60s, 3600s, 24h * 40, 24h * 365};
   if (d.chance(0.1)) p.reset_says = d.one_of(resets);
@@ -110,7 +108,7 @@ sim::provider_settings random_provider(dice& d) {
   if (d.chance(0.3)) p.token_noise = d.spread(0.05, 0.5);
   if (d.chance(0.2)) p.cached = d.spread(0.05, 0.95);
   for (auto const& [name, share] : spendable)
-    if (d.chance(0.15)) p.spent.push_back({*sim::limit_kind_of(name), share});
+    if (d.chance(0.15)) p.spent.push_back({*sim::limit_id_of(name), share});
   random_headers(d, p);
   random_moods(d, p);
   return p;
@@ -266,8 +264,7 @@ std::string line_about(const bench::workload& w, unsigned seed) {
     if (value > 0) text += std::string(" ") + name + " " + std::to_string(value);
   text += " headers " + std::to_string(static_cast<int>(p.headers)) + " refusals " +
           std::to_string(static_cast<int>(p.refusals)) + " retry-after " + p.retry_after.value_or("exact");
-  for (auto const& h : p.hidden)
-    text += " hidden " + std::string(sim::name(h.what)) + "/" + std::string(sim::name(h.per));
+  for (auto const& h : p.hidden) text += " hidden " + sim::name(h.counts) + "/" + name_of(h.over);
   if (p.foreign) text += " foreign";
   if (!p.changes.empty()) text += " changes";
   if (p.load) text += " load " + std::to_string(p.load->share);

@@ -21,12 +21,12 @@ struct dialect_answer {
   bool stream = false;
 
   /// nullptr: there is no such limit.
-  const quota_reading* find(limit_kind which) const;
+  const quota_reading* find(limit_id which) const;
 };
 
 /// A request that a limit refused.
 struct dialect_refused : dialect_answer {
-  limit_kind by;
+  limit_id by;
   std::int64_t limit = 0;
   std::int64_t used = 0;
   std::int64_t requested = 0;

@@ -9,16 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "cooldown/limit/limit_id.hpp"
+
 namespace cooldown::sim {
 
 using std::chrono::nanoseconds;
-
-// `tokens` are the uncached ones, the main limit; `total_tokens` includes cached input.
-enum class resource : std::uint8_t { requests, tokens, total_tokens, input_tokens, output_tokens };
-enum class period : std::uint8_t { second, minute, hour, day, ten_seconds, five_minutes, month };
-
-inline constexpr int resource_count = 5;
-inline constexpr int period_count = 7;
 
 enum class refill_rule : std::uint8_t {
   bucket,   // continuous: limit / period, never above the limit
@@ -34,11 +29,6 @@ enum class cost_rule : std::uint8_t {
   at_end,           // nothing; the completion's tokens are charged at the end
 };
 
-struct limit_kind {
-  resource what = resource::requests;
-  period per = period::minute;
-};
-
 // Limits of one model in requests or tokens per period; 0 means that there is no such limit.
 struct model_limits {
   std::int64_t rps = 0;  // never shown in a header
@@ -49,7 +39,7 @@ struct model_limits {
   std::int64_t tph = 0;
   std::int64_t tpd = 0;
   double total_factor = 0;  // > 0: a second bucket of total tokens, this many times as large
-  std::vector<std::pair<limit_kind, std::int64_t>> others{};
+  std::vector<std::pair<limit_id, std::int64_t>> others{};
 };
 
 // How the quota of every model of an account works.
@@ -78,14 +68,13 @@ std::int64_t* find_limit(model_limits& limits, std::string_view key);
 // All limits multiplied by `factor`; none becomes 0.
 model_limits scaled(model_limits limits, double factor);
 
-// Resource and period of the limit named `key`; nothing if there is no such name.
-std::optional<limit_kind> limit_kind_of(std::string_view key);
+// The limit named `key`; nothing if there is no such name.
+std::optional<limit_id> limit_id_of(std::string_view key);
 
 // Reads "NAME,rpm=30,tpm=60000,total=3". On failure returns nothing, and `error` says why.
 std::optional<model_spec> parse_model_spec(std::string_view text, std::string& error);
 
-nanoseconds length(period p);
-std::string_view name(period p);
-std::string_view name(resource r);
+// As name_of(), with hyphens: "total-tokens".
+std::string name(resource r);
 
 }  // namespace cooldown::sim

@@ -2,8 +2,8 @@
 // no clock, so that a benchmark can drive it with simulated time. `now` is in ns since the simulation's epoch.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,7 +44,7 @@ std::int64_t amount_of(resource what, const token_cost& cost);
 // The state of one limit, as headers may show it.
 struct quota_reading {
   resource what = resource::requests;
-  period per = period::minute;
+  window per = window::minute;
   std::int64_t limit = 0;
   std::int64_t remaining = 0;
   nanoseconds reset_after{0};
@@ -63,7 +63,7 @@ struct admitted {
 
 struct refused {
   resource what = resource::requests;  // the limit that takes longest to have room
-  period per = period::minute;
+  window per = window::minute;
   std::optional<nanoseconds> retry_after;  // exact; nothing if the request never fits
   std::vector<quota_reading> readings;
 };
@@ -73,7 +73,7 @@ using admission_answer = std::variant<admitted, refused>;
 // Since the start, or since the last reset.
 struct quota_counters {
   std::uint64_t admissions = 0;
-  std::array<std::array<std::uint64_t, period_count>, resource_count> refusals{};
+  std::map<limit_id, std::uint64_t> refusals{};
   std::uint64_t load_refusals = 0;
   std::int64_t tokens_reserved = 0;  // uncached, at admission
   std::int64_t tokens_used = 0;      // uncached, when settled
@@ -98,7 +98,7 @@ class model_quota {
   bool take(std::int64_t requests, std::int64_t tokens, nanoseconds now);
 
   // Uses up this much of one limit, if it exists.
-  void spend(limit_kind which, std::int64_t amount, nanoseconds now);
+  void spend(limit_id which, std::int64_t amount, nanoseconds now);
 
   // The charge for `facts` at admission.
   token_cost cost_of(const request_facts& facts) const;
@@ -126,12 +126,12 @@ class model_quota {
  private:
   struct budget {
     resource what;
-    period per;
+    window per;
     std::unique_ptr<meter> amounts;
   };
 
-  budget* find(resource what, period per);
-  void apply(resource what, period per, std::int64_t limit, nanoseconds now);
+  budget* find(resource what, window per);
+  void apply(resource what, window per, std::int64_t limit, nanoseconds now);
   void apply_limits(nanoseconds now);
 
   model_limits limits_;

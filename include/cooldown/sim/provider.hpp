@@ -21,7 +21,7 @@ struct provider_refusal {
   api_error error;
   std::string body{};                // instead of the error, in another dialect
   std::vector<rate_header> headers;  // including retry-after, if it is sent
-  std::optional<limit_kind> limit;   // the limit that refused
+  std::optional<limit_id> limit;     // the limit that refused
 };
 
 /// The request is admitted, and its answer carries these headers.

@@ -55,7 +55,7 @@ struct limit_change {
 
 /// The part of a limit that is used up at the start.
 struct spent_share {
-  limit_kind which;
+  limit_id which;
   double share;
 };
 
@@ -98,7 +98,7 @@ struct provider_settings {
   nanoseconds headers_until = nanoseconds::max();
   nanoseconds headers_stale{0};           // maximum age of their values
   duration_range headers_late{};          // delay of response heads
-  std::vector<limit_kind> hidden{};       // limits that no header shows
+  std::vector<limit_id> hidden{};         // limits that no header shows
   bool headers_on_errors = false;         // on 4xx and 5xx as well
   std::optional<nanoseconds> reset_says;  // constant value of every reset
   std::optional<header_anomaly> anomaly;

@@ -41,7 +41,7 @@ struct api_error {
 
 // The error of a request refused by the limit (what, per). `two_buckets`: the account also has a limit of total tokens,
 // so the message distinguishes the two.
-api_error quota_error(resource what, period per, bool two_buckets);
+api_error quota_error(resource what, window per, bool two_buckets);
 
 // The error of a request refused for lack of capacity.
 api_error load_error();
