@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "cooldown/limit/limit_id.hpp"
 #include "cooldown/text/ascii.hpp"
 
 namespace cooldown {
@@ -25,6 +26,13 @@ inline std::optional<std::uint64_t> count_of(std::string_view text) {
     if (fraction.empty() || fraction.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
   }
   return exact_count(parse_u64(text.substr(0, dot)));
+}
+
+/// Seconds, as the window of a limit. nullopt: no window that a limit has.
+inline std::optional<window> window_in_seconds(std::string_view text) {
+  constexpr std::uint64_t longest = window::month.length() / std::chrono::seconds{1};
+  auto const n = parse_u64(trim(text));
+  return n && *n <= longest ? window::of(std::chrono::seconds{*n}) : std::nullopt;
 }
 
 /// "-20", also as a float.

@@ -55,7 +55,7 @@ std::optional<limit_id> limit_of_policy(std::string_view member) {
   auto const counts = of_tokens ? part : resource::requests;
   auto const length = parameter(member, ';', "w");
   if (!length) return limit_id{counts, window::minute};
-  auto const over = window::of(reset(length).value_or(duration::zero()));
+  auto const over = window_in_seconds(*length);
   return over ? std::optional{limit_id{counts, *over}} : std::nullopt;
 }
 

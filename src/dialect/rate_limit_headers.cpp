@@ -13,8 +13,6 @@
 namespace cooldown {
 namespace {
 
-constexpr std::uint64_t longest_period = 30ULL * 86'400;  // seconds
-
 /// Which values of a limit are negative.
 struct negative {
   bool limit = false;
@@ -49,9 +47,7 @@ told_periods periods_in(const readings& all) {
   told_periods found;
   for (auto const& [means, value] : all) {
     if (means.what != header_item::period) continue;
-    auto const seconds = parse_u64(trim(value));
-    auto const length = seconds && *seconds <= longest_period ? std::chrono::seconds{*seconds} : duration::zero();
-    (means.counts == resource::requests ? found.requests : found.tokens) = window::of(length);
+    (means.counts == resource::requests ? found.requests : found.tokens) = window_in_seconds(value);
   }
   return found;
 }

@@ -17,7 +17,7 @@ std::optional<window> window_of(const limit_snapshot& s) {
   double const used = static_cast<double>(*s.limit - *s.remaining) / static_cast<double>(*s.limit);
   double const reset = seconds_of(*s.reset);
   for (auto const w : {window::minute, window::hour, window::day}) {
-    double const expected = used * seconds_of(length_of(w));
+    double const expected = used * seconds_of(w.length());
     if (expected > rounding / tolerance && std::abs(reset - expected) <= tolerance * expected) return w;
   }
   return std::nullopt;

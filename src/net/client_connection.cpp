@@ -76,8 +76,8 @@ task<std::pair<error_code, std::size_t>> client_connection::read_some(asio::muta
   return tls ? read_tls(to) : read_plain(to);
 }
 
-task<error_code> client_connection::write(std::vector<asio::const_buffer>& buffers, duration patience) {
-  return tls ? write_tls(buffers, patience) : write_plain(buffers, patience);
+task<error_code> client_connection::write_rest(std::vector<asio::const_buffer>& buffers, duration patience) {
+  return tls ? write_tls(buffers, patience) : write_rest_plain(buffers, patience);
 }
 
 task<std::pair<error_code, std::size_t>> client_connection::read_plain(asio::mutable_buffer to) {
@@ -107,13 +107,9 @@ bool client_connection::write_at_once(std::vector<asio::const_buffer>& buffers, 
   return !cut_;
 }
 
-task<error_code> client_connection::write_rest(std::vector<asio::const_buffer>& buffers, duration patience) {
-  return tls ? write_tls(buffers, patience) : write_rest_plain(buffers, patience);
-}
-
-task<error_code> client_connection::write_plain(std::vector<asio::const_buffer>& buffers, duration patience) {
+task<error_code> client_connection::write(std::vector<asio::const_buffer>& buffers, duration patience) {
   error_code ec;
-  if (!write_at_once(buffers, ec)) ec = co_await write_rest_plain(buffers, patience);
+  if (!write_at_once(buffers, ec)) ec = co_await write_rest(buffers, patience);
   co_return ec;
 }
 

@@ -8,12 +8,6 @@
 #include "cooldown/net/memory.hpp"
 
 namespace cooldown::net {
-namespace {
-
-// A key that was refused is tried again after this: somebody may have paid, or allowed it again.
-constexpr duration set_aside_for = std::chrono::minutes{10};
-
-}  // namespace
 
 destination::destination(asio::io_context& io, const upstream& of)
     : limiter(limiter_of(*of.settings, *of.of)),

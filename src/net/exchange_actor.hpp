@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cooldown/exchange/exchange_plan.hpp"
 #include "cooldown/http/body_facts.hpp"
@@ -48,6 +49,7 @@ class exchange {
   itinerary::choice choose();
   bool may_go_elsewhere();
   void note_key(attempt_end& end);
+  void set_aside(std::string_view why);
   std::string_view body_there();
   task<exchange_step> ask_about_429();
   exchange_step interrupted();

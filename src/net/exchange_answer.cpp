@@ -72,9 +72,7 @@ task<exchange_step> exchange::ask_about_429() {
     ticket_->settle(0, std::nullopt);
   }
   bool const spent = seen.what == verdict::pass && !to_->key.empty();
-  if (way_ && spent && at_->set_aside(steady_now()))
-    seen_.log.warn(
-        fmt::format("{} has refused its account with a 429 that no wait mends: it is set aside", at_->name()));
+  if (way_ && spent) set_aside("refuses its account with a 429 that no wait mends");
   if (way_ && (spent || seen.what == verdict::refuse) && may_go_elsewhere()) {
     whole_answer_.reset();
     co_return plan_.leaves(true);

@@ -5,6 +5,7 @@
 #include "cooldown/http/conversation.hpp"
 #include "cooldown/http/model_name.hpp"
 #include "cooldown/net/memory.hpp"
+#include "cooldown/text/delay_text.hpp"
 
 #include "exchange_actor.hpp"
 
@@ -82,9 +83,13 @@ void exchange::note_key(attempt_end& end) {
   if (to_->key != at_->upstream_of_now()->key) return;  // a reload has replaced it
   end.key_refused = end.status == unauthorized || end.status == payment_required;
   if (end.status >= 200 && end.status < 300) at_->accepted();
-  if (end.key_refused && at_->set_aside(steady_now()))
-    seen_.log.warn(fmt::format("{} refuses its key with status {}: it is set aside, and tried again in 10 minutes",
-                               at_->name(), end.status));
+  if (end.key_refused) set_aside(fmt::format("refuses its key with status {}", end.status));
+}
+
+void exchange::set_aside(std::string_view why) {
+  if (at_->set_aside(steady_now()))
+    seen_.log.warn(fmt::format("{} {}: it is set aside, and tried again in {}", at_->name(), why,
+                               delay_in_words(destination::set_aside_for)));
 }
 
 /// The body for the destination: with the model's name there.

@@ -256,13 +256,20 @@ task<intake_result> read_chunked(client_connection& c, request& r, const config:
   co_return intake_result{what::ready, {}};
 }
 
-task<intake_result> read_counted(client_connection& c, request& r, const config::settings& settings) {
-  auto const bounds = bounds_of(settings, counted_head(r));
+/// Moves as much of a body of known length as was read ahead. `taken` if there was room for it.
+body_room::answer take_counted(client_connection& c, request& r, const config::settings& settings) {
   auto const ahead = std::min<std::size_t>(c.in.size(), r.framing.length);
-  auto room_left = r.share.grow(ahead, bounds);
-  if (room_left != body_room::answer::taken) co_return refuse_for_room(c, room_left);
+  auto const room = r.share.grow(ahead, bounds_of(settings, counted_head(r)));
+  if (room != body_room::answer::taken) return room;
   r.body.append(view_of(c.in).substr(0, ahead));
   c.in.consume(ahead);
+  return room;
+}
+
+task<intake_result> read_counted(client_connection& c, request& r, const config::settings& settings) {
+  auto const bounds = bounds_of(settings, counted_head(r));
+  auto room_left = take_counted(c, r, settings);
+  if (room_left != body_room::answer::taken) co_return refuse_for_room(c, room_left);
   while (r.body.size() < r.framing.length) {
     auto const [to, room] = r.body.prepare(r.framing.length);
     auto const space = asio::buffer(to, std::min<std::size_t>(room, r.framing.length - r.body.size()));
@@ -283,10 +290,8 @@ std::optional<intake_result> take_body(client_connection& c, request& r) {
   bool const counted = r.framing.how == http::body_framing::kind::length && r.framing.length > 0;
   if (!chunked && !counted) return intake_result{what::ready, {}};
   if (chunked || r.framing.length > c.in.size()) return std::nullopt;
-  auto const room = r.share.grow(r.framing.length, bounds_of(*c.port.settings(), counted_head(r)));
+  auto const room = take_counted(c, r, *c.port.settings());
   if (room != body_room::answer::taken) return refuse_for_room(c, room);
-  r.body.append(view_of(c.in).substr(0, r.framing.length));
-  c.in.consume(r.framing.length);
   return intake_result{what::ready, {}};
 }
 

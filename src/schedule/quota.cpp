@@ -180,7 +180,7 @@ time_point quota::full_at(time_point now) {
     auto& b = budgets_[slot];
     double const missing = b ? b->limit() - b->level(now) : 0;
     if (missing <= 0) continue;
-    auto const length = length_of(ids_[slot].over);
+    auto const length = ids_[slot].over.length();
     bool const flows = b->model() == refill::continuous;
     at = std::max(at, flows ? now + duration_of_seconds(seconds_of(length) * missing / b->limit())
                             : b->next_reset().value_or(now + length));
@@ -234,7 +234,7 @@ double quota::level(resource r, window w, time_point now) {
 }
 
 budget& quota::make_budget(std::size_t slot, double limit, refill model, time_point now) {
-  auto& b = budgets_[slot].emplace(limit, length_of(ids_[slot].over), model, now, budget_options());
+  auto& b = budgets_[slot].emplace(limit, ids_[slot].over.length(), model, now, budget_options());
   b.align(wall_offset_);
   return b;
 }

@@ -72,7 +72,7 @@ rate_limit_snapshot quota::split_buckets(rate_limit_snapshot s, time_point now) 
       total.factor = std::max(total.factor, std::ceil(std::min(repeated, most_total_factor)));
       total.proven_at = now;
     }
-    if (now - total.proven_at > total_memory * length_of(over)) total.factor = 0;
+    if (now - total.proven_at > total_memory * over.length()) total.factor = 0;
     if (auto* const all = total.factor > 0 ? s.limits.get({resource::total_tokens, over}) : nullptr)
       *all = {.limit = static_cast<std::uint64_t>(std::min(limit * total.factor, 1e18)),
               .remaining = main.remaining,
@@ -206,7 +206,7 @@ double quota::undecided(std::size_t slot, time_point now) const {
 
 /// What a limit may be that nobody has told of, by the one that it is related to.
 std::optional<double> quota::likely_limit(std::size_t slot) const {
-  auto const minutes = seconds_of(length_of(ids_[slot].over)) / seconds_of(length_of(window::minute));
+  auto const minutes = seconds_of(ids_[slot].over.length()) / seconds_of(window::minute.length());
   auto const of = [&](resource counts, window over) -> std::optional<double> {
     auto const* const b = find(counts, over);
     return b ? std::optional{b->limit()} : std::nullopt;
@@ -272,7 +272,7 @@ void quota::refused(reservation_id id, const refusal& why, const rate_limit_snap
   }
   auto const round = pacing_.on_refusal(attempt, now);
   bool const explained = refused_by_quota(r, why, snapshot, round, now);
-  if (!explained) pacing_.hold(why.retry_after, length_of(why.over.value_or(window::day)), now);
+  if (!explained) pacing_.hold(why.retry_after, why.over.value_or(window::day).length(), now);
 }
 
 void quota::refused_for_size(reservation_id id, time_point now) {

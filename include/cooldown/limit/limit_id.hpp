@@ -46,10 +46,6 @@ constexpr std::optional<window> window::of(duration length) {
   return window(static_cast<std::uint32_t>(length / std::chrono::seconds{1}));
 }
 
-constexpr duration length_of(window w) {
-  return w.length();
-}
-
 struct limit_id {
   resource counts = resource::tokens;
   window over = window::minute;

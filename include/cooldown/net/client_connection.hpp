@@ -81,7 +81,6 @@ class client_connection {
   task<error_code> wait_for(tls_stream::state needed);
   task<error_code> wait_to_read(tls_stream::state needed);
   task<std::pair<error_code, std::size_t>> read_plain(asio::mutable_buffer to);
-  task<error_code> write_plain(std::vector<asio::const_buffer>& buffers, duration patience);
   task<error_code> write_rest_plain(std::span<asio::const_buffer> left, duration patience);
   task<std::pair<error_code, std::size_t>> read_tls(asio::mutable_buffer to);
   task<error_code> write_tls(std::span<asio::const_buffer> left, duration patience);

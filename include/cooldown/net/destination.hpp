@@ -13,13 +13,13 @@ namespace cooldown::net {
 
 class destination {
  public:
-  /// Without an upstream until the first apply(). `name`: of its upstream, with the number of the account if there are
-  /// several.
+  /// Has no upstream until the first apply().
   destination(asio::io_context& io, const upstream& of);
   destination(const destination&) = delete;
   destination& operator=(const destination&) = delete;
 
-  /// From now on each new attempt goes there; what has been sent finishes at the previous one.
+  /// From now on each new attempt goes there; what has been sent finishes at the previous one. `name`: of the upstream,
+  /// with the number of the account if there are several.
   void apply(upstream_ptr next, std::string name, bool is_first);
 
   /// It is not configured any more: requests that wait are told to go elsewhere.
@@ -32,6 +32,9 @@ class destination {
   const std::string& name() const { return name_; }
   /// Tells the scopes of destinations apart where all are shown together; 0: the first one.
   std::uint64_t id() const { return id_; }
+
+  /// A key that was refused is tried again after this: somebody may have paid, or allowed it again.
+  static constexpr duration set_aside_for = std::chrono::minutes{10};
 
   /// The provider has refused the account's key for good. True: nobody had said so before.
   bool set_aside(time_point now);
