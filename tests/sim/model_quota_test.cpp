@@ -93,7 +93,7 @@ TEST(model_quota, refuses_what_does_not_fit_and_says_when_it_will) {
     const auto expected = rule == refill_rule::bucket ? 6s : rule == refill_rule::window ? 54s : 60s;
     EXPECT_EQ(denied(second).retry_after, expected);
     EXPECT_EQ(remaining(quota, resource::tokens, 6s), 300) << "refusals cost nothing";
-    EXPECT_EQ(quota.counters().refusals[1][1], 1U);
+    EXPECT_EQ(quota.counters().refusals.at({resource::tokens, window::minute}), 1U);
   }
 }
 

@@ -48,7 +48,7 @@ clients: [{connections: 1}]
   EXPECT_EQ(file.length, 60s);
   EXPECT_EQ(file.provider.limits.rph, 150);
   ASSERT_EQ(file.provider.hidden.size(), 1U);
-  EXPECT_EQ(file.provider.hidden[0].per, window::hour);
+  EXPECT_EQ(file.provider.hidden[0].over, window::hour);
   EXPECT_EQ(file.provider.cached, 0.8);
   EXPECT_EQ(file.provider.load_should_retry, false);
 }
