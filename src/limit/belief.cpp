@@ -61,6 +61,7 @@ constexpr edge edges[] = {
     {{assumed_bucket}, refused_beyond_log, suspected_sliding},
     {{reassumed_bucket}, refused_beyond_log, resuspected_window},
     {{doubted_window, proven_window}, refused_beyond_log, suspected_sliding},
+    {{proven_bucket, reassumed_bucket}, refused_like_log, suspected_sliding},
     {learned_sliding, refused_in_a_row, assumed_bucket},
     {{suspected_sliding}, suspicion_expired, assumed_bucket},
     // What is there at a window's end.
@@ -70,6 +71,9 @@ constexpr edge edges[] = {
     {{suspected_window}, end_undecided, reassumed_bucket},
     {{resuspected_window}, end_undecided, doubted_window},
     {suspicion, end_empty, proven_sliding},
+    {suspicion, end_empty_no_log, proven_bucket},
+    {{suspected_window, doubted_window}, end_short, reassumed_bucket},
+    {{resuspected_window}, end_short, proven_bucket},
     // Where no header shows the level.
     {unproven_bucket, admitted_unshown, proven_bucket},
     {unproven_window, admitted_unshown, proven_window},
@@ -90,11 +94,11 @@ constexpr const char* belief_names[] = {"assumed_bucket",   "reassumed_bucket", 
 static_assert(std::size(belief_names) == belief_count);
 
 constexpr const char* evidence_names[] = {
-    "reset_sent",         "resets_fit_bucket",  "resets_fit_window", "refill_seen",       "no_refill_seen",
-    "refused_with_room",  "refused_beyond_log", "refused_in_a_row",  "refused_unshown",   "admitted_unshown",
-    "more_than_log",      "suspicion_expired",  "end_full",          "end_like_log",      "end_like_bucket",
-    "end_undecided",      "end_empty",          "configured_bucket", "configured_window", "configured_sliding",
-    "configured_to_learn"};
+    "reset_sent",        "resets_fit_bucket",  "resets_fit_window",  "refill_seen",        "no_refill_seen",
+    "refused_with_room", "refused_beyond_log", "refused_like_log",   "refused_in_a_row",   "refused_unshown",
+    "admitted_unshown",  "more_than_log",      "suspicion_expired",  "end_full",           "end_like_log",
+    "end_like_bucket",   "end_undecided",      "end_empty",          "end_empty_no_log",   "end_short",
+    "configured_bucket", "configured_window",  "configured_sliding", "configured_to_learn"};
 static_assert(std::size(evidence_names) == evidence_count);
 
 }  // namespace

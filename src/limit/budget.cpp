@@ -143,6 +143,7 @@ void budget::roll(time_point now) {
   phase_ -= std::min(phase_, phase_fade);
   if (!announced_) reset_at_ = boundary_after(now);
   assumed_ = true;
+  unjudged_ = true;
   probed_at_.reset();
   spent_at_reset_ = spent_;
   hidden_.filled();
@@ -171,8 +172,12 @@ void budget::advance(time_point now) {
     case refill::window:
       if (auto const end = window_end(); end && now >= *end + settings_.reset_buffer) roll(now);
       if (assumed_ && probed_at_ && now >= *probed_at_ + settings_.header_timeout) {
-        assumed_ = false;
-        levels_.restart(limit_ - taken_since_reset());
+        if (announced_ || is_proven(belief_)) {
+          assumed_ = false;
+          levels_.restart(limit_ - taken_since_reset());
+        } else {
+          probed_at_.reset();
+        }
       }
       break;
     case refill::sliding:
@@ -237,7 +242,7 @@ time_point budget::ready_at(double n, time_point now, double passed) {
   if (model() == refill::window) {
     if (assumed_) {
       // Nothing went out since the reset: one request is let through as a probe, however large.
-      if (taken_since_reset() == 0) return passed == 0 ? now : now + settings_.header_timeout;
+      if (taken_since_reset() == 0 || !probed_at_) return passed == 0 ? now : now + settings_.header_timeout;
       if (probed_at_) return *probed_at_ + settings_.header_timeout;
     }
     if (auto const end = window_end()) {
@@ -253,8 +258,10 @@ time_point budget::ready_at(double n, time_point now, double passed) {
 /// `at`, or when one may go earlier to see whether it is a bucket after all.
 time_point budget::test_or(time_point at, double n, double passed, time_point now) {
   if (passed > 0 || belief_ != belief::doubted_window || assumed_) return at;
-  auto const due = test_.due(n, {.level = levels_.level(), .shown_at = shown_at_, .limit = limit_, .rate = rate()});
-  if (!due || std::max(now, *due) >= at - window_ / evidence_part) return at;  // near the end, it would tell nothing
+  auto due = test_.due(n, {.level = levels_.level(), .shown_at = shown_at_, .limit = limit_, .rate = rate()});
+  auto const latest = at - window_ / evidence_part;  // near the end, it would tell nothing
+  if (!due || std::max(now, *due) >= latest) return at;
+  *due += std::chrono::duration_cast<duration>(test_.delay() * (latest - *due));
   if (*due <= now) test_offered_ = {now, n};
   return std::max(now, *due);
 }
@@ -308,7 +315,7 @@ budget::mark budget::take(double n, time_point now) {
   follow_hidden_limit();
   bool const tests = test_offered_ == std::pair{now, n};
   auto const level = levels_.take(n, now);
-  if (tests) test_.sent(level.sequence, window_, now);
+  if (tests) test_.sent(level.sequence, levels_.level() + rate() * seconds_of(now - shown_at_) / 2, window_, now);
   overflow_ = 0;
   spent_ += n;
   log_.add(n, now);
@@ -323,7 +330,7 @@ void budget::give_back(const mark& m, double n, time_point taken, time_point now
   double const off_log = log_.give_back(n, taken);
   if (model() == refill::sliding) {
     n = off_log;  // what has left the log has come back already
-  } else if (m.epoch != epoch_) {
+  } else if (m.epoch != epoch_ && model() == refill::window) {
     suspicion_.refunds += n;
     return;  // taken from a window that is over
   }
@@ -377,6 +384,8 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
   if (s.limit || s.remaining) told_at_ = now;
   if (s.limit) set_told_limit(static_cast<double>(*s.limit));
   if (s.remaining) highest_ = static_cast<double>(*s.remaining);
+  if (charged && s.remaining && test_.is_under_way(m.level.sequence))
+    judge_test(static_cast<double>(*s.remaining), now);
   // A header from before the last reset says nothing about what came after it.
   if (m.epoch != epoch_ && m.epoch != 0) return 0;
   // Nought may be the word of one who does not know.
@@ -385,9 +394,9 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
   if (s.remaining) {
     double const after = static_cast<double>(*s.remaining) - (charged ? 0 : n);
     bool const jumped = assumed_;
-    if (assumed_ && m.epoch != 0 && charged) judge_reset(m, after, sent);
+    bool const prompt = now - sent <= settings_.header_timeout;
+    if (unjudged_ && prompt && m.epoch != 0 && charged) judge_reset(m, after, sent);
     assumed_ = false;
-    if (charged && test_.is_under_way(m.level.sequence)) judge_test(m, after, sent, now);
     auto const then = m.epoch == 0 ? levels_.unknown() : m.level;
     residual = after - levels_.level_after(then);
     // Refused although it should have fitted: less is there than headers and clocks make us think.
@@ -396,7 +405,7 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
     double const likely = n * (1 + overlap);  // beyond, it is about others
     if (m.epoch != 0 && !jumped) charged_.count_surprise(std::clamp(less, -likely, likely));
     levels_.cap(capacity());
-    if (charged && m.epoch != 0) judge_sliding(m, after, sent);
+    if (charged && m.epoch != 0) judge_sliding(m, n, after, sent);
     // What is not there is on its way back. A header may count others or not, so it is believed in part.
     if (model() == refill::sliding && log_.sum() > 0 && m.epoch != 0) {
       double const off = after - (capacity() - log_.sum() + spent_ - m.spent);

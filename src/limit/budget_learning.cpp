@@ -19,6 +19,10 @@ constexpr double first_margin = 0.25;  // of the cost that was refused; half as 
 // Refused in so many rounds, windows on end, it does not slide: somebody else's use had looked like that.
 constexpr unsigned most_rounds = 3;
 
+// So many requests more than a log would have are no error of times or costs; that is remembered for so many windows.
+constexpr double far_more = 3;
+constexpr int log_memory = 60;
+
 // Of the rate: so much refill shows that it comes back by and by. Where it slides, the log may be wrong by some.
 constexpr double least_refill = 0.25;
 constexpr double sliding_error = 0.5;
@@ -69,13 +73,16 @@ void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point 
 
 /// The first header after a reset: what it shows is what one of the three models predicts for this moment.
 void budget::judge_reset(const mark& m, double after, time_point sent) {
+  unjudged_ = false;
   double const by_window = limit_ - (m.spent - spent_at_reset_);
   double const by_sliding = limit_ - log_.sum() + (spent_ - m.spent);
   auto const off = [&](double prediction) { return std::abs(after - prediction); };
   double const tolerance = tolerated * limit_;
+  auto const short_of = [&](double prediction) { return after < prediction - 2 * tolerance; };
   if (!is_suspected_window(belief_)) {
     if (off(by_sliding) <= tolerance && off(by_window) > 2 * tolerance) learn(evidence::end_like_log);
     if (off(by_window) <= tolerance && off(by_sliding) > 2 * tolerance) learn(evidence::end_full);
+    if (short_of(by_window) && off(by_sliding) > tolerance) learn(evidence::end_short);
     return;
   }
   double const by_bucket =
@@ -83,7 +90,9 @@ void budget::judge_reset(const mark& m, double after, time_point sent) {
                            rate() * seconds_of(sent - suspicion_.since)) -
       (m.spent - spent_at_reset_);
   double const nearest = std::min({off(by_window), off(by_sliding), off(by_bucket)});
-  if (off(by_window) > nearest && off(by_sliding) == nearest) {
+  if (short_of(std::min({by_window, by_sliding, by_bucket}))) {
+    learn(evidence::end_short);
+  } else if (off(by_window) > nearest && off(by_sliding) == nearest) {
     learn(evidence::end_like_log);
   } else if (off(by_window) == nearest && off(by_bucket) > nearest + tolerance) {
     learn(evidence::end_full);
@@ -95,18 +104,27 @@ void budget::judge_reset(const mark& m, double after, time_point sent) {
 }
 
 /// A request went although there was no room by our guess: does its header show what a bucket would have got meanwhile?
-void budget::judge_test(const mark& m, double after, time_point sent, time_point now) {
-  double const refilled = rate() * seconds_of(sent - shown_at_);
-  if (after - levels_.level_after(m.level) > refilled / 2) return void(learn(evidence::refill_seen));
+void budget::judge_test(double remaining, time_point now) {
+  if (remaining > test_.decisive()) return void(learn(evidence::refill_seen));
   test_.refused(window_, now);
 }
 
 /// Others only take: where much more is there than has left the log, it is none. Against the word of one refusal one
 /// header is enough; against more, only what all of the latest show.
-void budget::judge_sliding(const mark& m, double after, time_point sent) {
+void budget::judge_sliding(const mark& m, double n, double after, time_point sent) {
+  double const log = limit_ - log_.sum() + spent_ - m.spent;
+  double const all_show = std::min(after, levels_.level_after(m.level)) - log;
+  double const more = is_proven(belief_) ? all_show : after - log;
+  double const error = 2 * tolerated * limit_;
+  if (more < error) return;
+  if (all_show > error + far_more * n) no_log_at_ = sent;
+  if (model() != refill::sliding) rounds_ = 0;
   if (model() != refill::sliding || sent < gone_at_ + window_) return;
-  double const shown = is_proven(belief_) ? std::min(after, levels_.level_after(m.level)) : after;
-  if (shown - (limit_ - log_.sum() + spent_ - m.spent) >= 2 * tolerated * limit_) learn(evidence::more_than_log);
+  if (!learn(evidence::more_than_log)) return;
+  // Since then the level has risen by what has left the log, and not as a bucket's does.
+  auto const present = levels_.unknown();
+  double const left = present.income - m.level.income - (present.refunds - m.level.refunds);
+  levels_.lower(std::max(0.0, left - rate() * seconds_of(at_ - sent)));
 }
 
 /// What the headers since the last jump say about refill: how fast it is, and whether there is any at all.
@@ -195,7 +213,12 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
     gone_ = std::clamp(same_round ? gone_ : more_gone * gone_, n / 2, std::max(n, limit_ / evidence_part));
     count_round(same_round, now);
     levels_.lower(std::max(0.0, then + gone_));
-    if (rounds_ >= most_rounds) learn(evidence::refused_in_a_row);
+    if (rounds_ < most_rounds) return;
+    if (model() == refill::sliding) {
+      learn(evidence::refused_in_a_row);
+    } else if (!is_no_log(now) && explained_by_sliding(n) && learn(evidence::refused_like_log)) {
+      suspect(retry_after, now);
+    }
   }
 }
 
@@ -203,6 +226,11 @@ void budget::refused(const mark& m, double n, unsigned attempt, std::optional<du
 /// kinds that they would not grant, so that one refusal which only it explains is enough.
 bool budget::explained_by_sliding(double n) const {
   return few_in_limit(n) && limit_ - log_.sum() < n;
+}
+
+/// Headers have shown lately that a sliding log explains nothing.
+bool budget::is_no_log(time_point now) const {
+  return no_log_at_ && now < *no_log_at_ + log_memory * window_;
 }
 
 /// A round of refusals, unless it is the last one still; those in a row are no more than two windows apart.
@@ -213,8 +241,9 @@ void budget::count_round(bool same_round, time_point now) {
 
 /// Returns whether it is taken for a sliding log from now on.
 bool budget::refused_beyond_log(double n, std::optional<duration> retry_after, time_point now) {
+  double const certain = certain_level(now);
   if (!explained_by_sliding(n) || !learn(evidence::refused_beyond_log)) return false;
-  levels_.lower(std::max(0.0, levels_.level() - (limit_ - log_.sum())));
+  if (model() == refill::window) levels_.lower(std::max(0.0, levels_.level() - std::min(certain, n - 1)));
   suspect(retry_after, now);
   return true;
 }
@@ -245,7 +274,8 @@ void budget::refused_in_window(double n, bool probe, std::optional<duration> ret
     if (rounds_ > 1 && refused_beyond_log(n, retry_after, now)) return;
     phase_ = (phase_ + late_step) % window_;
     reset_at_ = now + late_step;
-  } else if (now >= boundary_after(suspicion_.since) && learn(evidence::end_empty)) {
+  } else if (now >= boundary_after(suspicion_.since) &&
+             learn(is_no_log(now) ? evidence::end_empty_no_log : evidence::end_empty)) {
     // A whole window's end has brought nothing: it comes back as it was taken.
     levels_.lower(levels_.level() - std::min(limit_ - log_.sum(), 0.0));
   } else if (retry_after) {

@@ -78,7 +78,7 @@ bool budget::restore(const learned_limit& s, time_point saved) {
   b.reset_at_ = read.perhaps(s.reset_at, std::max(window_, longest_pause));
   b.window_start_ = read.past(s.window_start);
   b.spent_at_reset_ = -read.number(s.spent_since_reset, -most_units, most_units);
-  b.assumed_ = s.assumed;
+  b.assumed_ = b.unjudged_ = s.assumed;
   b.probed_at_ = read.perhaps(s.probed_at, {});
   b.phase_ = read.length(s.phase, window_);
   b.suspicion_ = {.since = read.past(s.suspected_at),

@@ -26,7 +26,7 @@ TEST(RefillTest, IsNeverDueWhereFewRequestsMakeUpTheLimit) {
 
 TEST(RefillTest, OneAtATime) {
   refill_test test;
-  test.sent(7, 1min, start);
+  test.sent(7, 0, 1min, start);
   EXPECT_TRUE(test.is_under_way(7));
   EXPECT_FALSE(test.is_under_way(8));
   EXPECT_EQ(test.due(5'000, empty), start + 2min) << "also if nobody hears how it ended";
@@ -36,7 +36,7 @@ TEST(RefillTest, EachRefusalDoublesTheWait) {
   refill_test test;
   EXPECT_FALSE(test.is_under_way(0));
   for (auto const windows : {2, 4, 8}) {
-    test.sent(7, 1min, start);
+    test.sent(7, 0, 1min, start);
     test.refused(1min, start);
     EXPECT_EQ(test.due(5'000, empty), start + windows * 1min);
   }

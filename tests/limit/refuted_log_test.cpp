@@ -22,12 +22,13 @@ class RefutedLog : public testing::Test {
   void refused(double n, duration at) {
     b_.refused(b_.take(n, start + at), n, 1, std::nullopt, 0, start + at, start + at + 50ms);
   }
-  /// A log is suspected, headers show more, and then a window's end brings nothing.
+  /// A log is suspected, a header shows a little more, and then a window's end brings nothing.
   void prove() {
     admitted(15'000, 15'000, 0s);
     refused(18'000, 20s);
-    for (auto at = 50s; at < 55s; at += 1s) admitted(400, 28'000, at, 10);
-    refused(29'000, 60s);
+    for (unsigned i = 0; i < 5; ++i) admitted(400, 21'000 - 400 * i, 50s + 1s * i, 10);
+    ASSERT_EQ(b_.believed(), belief::reassumed_bucket);
+    refused(18'000, 56s);
     b_.level(start + 121s);
     refused(29'000, 122s);
     ASSERT_EQ(b_.believed(), belief::proven_sliding);

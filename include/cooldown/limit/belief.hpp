@@ -36,6 +36,7 @@ enum class evidence : std::uint8_t {
   no_refill_seen,       // headers show no refill
   refused_with_room,    // a request was refused for which a bucket would have had room
   refused_beyond_log,   // the same, and a sliding log would have had no room
+  refused_like_log,     // the same in several rounds in a row, and no header has shown more than a sliding log has
   refused_in_a_row,     // refusals in consecutive windows that a sliding log does not explain
   refused_unshown,      // refused although the model had room; no header shows the level
   admitted_unshown,     // admitted after it was used up; no header shows the level
@@ -46,12 +47,14 @@ enum class evidence : std::uint8_t {
   end_like_bucket,      // at a window's end the level is that of a bucket
   end_undecided,        // at a window's end it is full, but a bucket would be full, too
   end_empty,            // it is empty a whole window after the suspicion
+  end_empty_no_log,     // the same, and headers have lately shown far more than a sliding log would have
+  end_short,            // right after a window's end there is less than any model says
   configured_bucket,    // by configuration
   configured_window,    //
   configured_sliding,   //
   configured_to_learn,  // the configuration no longer says how it refills
 };
-constexpr std::size_t evidence_count = 21;
+constexpr std::size_t evidence_count = 24;
 
 /// The belief after evidence `e`. Most evidence does not change most beliefs.
 belief on(belief b, evidence e);

@@ -168,13 +168,14 @@ class budget {
   void observe_reset(const limit_snapshot& s, time_point sent, time_point now);
   void vote(const limit_snapshot& s);
   void judge_reset(const mark& m, double after, time_point sent);
-  void judge_test(const mark& m, double after, time_point sent, time_point now);
-  void judge_sliding(const mark& m, double after, time_point sent);
+  void judge_test(double remaining, time_point now);
+  void judge_sliding(const mark& m, double n, double after, time_point sent);
   void widen_margin(double n);
   bool plausible_bucket() const;
   bool few_in_limit(double n) const;
   void suspect(std::optional<duration> retry_after, time_point now);
   bool explained_by_sliding(double n) const;
+  bool is_no_log(time_point now) const;
   void count_round(bool same_round, time_point now);
   bool refused_beyond_log(double n, std::optional<duration> retry_after, time_point now);
   void refused_in_window(double n, bool probe, std::optional<duration> retry_after, time_point now);
@@ -218,15 +219,17 @@ class budget {
   double drift_ = 0;
   double gone_ = 0;  // units assumed missing after an unexplained refusal; fading
   time_point gone_at_{};
-  unsigned rounds_ = 0;      // of such refusals, not long after each other
-  double margin_ = 0;        // kept unspent after refusals that the model cannot explain
+  std::optional<time_point> no_log_at_;  // when headers have shown far more than a sliding log would have had
+  unsigned rounds_ = 0;  // of such refusals, not long after each other, unless a header has refuted a sliding log since
+  double margin_ = 0;    // kept unspent after refusals that the model cannot explain
   std::uint32_t epoch_ = 1;  // counts resets: a header from before a reset says nothing about the time after it
 
   // window model
   std::optional<time_point> reset_at_;  // announced or inferred, not yet passed
   time_point window_start_;             // at the latest; without a known reset, the window's end is computed from it
   bool announced_ = false;              // resets are sent
-  bool assumed_ = false;  // after a reset, until a fresh header: a tenth of the limit is assumed to be left
+  bool assumed_ = false;   // after a reset, until a fresh header: a tenth of the limit is assumed to be left
+  bool unjudged_ = false;  // no header has shown what was left at the reset
   std::optional<time_point> probed_at_;  // first release after the reset
   /// The state when the latest suspicion arose, to compute what a bucket would have gained since.
   struct suspicion {

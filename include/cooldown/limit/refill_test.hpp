@@ -25,8 +25,14 @@ class refill_test {
   /// result.
   std::optional<time_point> due(double n, const bucket& b) const;
 
+  /// The part of the time left that a test waits beyond being due. It differs from test to test, so that they do not
+  /// always meet others who come at the same second of every minute.
+  double delay() const;
+
   /// The request with this sequence (1, 2, …) is sent as a test. However it ends, the next test has to wait.
-  void sent(std::uint64_t sequence, duration window, time_point now);
+  /// `decisive`: a remaining beyond it shows refill.
+  void sent(std::uint64_t sequence, double decisive, duration window, time_point now);
+  double decisive() const { return decisive_; }
   bool is_under_way(std::uint64_t sequence) const { return under_way_ != 0 && under_way_ == sequence; }
 
   /// The test did not refute the window: the next one waits twice as long.
@@ -45,6 +51,7 @@ class refill_test {
 
  private:
   std::uint64_t under_way_ = 0;
+  double decisive_ = 0;
   unsigned refusals_ = 0;
   time_point not_before_{};
 };
