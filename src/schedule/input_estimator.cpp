@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace cooldown {
 namespace {
@@ -11,7 +12,7 @@ constexpr double enough_observations = 8;   // beyond, what was learned contains
 constexpr std::uint64_t enough_chars = 64;  // below, the overhead drowns the ratio
 constexpr double quantile = 0.9;
 constexpr double learning_rate = 0.05;  // of a ratio, per observation
-constexpr double far_off = 1.2;         // beyond so many times the ratio an observation is believed at once
+constexpr double far_off = 1.2;         // beyond so many times the ratio two observations are believed where they agree
 constexpr double most_of_it = 0.9;      // an input with such a share of one kind tells that kind's least
 constexpr double forgetting = 0.02;     // of a lowest ratio, per observation
 constexpr double worth_telling = 0.1;   // of a ratio: what has changed by less changes nobody's turn
@@ -79,17 +80,19 @@ void input_estimator::move(std::size_t i, double target, double share) {
     p.least += forgetting * (believable[i].least - p.least);
     p.least = std::min(p.least, target);
   }
-  double const seen_before = p.seen;
+  bool const first_guess = p.seen < 1 && !believable[i].firm;
   p.seen += share;
-  if (target > p.ratio * far_off || (seen_before < 1 && !believable[i].firm)) {
-    p.ratio += share * (target - p.ratio);
+  // One that is far off may be an error of whoever counted: only what the next one like it says, too, is believed.
+  double const agreed = first_guess ? target : std::min(target, std::exchange(p.doubted, target));
+  if (first_guess || agreed > p.ratio * far_off) {
+    p.ratio += share * (agreed - p.ratio);
     return;
   }
   // Stochastic approximation of a quantile: nine steps down weigh as much as one up. Never beyond what was seen, so
   // that a constant ratio is found exactly.
   double const direction = target > p.ratio ? quantile : quantile - 1;
   double const next = p.ratio * (1 + share * direction * std::max(learning_rate, 1 / std::max(1.0, p.seen)));
-  p.ratio = direction > 0 ? std::min(next, target) : std::max(next, target);
+  p.ratio = direction > 0 ? std::min({next, target, p.ratio * far_off}) : std::max(next, target);
 }
 
 }  // namespace cooldown

@@ -56,8 +56,10 @@ TEST(CostEstimator, LearnsCharactersPerTokenAsAHighQuantile) {
   EXPECT_GT(static_cast<double>(under) / n, 0.02);
 }
 
-TEST(CostEstimator, BelievesATextThatIsFarOffAtOnce) {
+TEST(CostEstimator, BelievesTwoTextsInARowThatAreFarOff) {
   cost_estimator e;
+  e.observe_prompt(size(10'000, 10), 10'000);
+  EXPECT_LE(e.estimate(size(10'000, 10), true, at), 4'000) << "one may be an error of whoever counted";
   e.observe_prompt(size(10'000, 10), 10'000);
   EXPECT_GE(e.estimate(size(10'000, 10), true, at), 10'000);
 }
@@ -139,7 +141,7 @@ TEST(CostEstimator, TheLeastThatAnInputMayCostIsWhatWasSeenLowestOrLess) {
   cost_estimator e;
   EXPECT_LE(e.least_input_tokens(size(100'000, 10)), 10'000);
   EXPECT_GE(e.least_input_tokens(size(1'000'000, 10)), 60'000);
-  e.observe_prompt(size(320, 10), 320);  // a character, a token
+  for (int i = 0; i < 2; ++i) e.observe_prompt(size(320, 10), 320);  // a character, a token
   EXPECT_GE(e.input_tokens(size(100'000, 10)), 100'000);
   EXPECT_LE(e.least_input_tokens(size(100'000, 10)), 10'000) << "other texts are not like it";
   e.observe_prompt(size(10'000, 10), 500);  // base64, or blanks: twenty characters in a token

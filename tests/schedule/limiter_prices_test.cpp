@@ -71,13 +71,23 @@ TEST_F(LimiterPrices, InputsThatTurnOutCheapReleaseWhatWaitsForThem) {
 
 TEST_F(LimiterPrices, InputsThatTurnOutDearAreNotSentIntoARefusal) {
   auto const first = submit(false);
-  submit(false);
+  auto const second = submit(false);
   submit(false);
   bool went = true;
   auto const waiting = submit(false, &went);
   ASSERT_FALSE(went) << "19,000 tokens each by guess";
   answer(first, chars * 9 / 10, "5000", start + 1s);
+  answer(second, chars * 9 / 10, "5000", start + 1s);
   EXPECT_GT(limiter.cost_of(waiting), 50'000);
+}
+
+TEST_F(LimiterPrices, OneUsageThatIsFarTooHighMakesNothingThatWaitsDear) {
+  auto const first = submit(false);
+  std::vector<ticket_id> waiting;
+  for (int i = 0; i < 25; ++i) waiting.push_back(submit(false));
+  double const before = limiter.cost_of(waiting.back());
+  answer(first, chars * 4, "42000", start + 1s);
+  EXPECT_LT(limiter.cost_of(waiting.back()), 1.25 * before);
 }
 
 }  // namespace

@@ -197,7 +197,7 @@ TEST_F(CerebrasLimiterQueue, AnInputBeyondTheLimitNeedsNoProbe) {
   EXPECT_EQ(std::get<refused>(decided).why, reason::request_too_large_for_limit);
 }
 
-TEST_F(CerebrasLimiterQueue, OneTextOfAnotherScriptMakesNoOtherTooLarge) {
+TEST_F(CerebrasLimiterQueue, TextsOfAnotherScriptMakeNoOtherTooLarge) {
   know(60'000);
   ticket_facts agent = costing(8'000);
   agent.size.input_chars = 80'000;  // 18,000 tokens, in truth
@@ -206,7 +206,8 @@ TEST_F(CerebrasLimiterQueue, OneTextOfAnotherScriptMakesNoOtherTooLarge) {
   know(60'000, start + 1min);
   ticket_facts chinese = costing(1'000);
   chinese.size.input_chars = 320;
-  limiter.settle(std::get<go>(limiter.submit(chinese, start + 1min)).id, 420, 320, start + 1min);
+  for (int i = 0; i < 2; ++i)
+    limiter.settle(std::get<go>(limiter.submit(chinese, start + 1min)).id, 420, 320, start + 1min);
   know(60'000, start + 2min);
   auto const again = std::get<go>(limiter.submit(agent, start + 2min)).id;
   EXPECT_EQ(limiter.cost_of(again), 60'000) << "no more than the limit is reserved";

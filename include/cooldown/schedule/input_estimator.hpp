@@ -35,6 +35,7 @@ class input_estimator {
     double ratio;         // tokens per unit: a character, or an image
     double least;         // the lowest ratio seen lately, or one below any plausible ratio
     double seen = 0;      // observations, weighted by their share of the input
+    double doubted = 0;   // the latest observation, which the next one may confirm
     double told = ratio;  // the ratio when observe() last said that estimates have changed
   };
   static constexpr std::size_t part_count = 5;  // prose, code, other, dense, images
