@@ -55,16 +55,17 @@ asio::awaitable<next_step> list_models(connection& client, simulation& world, co
 
 }  // namespace
 
-asio::awaitable<next_step> answer(connection& client, simulation& world, const http_request& request) {
+asio::awaitable<next_step> answer(connection& client, accounts& worlds, const http_request& request) {
   const auto target = view(request.target());
   const auto path = target.substr(0, target.find('?'));
+  auto* const account = worlds.find(view(request[field::authorization]));
+  auto& world = account == nullptr ? worlds.first() : *account;
   if (path.substr(0, 5) == "/sim/") {
     const auto step = co_await manage(client, world, request, path);
     co_return step;
   }
   ++world.traffic().requests_total;
-  const auto& key = world.options().api_key;
-  if (!key.empty() && view(request[field::authorization]) != "Bearer " + key) {
+  if (account == nullptr) {
     const auto step = co_await reply(client, request, 401, error_body(key_error));
     co_return step;
   }

@@ -131,7 +131,11 @@ void add_answers(CLI::App& app, sim_options& options, words& said) {
 
 void add_server(CLI::App& app, sim_options& options, words& said) {
   app.add_option("--listen", said.listen, "HOST:PORT; port 0: any free one")->capture_default_str();
-  app.add_option("--api-key", options.api_key, "The only accepted bearer key; without it every key is accepted");
+  app.add_option(
+         "--api-key", options.api_keys,
+         "An accepted bearer key; repeatable: each key is an account with quotas of its own. Without it every key "
+         "is accepted, for one account")
+      ->allow_extra_args(false);
   auto* cert =
       app.add_option("--tls-cert", options.tls_cert, "Certificate chain (PEM): serve https")->check(CLI::ExistingFile);
   auto* key = app.add_option("--tls-key", options.tls_key, "Its private key (PEM)")->check(CLI::ExistingFile);

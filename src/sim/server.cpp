@@ -34,8 +34,8 @@ class open_connection {
   simulation& world_;
 };
 
-asio::awaitable<void> run_session(std::unique_ptr<connection> client, std::shared_ptr<simulation> world) {
-  const open_connection counted{*world};
+asio::awaitable<void> run_session(std::unique_ptr<connection> client, std::shared_ptr<accounts> worlds) {
+  const open_connection counted{worlds->first()};
   const bool ready = co_await client->handshake();
   if (!ready) co_return;
   for (;;) {
@@ -46,14 +46,14 @@ asio::awaitable<void> run_session(std::unique_ptr<connection> client, std::share
       co_await answer_unreadable(*client, outcome);
       break;
     }
-    const auto step = co_await answer(*client, *world, request);
+    const auto step = co_await answer(*client, *worlds, request);
     if (step == next_step::drop) co_return;
     if (step == next_step::close) break;
   }
   co_await client->close();
 }
 
-asio::awaitable<void> accept_connections(tcp::acceptor acceptor, std::shared_ptr<simulation> world,
+asio::awaitable<void> accept_connections(tcp::acceptor acceptor, std::shared_ptr<accounts> worlds,
                                          std::shared_ptr<asio::ssl::context> tls) {
   asio::steady_timer pause{acceptor.get_executor()};
   for (;;) {
@@ -67,7 +67,7 @@ asio::awaitable<void> accept_connections(tcp::acceptor acceptor, std::shared_ptr
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay{true}, ignored);
     auto client = tls ? make_connection(std::move(socket), *tls) : make_connection(std::move(socket));
-    asio::co_spawn(acceptor.get_executor(), run_session(std::move(client), world), asio::detached);
+    asio::co_spawn(acceptor.get_executor(), run_session(std::move(client), worlds), asio::detached);
   }
 }
 
@@ -97,8 +97,8 @@ server::server(asio::io_context& context, sim_options options) : tls_(make_tls(o
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) throw std::runtime_error("cannot listen on " + place + ": " + error.message());
   port_ = acceptor.local_endpoint().port();
-  world_ = std::make_shared<simulation>(std::move(options));
-  asio::co_spawn(context, accept_connections(std::move(acceptor), world_, tls_), asio::detached);
+  worlds_ = std::make_shared<accounts>(options);
+  asio::co_spawn(context, accept_connections(std::move(acceptor), worlds_, tls_), asio::detached);
 }
 
 std::string server::url() const {

@@ -14,6 +14,18 @@ sim_options with_wall_clock(sim_options options) {
   return options;
 }
 
+const char* refill_name(refill_rule rule) {
+  switch (rule) {
+    case refill_rule::bucket:
+      return "bucket";
+    case refill_rule::window:
+      return "window";
+    case refill_rule::sliding:
+      break;
+  }
+  return "sliding";
+}
+
 std::string budget_name(resource what, window per) {
   return name(what) + "-" + name_of(per);
 }
@@ -106,6 +118,7 @@ std::string simulation::stats() {
                          {"in_flight", traffic_.in_flight},
                          {"aborted", traffic_.aborted},
                          {"faults", traffic_.faults},
+                         {"refill", refill_name(options_.provider.rules.refill)},
                          {"models", std::move(models)}};
   return json::serialize(out);
 }

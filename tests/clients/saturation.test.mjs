@@ -13,3 +13,12 @@ test('24 clients, 15 s, 60K tokens a minute: no error', { timeout: 180_000 }, as
   assert.equal(report.admissions, report.ok);
   assert.ok(report.share < 0.02, `${report.refusals} refusals in ${report.admissions} admissions`);
 });
+
+test('two accounts of one provider: each at its own quota, and no error', { timeout: 180_000 }, async () => {
+  const report = await saturate({ clients: 24, seconds: 15, keys: 2 });
+  print(report);
+  assert.deepEqual(report.errors, {});
+  assert.deepEqual(Object.keys(report.statuses), ['200'], 'the SDK did not have to retry');
+  assert.ok(report.quotaUsed > 0.9, `${report.quotaUsed} of both quotas`);
+  assert.ok(report.share < 0.02, `${report.refusals} refusals in ${report.admissions} admissions`);
+});

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
-const programs = {
+export const programs = {
   proxy: process.env.COOLDOWN_PROXY ?? join(root, 'build/release/cooldown-proxy'),
   sim: process.env.CEREBRAS_SIM ?? join(root, 'build/release/cerebras-sim'),
 };
@@ -76,7 +76,11 @@ class Program {
 export async function startSim(...args) {
   const sim = new Program(programs.sim, ['--listen', '127.0.0.1:0', ...args]);
   sim.origin = await sim.line(/listening on (http:\S+)/);
-  sim.stats = async () => (await fetch(`${sim.origin}/sim/stats`)).json();
+  // Of the account of this key, if there are several.
+  sim.stats = async (key) => {
+    const headers = key ? { authorization: `Bearer ${key}` } : {};
+    return (await fetch(`${sim.origin}/sim/stats`, { headers })).json();
+  };
   return sim;
 }
 

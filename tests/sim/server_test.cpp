@@ -57,7 +57,7 @@ TEST_F(server_test, keeps_connections_and_their_pipelined_requests) {
 }
 
 TEST_F(server_test, has_the_errors_of_the_api) {
-  options_.api_key = "right";
+  options_.api_keys = {"right"};
   start();
   const std::string key = "authorization: Bearer right\r\n";
   EXPECT_THAT(chat(body), AllOf(StartsWith("HTTP/1.1 401"), HasSubstr(R"("code":"wrong_api_key")")));
@@ -67,6 +67,20 @@ TEST_F(server_test, has_the_errors_of_the_api) {
               AllOf(StartsWith("HTTP/1.1 404"), HasSubstr(R"("code":"model_not_found")"), Not(HasSubstr("ratelimit"))));
   EXPECT_THAT(call("GET", "/v1/models/x", "", key), StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(call("GET", "/nowhere", "", key), StartsWith("HTTP/1.1 404"));
+}
+
+TEST_F(server_test, each_accepted_key_is_an_account_with_quotas_of_its_own) {
+  options_.api_keys = {"a", "b"};
+  start();
+  const std::string a = "authorization: Bearer a\r\n";
+  const std::string b = "authorization: Bearer b\r\n";
+  call("POST", "/sim/limits", R"({"model":"m","rpm":1})", a);
+  EXPECT_THAT(chat(body, a), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(chat(body, a), StartsWith("HTTP/1.1 429"));
+  EXPECT_THAT(chat(body, b), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(chat(body, b), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(call("GET", "/sim/stats", "", a), HasSubstr(R"("admissions":1)"));
+  EXPECT_THAT(call("GET", "/sim/stats", "", b), HasSubstr(R"("admissions":2)"));
 }
 
 TEST_F(server_test, changes_limits_at_run_time) {

@@ -30,7 +30,7 @@ struct sim_options {
 
   std::vector<fault> faults;
   std::uint64_t seed = 1;
-  std::string api_key;  // empty: every key is accepted
+  std::vector<std::string> api_keys;  // each an account with quotas of its own; none: every key is of the same
   bool quiet = false;
 };
 

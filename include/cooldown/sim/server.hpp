@@ -9,7 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 
-#include "cooldown/sim/simulation.hpp"
+#include "cooldown/sim/accounts.hpp"
 
 namespace cooldown::sim {
 
@@ -24,11 +24,9 @@ class server {
   // "http://127.0.0.1:9090", or https.
   std::string url() const;
 
-  simulation& world() { return *world_; }
-
  private:
   // Shared with the connections, which end after this object when the context is destroyed.
-  std::shared_ptr<simulation> world_;
+  std::shared_ptr<accounts> worlds_;
   std::shared_ptr<boost::asio::ssl::context> tls_;
   std::string host_;
   std::uint16_t port_ = 0;
