@@ -1,39 +1,8 @@
-#include <cstring>
-
 #include "cooldown/http/head.hpp"
 
+#include "syntax.hpp"
+
 namespace cooldown::http {
-namespace {
-
-constexpr std::uint64_t every_byte(unsigned char c) {
-  return 0x0101010101010101u * c;
-}
-
-bool is_control(char c) {
-  auto const u = static_cast<unsigned char>(c);
-  return (u < 0x20 && c != '\t') || u == 0x7f;
-}
-
-/// The first control character except HTAB in [from, to), or `to`. Eight bytes at a time, because heads contain hardly
-/// any.
-std::size_t find_control(std::string_view bytes, std::size_t from, std::size_t to) {
-  while (to - from >= 8) {
-    std::uint64_t eight = 0;
-    std::memcpy(&eight, bytes.data() + from, 8);
-    auto const below_space = (eight - every_byte(0x20)) & ~eight;
-    auto const no_del = eight ^ every_byte(0x7f);
-    auto const del = (no_del - every_byte(1)) & ~no_del;
-    if (((below_space | del) & every_byte(0x80)) != 0) {
-      for (auto i = from; i < from + 8; ++i)
-        if (is_control(bytes[i])) return i;
-    }
-    from += 8;
-  }
-  while (from < to && !is_control(bytes[from])) ++from;
-  return from;
-}
-
-}  // namespace
 
 head_scanner::state head_scanner::fail(unsigned status, const char* reason) {
   error_ = {status, reason};
@@ -58,20 +27,16 @@ bool head_scanner::scan_line(std::string_view bytes) {
     fail(400, "a folded field line");
     return false;
   }
-  auto const* const found = static_cast<const char*>(std::memchr(&bytes[scanned_], '\n', bytes.size() - scanned_));
-  auto const end = found != nullptr ? static_cast<std::size_t>(found - bytes.data()) : bytes.size();
-  auto const control = find_control(bytes, scanned_, end);
-  bool const ends_in_cr = control + 1 == end && bytes[control] == '\r';
-  if (control != end && !ends_in_cr) {
-    fail(400, bytes[control] == '\r' ? "a CR without its LF" : "a control character in the head");
-    return false;
-  }
-  if (found == nullptr) {
+  auto const control = find_control(bytes, scanned_);
+  bool const is_cr = control < bytes.size() && bytes[control] == '\r';
+  if (control == bytes.size() || (is_cr && control + 1 == bytes.size())) {
     scanned_ = control;  // a CR at the very end is looked at again, with what follows it
     return false;
   }
-  if (!ends_in_cr) {
-    fail(400, "an LF without its CR");
+  if (!is_cr || bytes[control + 1] != '\n') {
+    fail(400, is_cr                    ? "a CR without its LF"
+              : bytes[control] == '\n' ? "an LF without its CR"
+                                       : "a control character in the head");
     return false;
   }
   bool const is_empty = control == line_start_;
@@ -79,7 +44,7 @@ bool head_scanner::scan_line(std::string_view bytes) {
     fail(400, "an empty first line");
     return false;
   }
-  line_start_ = scanned_ = end + 1;
+  line_start_ = scanned_ = control + 2;
   if (is_empty) {
     state_ = state::complete;
   } else if (!is_first && ++fields_ > limits_.max_fields) {

@@ -18,13 +18,24 @@ refusal refuse(unsigned status, const char* reason) {
   return protocol_error{status, reason};
 }
 
-/// True for "method target HTTP/d.d" with an unsupported version: 505 tells that client more than 400.
-bool names_other_version(std::string_view bytes) {
-  auto const line = bytes.substr(0, bytes.find("\r\n"));
-  constexpr std::string_view form = " HTTP/d.d";
-  if (line.size() < form.size() || std::count(line.begin(), line.end(), ' ') != 2) return false;
-  auto const version = line.substr(line.size() - form.size());
-  return version.starts_with(" HTTP/") && is_digit(version[6]) && version[7] == '.' && is_digit(version[8]);
+/// "HTTP/d.d" with an unsupported version: 505 tells that client more than 400.
+bool names_other_version(std::string_view text) {
+  return text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
+}
+
+/// method SP request-target SP HTTP-version (RFC 9112 §3), not yet judged.
+refusal take_request_line(std::string_view line, request_head& head) {
+  auto const method = line.substr(0, line.find(' '));
+  if (!is_token(method)) return refuse(400, "the method is not a token");
+  line.remove_prefix(std::min(line.size(), method.size() + 1));
+  auto const target = line.substr(0, line.find(' '));
+  if (target.empty() || target.size() == line.size()) return refuse(400, "the request target is malformed");
+  auto const version = line.substr(target.size() + 1);
+  if (!is_known_version(version, head.http11))
+    return refuse(names_other_version(version) ? 505 : 400, "the HTTP version is malformed or unknown");
+  head.method = method;
+  head.target = target;
+  return std::nullopt;
 }
 
 refusal check_method(std::string_view method) {
@@ -97,21 +108,18 @@ refusal check_expectation(request_head& head, const field_notes& notes) {
 }  // namespace
 
 std::optional<protocol_error> parse_request_head(std::string_view bytes, request_head& head) {
-  head_parser<true> parser(head.fields);
-  if (auto const* const reason = parser.parse(bytes)) {
-    bool const is_other_version = parser.is_wrong_version() && names_other_version(bytes);
-    return refuse(is_other_version ? 505 : 400, reason);
-  }
-  head.method = parser.method;
-  head.target = parser.target;
+  std::string_view line;
+  if (auto const* const reason = next_line(bytes, line)) return refuse(400, reason);
+  if (auto e = take_request_line(line, head)) return e;
+  field_notes notes;
+  if (auto const* const reason = take_fields(bytes, head.fields, notes)) return refuse(400, reason);
   head.authority = {};
-  head.http11 = parser.http11;
-  head.keep_alive = parser.notes.is_persistent(parser.http11);
+  head.keep_alive = notes.is_persistent(head.http11);
   if (auto e = check_method(head.method)) return e;
   if (auto e = check_target(head)) return e;
-  if (auto e = check_host(head, parser.notes)) return e;
-  if (auto e = check_framing(head, parser.notes)) return e;
-  return check_expectation(head, parser.notes);
+  if (auto e = check_host(head, notes)) return e;
+  if (auto e = check_framing(head, notes)) return e;
+  return check_expectation(head, notes);
 }
 
 std::optional<std::string_view> request_head::find(std::string_view name) const {

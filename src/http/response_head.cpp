@@ -15,21 +15,34 @@ bool has_no_body(unsigned status, std::string_view method) {
   return method == "HEAD" || status < 200 || status == 204 || status == 304;
 }
 
+/// HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 §4).
+const char* take_status_line(std::string_view line, response_head& head) {
+  constexpr std::size_t after_version = 8, after_status = 12;
+  if (!is_known_version(line.substr(0, after_version), head.http11)) return "the HTTP version is malformed or unknown";
+  if (line.size() <= after_status || line[after_version] != ' ' || line[after_status] != ' ')
+    return "the status line is malformed";
+  auto const status = parse_u64(line.substr(after_version + 1, 3));
+  if (!status) return "the status code is malformed";
+  if (*status < 100 || *status > 599) return "the status code is out of range";
+  head.status = static_cast<unsigned>(*status);
+  head.reason = line.substr(after_status + 1);
+  return nullptr;
+}
+
 }  // namespace
 
 std::optional<protocol_error> parse_response_head(std::string_view bytes, std::string_view method,
                                                   response_head& head) {
-  head_parser<false> parser(head.fields);
-  if (auto const* const reason = parser.parse(bytes)) return refuse(reason);
-  if (parser.status < 100 || parser.status > 599) return refuse("the status code is out of range");
-  head.status = parser.status;
-  head.reason = parser.reason;
-  head.http11 = parser.http11;
-  head.keep_alive = parser.notes.is_persistent(parser.http11);
+  std::string_view line;
+  if (auto const* const reason = next_line(bytes, line)) return refuse(reason);
+  if (auto const* const reason = take_status_line(line, head)) return refuse(reason);
+  field_notes notes;
+  if (auto const* const reason = take_fields(bytes, head.fields, notes)) return refuse(reason);
+  head.keep_alive = notes.is_persistent(head.http11);
 
   // Checked even if no body is allowed: a server that sends such a head may also send a body.
   using declared = declared_framing::kind;
-  auto const framing = declared_framing_of(parser.notes, head.http11);
+  auto const framing = declared_framing_of(notes, head.http11);
   if (framing.how == declared::bad || framing.how == declared::unknown_coding) return refuse(framing.reason);
   if (has_no_body(head.status, method)) {
     head.body = {body_framing::kind::none, 0};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 
 #include <arpa/inet.h>
@@ -10,6 +12,22 @@
 
 namespace cooldown::http {
 namespace {
+
+constexpr std::uint64_t every_byte(unsigned char c) {
+  return 0x0101010101010101u * c;
+}
+
+constexpr bool is_control(char c) {
+  auto const u = static_cast<unsigned char>(c);
+  return (u < 0x20 && c != '\t') || u == 0x7f;
+}
+
+/// A bit in each byte that is a control character, HTAB included, up to the first of them; behind that they may lie.
+constexpr std::uint64_t controls_in(std::uint64_t eight) {
+  auto const below_space = eight - every_byte(0x20);
+  auto const del = (eight ^ every_byte(0x7f)) - every_byte(1);
+  return (below_space | del) & ~eight & every_byte(0x80);
+}
 
 constexpr bool is_alpha(char c) {
   auto const l = ascii_lower(c);
@@ -66,12 +84,37 @@ bool is_port(std::string_view text) {
 
 }  // namespace
 
+// Eight bytes at a time, because heads contain hardly any.
+std::size_t find_control(std::string_view text, std::size_t from) {
+  while (text.size() - from >= 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, text.data() + from, 8);
+    if constexpr (std::endian::native == std::endian::big) eight = __builtin_bswap64(eight);
+    auto const controls = controls_in(eight);
+    if (controls == 0) {
+      from += 8;
+      continue;
+    }
+    from += static_cast<std::size_t>(std::countr_zero(controls)) / 8;
+    if (text[from] != '\t') return from;
+    ++from;
+  }
+  while (from < text.size() && !is_control(text[from])) ++from;
+  return from;
+}
+
 bool is_token_char(char c) {
   return token_chars[static_cast<unsigned char>(c)];
 }
 
+std::size_t token_size(std::string_view text) {
+  std::size_t n = 0;
+  while (n < text.size() && is_token_char(text[n])) ++n;
+  return n;
+}
+
 bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+  return !text.empty() && token_size(text) == text.size();
 }
 
 bool is_authority(std::string_view text) {

@@ -1,7 +1,7 @@
-// Message heads (RFC 9112 §2 to §6): found, parsed by Beast, and checked in one step. Pure; no sockets.
+// Message heads (RFC 9112 §2 to §6): found, parsed and checked in one step. Pure; no sockets.
 //
-// Beast 1.81's parser accepts framings that lead to request smuggling (docs/decisions/002), so every head that this
-// file returns has passed our own, stricter rules. Everything in a head points into the bytes it was parsed from.
+// The rules are stricter than most parsers', Beast's among them: what two parsers may read differently leads to request
+// smuggling (docs/decisions/002). Everything in a head points into the bytes it was parsed from.
 #pragma once
 
 #include <cstddef>

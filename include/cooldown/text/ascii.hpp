@@ -2,8 +2,8 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -51,10 +51,15 @@ constexpr std::string_view trim(std::string_view s) {
 }
 
 /// A string of decimal digits as a number. nullopt: empty, or with a sign, white space or overflow.
-inline std::optional<std::uint64_t> parse_u64(std::string_view s) {
+constexpr std::optional<std::uint64_t> parse_u64(std::string_view s) {
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+  if (s.empty()) return std::nullopt;
   std::uint64_t n = 0;
-  auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), n);
-  if (ec != std::errc{} || end != s.data() + s.size() || s.empty() || !is_digit(s.front())) return std::nullopt;
+  for (char const c : s) {
+    auto const digit = static_cast<unsigned>(c - '0');
+    if (digit > 9 || n > most / 10 || (n == most / 10 && digit > most % 10)) return std::nullopt;
+    n = n * 10 + digit;
+  }
   return n;
 }
 
