@@ -65,8 +65,8 @@ void append_escaped(std::string& out, char32_t code) {
   append_unit(out, 0xdc00 + ((code - 0x10000) & 0x3ffU));
 }
 
-/// Fast path: most characters, never escaped.
-bool is_plain(char c) {
+/// Most characters; never escaped.
+constexpr bool is_plain(char c) {
   return c > ' ' && c < 0x7f && c != '"' && c != '\\';
 }
 
@@ -75,11 +75,10 @@ std::string escaped_where(std::string_view text, F hides) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    if (is_plain(text.front())) {
-      out += text.front();
-      text.remove_prefix(1);
-      continue;
-    }
+    auto const plain = std::find_if_not(text.begin(), text.end(), [](char c) { return is_plain(c); });
+    out.append(text.begin(), plain);
+    text.remove_prefix(static_cast<std::size_t>(plain - text.begin()));
+    if (text.empty()) break;
     auto const n = sequence_length(text);
     auto const sequence = n == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, n);
     auto const code = code_point(sequence);
