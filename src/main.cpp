@@ -107,7 +107,9 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
     };
     int status = cli::ok;
     try {
-      net::asio::io_context io(1);
+      // All that reads and writes happens in this thread; only look-ups of names hand their answers in from another
+      // one.
+      net::asio::io_context io(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO);
       net::app app(io, settings, log);
       log.info(from.text());
       log.info(cli::who_decides(settings, config::process_environment()));

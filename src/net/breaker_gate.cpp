@@ -21,6 +21,10 @@ breaker_gate::passage breaker_gate::ask(time_point now) {
   return {yes->trial ? answer::trial : answer::yes, *yes};
 }
 
+breaker_gate::passage breaker_gate::pass_at_once(time_point now) {
+  return retired_ || !waiters_.empty() ? passage{} : ask(now);
+}
+
 task<breaker_gate::passage> breaker_gate::pass(time_point until, interrupt& ctl) {
   passage result;
   result.got = answer::interrupted;

@@ -70,6 +70,17 @@ task<error_code> client_connection::read_some(std::size_t most) {
   co_return ec;
 }
 
+bool client_connection::read_at_once(std::size_t most, error_code& ec) {
+  // What is left of a former read would let one client keep all others from their turn.
+  if (tls || in.size() > 0 || ctl.fired()) return false;
+  auto const n = socket.read_some(in.prepare(most), ec);
+  bool const nothing = ec == asio::error::would_block || ec == asio::error::interrupted;
+  if (nothing) ec = {};
+  port.telemetry.stats.bytes_from_clients += n;
+  in.commit(n);
+  return !nothing;
+}
+
 // No coroutines themselves: what TLS needs would be in the frames of plain connections too.
 
 task<std::pair<error_code, std::size_t>> client_connection::read_some(asio::mutable_buffer to) {

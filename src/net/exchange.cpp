@@ -123,71 +123,83 @@ task<bool> exchange::reject(exchange_step step) {
   co_return keep;
 }
 
-task<exchange_step> exchange::perform(exchange_step step) {
+/// What needs no wait; nullopt: perform() has to follow.
+std::optional<exchange_step> exchange::perform_at_once(const exchange_step& step) {
   using what = exchange_step::what;
   switch (step.next) {
     case what::submit:
-      co_return submit();
+      return submit();
     case what::renew:
-      co_return renew(step.unsent);
+      return renew(step.unsent);
     case what::move:
-      co_return move(step);
-    case what::wait_for_quota:
-      step = co_await wait_for_quota(step.in_progress);
-      break;
+      return move(step);
     case what::wait_for_breaker:
-      step = co_await wait_for_breaker();
-      break;
-    case what::attempt:
-      step = co_await attempt(step.fresh);
-      break;
-    case what::pause:
-      step = co_await pause(step);
-      break;
-    case what::ask_about_429:
-      step = co_await ask_about_429();
-      break;
-    case what::relay:
-    case what::reject:
-    case what::hang_up:
-      break;
+      return pass_breaker_at_once();
+    default:
+      return std::nullopt;
   }
-  co_return step;
 }
 
-task<bool> exchange::end(exchange_step step) {
+/// No coroutine itself, which would be one more frame around each step.
+task<exchange_step> exchange::perform(const exchange_step& step) {
+  using what = exchange_step::what;
+  switch (step.next) {
+    case what::wait_for_quota:
+      return wait_for_quota(step.in_progress);
+    case what::wait_for_breaker:
+      return wait_for_breaker();
+    case what::pause:
+      return pause(step);
+    case what::ask_about_429:
+      return ask_about_429();
+    default:
+      return attempt(step.fresh);
+  }
+}
+
+/// There is no answer any more: the client left.
+void exchange::hang_up(const exchange_step& step) {
+  if (step.unsent && ticket_) ticket_->not_sent();
+  ++seen_.stats.clients_gone;
+}
+
+task<bool> exchange::run(client_connection& c, request& r, upstreams& to) {
+  http::body_facts facts;
+  if (r.metered) facts = http::inspect_body(r.body.view(), r.body.capacity(), r.coding);
+  exchange x(c, r, to, std::move(facts));
+  auto step = x.begin();
+  while (!is_last(step.next)) {
+    auto const done = x.perform_at_once(step);
+    if (done) {
+      step = *done;
+    } else {
+      step = co_await x.perform(step);
+    }
+  }
   bool keep = false;
   if (step.next == exchange_step::what::relay) {
-    keep = co_await relay();
+    keep = co_await x.relay();
   } else if (step.next == exchange_step::what::reject) {
-    keep = co_await reject(step);
+    keep = co_await x.reject(step);
   } else {
-    if (step.unsent && ticket_) ticket_->not_sent();
-    ++seen_.stats.clients_gone;
+    x.hang_up(step);
   }
+  c.watch.rest();
   co_return keep;
 }
 
-task<bool> exchange::run() {
+exchange_step exchange::begin() {
   c_.watch.arm();
   c_.where = phase::exchanging;
   if (way_) goes_to(choose().to);
   auto const now = steady_now();
   auto const& provider = at_->provider();
   bool const admits = !r_.metered || provider.gate.admits(now);
-  auto step = plan_.begin(admits, provider.breaker.retry_at(now) - now, now);
-  while (!is_last(step.next)) step = co_await perform(step);
-  auto const keep = co_await end(step);
-  c_.watch.rest();
-  co_return keep;
+  return plan_.begin(admits, provider.breaker.retry_at(now) - now, now);
 }
 
 task<bool> run_exchange(client_connection& c, request& r, upstreams& to) {
-  http::body_facts facts;
-  if (r.metered) facts = http::inspect_body(r.body.view(), r.body.capacity(), r.coding);
-  exchange x(c, r, to, std::move(facts));
-  auto const keep = co_await x.run();
-  co_return keep;
+  return exchange::run(c, r, to);
 }
 
 }  // namespace cooldown::net

@@ -26,20 +26,24 @@ struct room_for_others {
   }
 };
 
-/// The actor: performs the steps of an exchange_plan. Lives in run_exchange's frame. exchange.cpp has the loop over the
+/// The actor: performs the steps of an exchange_plan. Lives in the frame of run(). exchange.cpp has the loop over the
 /// steps, exchange_queue.cpp how it waits, exchange_destination.cpp where it goes, exchange_answer.cpp what comes back.
 class exchange {
  public:
-  exchange(client_connection& c, request& r, upstreams& all, http::body_facts facts);
-
-  task<bool> run();
+  static task<bool> run(client_connection& c, request& r, upstreams& to);
 
  private:
-  task<exchange_step> perform(exchange_step step);
+  exchange(client_connection& c, request& r, upstreams& all, http::body_facts facts);
+
+  exchange_step begin();
+  std::optional<exchange_step> perform_at_once(const exchange_step& step);
+  task<exchange_step> perform(const exchange_step& step);
   exchange_step submit();
   exchange_step renew(bool unsent);
   task<exchange_step> wait_for_quota(bool in_progress);
+  std::optional<exchange_step> pass_breaker_at_once();
   task<exchange_step> wait_for_breaker();
+  exchange_step passed_breaker(upstream_ptr of, breaker_gate::passage passage);
   task<exchange_step> attempt(bool fresh);
   task<exchange_step> pause(exchange_step step);
   void find_way();
@@ -55,7 +59,7 @@ class exchange {
   exchange_step interrupted();
   exchange_step rejected(const refused& why);
   observation observe();
-  task<bool> end(exchange_step step);
+  void hang_up(const exchange_step& step);
   task<bool> reject(exchange_step step);
   task<bool> relay();
   void settle(http::usage_reader& usage);

@@ -92,6 +92,23 @@ task<exchange_step> exchange::wait_for_quota(bool in_progress) {
   co_return plan_.released(steady_now());
 }
 
+exchange_step exchange::passed_breaker(upstream_ptr of, breaker_gate::passage passage) {
+  to_ = std::move(of);
+  auto const& provider = to_->provider;
+  permission_.given({provider, &provider->gate}, passage.with);
+  return plan_.allowed(passage.got == breaker_gate::answer::trial, steady_now());
+}
+
+/// nullopt: it has to be waited for, or the request is better served elsewhere.
+std::optional<exchange_step> exchange::pass_breaker_at_once() {
+  auto const now = steady_now();
+  if (c_.ctl.fired() || at_->retired() || (way_ && !at_->is_usable(now))) return std::nullopt;
+  auto const& of = at_->upstream_of_now();
+  auto const passage = of->provider->gate.pass_at_once(now);
+  if (passage.got == breaker_gate::answer::no) return std::nullopt;
+  return passed_breaker(of, passage);
+}
+
 task<exchange_step> exchange::wait_for_breaker() {
   using answer = breaker_gate::answer;
   if (way_ && !at_->is_usable(steady_now()) && may_go_elsewhere()) co_return plan_.leaves(false);
@@ -99,14 +116,11 @@ task<exchange_step> exchange::wait_for_breaker() {
   auto const until = r_.metered ? record_.started() + max_wait_ : steady_now();
   auto const told = co_await waiting_.for_breaker(*at_, ticket(), until);
   auto const& passage = told.passage;
-  auto const& provider = told.of->provider;
   auto const now = steady_now();
   if (passage.got == answer::interrupted) co_return interrupted();
   if (way_ && passage.got == answer::no && at_->retired()) co_return plan_.leaves(false);
-  if (passage.got == answer::no) co_return plan_.breaker_stayed_open(provider->breaker.retry_at(now) - now);
-  to_ = told.of;
-  permission_.given({provider, &provider->gate}, passage.with);
-  co_return plan_.allowed(passage.got == answer::trial, now);
+  if (passage.got == answer::no) co_return plan_.breaker_stayed_open(told.of->provider->breaker.retry_at(now) - now);
+  co_return passed_breaker(told.of, passage);
 }
 
 task<exchange_step> exchange::pause(exchange_step step) {

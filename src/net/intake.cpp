@@ -41,13 +41,14 @@ intake_result refuse(client_connection& c, const denial& no) {
 /// A client that would speak WebSocket is told at once to speak HTTP (RFC 9110 §15.5.22). Other offers, such as h2c,
 /// are declined by not taking them up, and an Upgrade that Connection does not list is none (§7.8).
 bool wants_websocket(const http::request_head& head) {
-  return http::is_nominated(head.fields, "upgrade") &&
-         std::any_of(head.fields.begin(), head.fields.end(), [](const header_field& f) {
-           if (!iequals(f.name, "upgrade")) return false;
-           for (std::string_view rest = f.value, protocol; next_token(rest, ',', protocol);)
-             if (iequals(protocol.substr(0, protocol.find('/')), "websocket")) return true;
-           return false;
-         });
+  return std::any_of(head.fields.begin(), head.fields.end(),
+                     [](const header_field& f) {
+                       if (!iequals(f.name, "upgrade")) return false;
+                       for (std::string_view rest = f.value, protocol; next_token(rest, ',', protocol);)
+                         if (iequals(protocol.substr(0, protocol.find('/')), "websocket")) return true;
+                       return false;
+                     }) &&
+         http::is_nominated(head.fields, "upgrade");
 }
 
 intake_result refuse_websocket(client_connection& c) {
@@ -182,7 +183,8 @@ task<intake_result> read_head(client_connection& c, request& r) {
       if (room != body_room::answer::taken) co_return refuse_for_room(c, room);
       counted = c.in.capacity();
     }
-    auto const ec = co_await c.read_some(read_size);
+    error_code ec;
+    if (!c.read_at_once(read_size, ec)) ec = co_await c.read_some(read_size);
     if (ec) {
       auto const partial = c.in.size() > 0;
       co_return ended(c, partial);

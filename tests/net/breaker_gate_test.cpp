@@ -61,6 +61,7 @@ TEST_F(BreakerGate, ClosedLetsEverybodyThroughAtOnce) {
   visitor v(sweep, client);
   come(v);
   EXPECT_EQ(v.got, answer::yes);
+  EXPECT_EQ(gate.pass_at_once(steady_now()).got, answer::yes);
   EXPECT_TRUE(gate.admits(steady_now()));
   EXPECT_EQ(gate.held(), 0U);
 }
@@ -79,6 +80,7 @@ TEST_F(BreakerGate, OpenHoldsUntilTheTrialThenOneAfterTheOther) {
   EXPECT_EQ(first.got, answer::trial);
   EXPECT_FALSE(second.got);
   EXPECT_FALSE(gate.admits(steady_now())) << "nobody overtakes";
+  EXPECT_EQ(gate.pass_at_once(steady_now()).got, answer::no) << "nobody overtakes";
   gate.succeeded(first.with);
   run_until(second);
   run_until(third);

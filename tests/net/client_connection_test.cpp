@@ -77,3 +77,24 @@ TEST_F(ClientConnection, WhatWaitedForTheClientGoesOnWhole) {
   EXPECT_FALSE(ends());
   EXPECT_EQ(read_all(), "more");
 }
+
+TEST_F(ClientConnection, ReadsAtOnceOnlyTheFirstOfWhatHasCome) {
+  error_code ec;
+  EXPECT_FALSE(c.read_at_once(16, ec)) << "nothing has come";
+  EXPECT_FALSE(ec);
+  client.send("one");
+  EXPECT_TRUE(c.read_at_once(16, ec));
+  EXPECT_EQ(c.in.size(), 3U);
+  client.send("two");
+  EXPECT_FALSE(c.read_at_once(16, ec)) << "others have their turn before the rest";
+  c.in.consume(3);
+  c.ctl.fire(interruption::timeout);
+  EXPECT_FALSE(c.read_at_once(16, ec));
+}
+
+TEST_F(ClientConnection, ReadsTheEndAtOnce) {
+  client.shutdown_send();
+  error_code ec;
+  EXPECT_TRUE(c.read_at_once(16, ec));
+  EXPECT_EQ(ec, asio::error::eof);
+}

@@ -37,6 +37,9 @@ class breaker_gate {
     permit with;  // after yes and trial: report the attempt's end with it
   };
 
+  /// `no`: it has to be waited for, with pass().
+  passage pass_at_once(time_point now);
+
   /// Waits until an attempt is allowed.
   task<passage> pass(time_point until, interrupt& ctl);
 

@@ -31,6 +31,9 @@ class client_connection {
   /// Reads at least one byte into `in`, at most `most`; fails when the interrupt has fired.
   task<error_code> read_some(std::size_t most);
 
+  /// The same without waiting, where something has come and nothing was read yet. False: read_some() has to follow.
+  bool read_at_once(std::size_t most, error_code& ec);
+
   /// Reads at least one byte into `to`.
   task<std::pair<error_code, std::size_t>> read_some(asio::mutable_buffer to);
 
