@@ -38,6 +38,7 @@ using readings = std::vector<reading>;
 
 readings read_names(header_view headers, const header_rules& rules) {
   readings all;
+  all.reserve(headers.size());
   for (auto const& field : headers)
     if (auto const meaning = meaning_of(field.name, rules.names)) all.push_back({*meaning, field.value});
   return all;

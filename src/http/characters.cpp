@@ -1,7 +1,6 @@
 #include "characters.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "cooldown/text/ascii.hpp"
@@ -16,7 +15,7 @@ constexpr std::uint64_t tops = 0x8080808080808080u;
 // the cost.
 constexpr std::size_t block = 64;
 constexpr std::size_t stride = 256;
-constexpr int most_prose = 56;  // letters and blanks of a block: prose has more, code and tables have fewer
+constexpr std::uint64_t most_prose = 56;  // letters and blanks of a block: prose has more, code and tables have fewer
 
 std::uint64_t eight_bytes(const char* at) {
   std::uint64_t eight = 0;
@@ -75,8 +74,8 @@ enum class block_kind : std::uint8_t { prose, code, dense };
 
 /// Base64 and the like have no blanks and little punctuation; prose consists almost entirely of letters and blanks.
 block_kind kind_of(const char* at) {
-  int prose = 0;
-  std::uint64_t low = 0;  // bytes below '+'
+  std::uint64_t prose = 0;  // counted in each byte lane
+  std::uint64_t low = 0;    // bytes below '+'
   for (std::size_t i = 0; i < block; i += 8) {
     auto const eight = eight_bytes(at + i);
     auto const seven = eight & ~tops;
@@ -84,11 +83,11 @@ block_kind kind_of(const char* at) {
     auto const from_a = lower + ones * (0x80u - 'a');
     auto const beyond_z = lower + ones * (0x7fu - 'z');
     auto const no_blank = (seven ^ (ones * 0x20u)) + ones * 0x7fu;
-    prose += std::popcount(((from_a & ~beyond_z) | ~no_blank | eight) & tops);
+    prose += ((from_a & ~beyond_z) | ~no_blank | eight) >> 7u & ones;
     low |= ~(seven + ones * (0x80u - '+')) & ~eight & tops;
   }
   if (low == 0) return block_kind::dense;
-  return prose > most_prose ? block_kind::prose : block_kind::code;
+  return sum_of_lanes(prose) > most_prose ? block_kind::prose : block_kind::code;
 }
 
 /// Distributes ASCII characters over the kinds found in samples.

@@ -24,7 +24,7 @@ bool is_blank(char c) {
 }
 
 /// Stands for itself in a path, however that is read.
-bool is_plain(char c) {
+constexpr bool is_plain(char c) {
   auto const lower = ascii_lower(c);
   return (lower >= 'a' && lower <= 'z') || is_digit(c) || c == '/' || c == '-' || c == '_';
 }
@@ -73,9 +73,8 @@ bool is_counted(std::string_view last, std::string_view before) {
   return std::ranges::any_of(alone, is_one);
 }
 
-/// `segment`: the last one; `before`: the one before it, if there is one.
-endpoint endpoint_at(std::string_view segment, std::string_view before) {
-  auto const last = without_query(segment);
+/// `last`: the last segment; `before`: the one before it, if there is one.
+endpoint endpoint_at(std::string_view last, std::string_view before) {
   if (iequals(last, "completions") || iequals(last, "responses")) return endpoint::completion;
   // Deeper in a path, "messages" are stored objects, and nothing is generated.
   if (iequals(last, "messages") && (before.empty() || iequals(before, "v1"))) return endpoint::message;
@@ -85,7 +84,8 @@ endpoint endpoint_at(std::string_view segment, std::string_view before) {
 
 endpoint endpoint_at(const std::vector<std::string>& segments) {
   if (segments.empty()) return endpoint::other;
-  return endpoint_at(segments.back(), segments.size() > 1 ? std::string_view(segments[segments.size() - 2]) : "");
+  auto const before = segments.size() > 1 ? std::string_view(segments[segments.size() - 2]) : "";
+  return endpoint_at(without_query(segments.back()), before);
 }
 
 /// Removes the last segment from `path`, and returns it.
@@ -100,7 +100,7 @@ std::string_view last_segment(std::string_view& path) {
 
 endpoint endpoint_of(std::string_view path) {
   // Nearly all paths are as they are meant.
-  if (std::all_of(path.begin(), path.end(), is_plain) && path.find("//") == std::string_view::npos) {
+  if (std::ranges::all_of(path, [](char c) { return is_plain(c); }) && path.find("//") == std::string_view::npos) {
     if (path.ends_with('/')) path.remove_suffix(1);
     auto const last = last_segment(path);
     auto const before = last_segment(path);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "cooldown/text/ascii.hpp"
 
@@ -135,7 +136,13 @@ bool has_passed(header_view fields, std::string_view pseudonym) {
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ").append(value).append("\r\n");
+  auto const at = out.size();
+  out.resize(at + name.size() + value.size() + 4);
+  auto* const to = out.data() + at;
+  name.copy(to, name.size());
+  std::memcpy(to + name.size(), ": ", 2);
+  value.copy(to + name.size() + 2, value.size());
+  std::memcpy(to + name.size() + 2 + value.size(), "\r\n", 2);
 }
 
 void append_field(std::string& out, std::string_view name, std::uint64_t value) {

@@ -1,5 +1,3 @@
-#include <utility>
-
 #include "cooldown/http/usage_reader.hpp"
 #include "cooldown/text/either_byte.hpp"
 
@@ -13,10 +11,6 @@ constexpr std::size_t other_name = name.size() + 1;
 // a model may have written it, for example in the arguments of a call.
 constexpr std::size_t deepest = 3;
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 }  // namespace
 
 void usage_finder::feed(std::string_view json, const std::function<void(std::string_view)>& use) {
@@ -28,14 +22,32 @@ void usage_finder::feed(std::string_view json, const std::function<void(std::str
       continue;
     }
     auto const c = json[at++];
-    if (c == '{' || c == '[') {
-      keep(json, from, at);
-      if (open(c)) from = at;
-    } else if (c == '}' || c == ']') {
-      keep(json, from, at);
-      close(use);
-    } else {
-      step(c);
+    switch (c) {
+      case ' ':
+      case '\t':
+      case '\r':
+      case '\n':
+        break;
+      case '"':
+        in_string_ = true;
+        matched_ = 0;
+        next_ = expects::nothing;
+        break;
+      case ':':
+        next_ = next_ == expects::colon ? expects::object : expects::nothing;
+        break;
+      case '{':
+      case '[':
+        keep(json, from, at);
+        if (open(c)) from = at;
+        break;
+      case '}':
+      case ']':
+        keep(json, from, at);
+        close(use);
+        break;
+      default:
+        next_ = expects::nothing;
     }
   }
   keep(json, from, json.size());
@@ -50,18 +62,6 @@ void usage_finder::keep(std::string_view json, std::size_t& from, std::size_t to
     began_at_ = 0;
   }
   from = to;
-}
-
-/// Handles a character outside of strings that is no bracket.
-void usage_finder::step(char c) {
-  if (is_space(c)) return;
-  auto const expected = std::exchange(next_, expects::nothing);
-  if (c == '"') {
-    in_string_ = true;
-    matched_ = 0;
-  } else if (c == ':' && expected == expects::colon) {
-    next_ = expects::object;
-  }
 }
 
 /// Inside a string: skips ordinary characters from `at` on. Returns the next position.

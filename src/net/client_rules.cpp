@@ -46,10 +46,9 @@ const client_rules::rule* client_rules::find(const sender& who) const {
 
 client_standing client_rules::standing_of(const sender& who, std::optional<std::uint8_t> asked) const {
   client_standing standing;
-  // A zero byte stands in neither an address, a number nor a header: no two senders share a text.
+  // A zero byte stands in neither an address nor a header: no two senders share a text.
   std::string identity;
-  if (told_apart_by_.credential) identity += std::to_string(who.credential);
-  identity += '\0';
+  if (told_apart_by_.credential) identity.assign(reinterpret_cast<const char*>(&who.credential), sizeof who.credential);
   if (told_apart_by_.address) identity += who.address;
   identity += '\0';
   if (told_apart_by_.credential || told_apart_by_.address) standing.group = hash_(identity);

@@ -14,7 +14,7 @@
 namespace cooldown::net {
 namespace {
 
-/// Headers that we write ourselves: the provider's of the same name would contradict them.
+/// Headers that we write ourselves: the provider's of the same name would contradict them. All begin with X-.
 constexpr std::string_view own_headers[] = {"x-ratelimit-limit-rpm",
                                             "x-ratelimit-limit-tpm",
                                             "x-ratelimit-current-tpm-limit",
@@ -28,24 +28,24 @@ constexpr std::string_view own_headers[] = {"x-ratelimit-limit-rpm",
                                             "x-upstream"};
 
 bool is_own(std::string_view name) {
-  return std::ranges::any_of(own_headers, [&](std::string_view own) { return iequals(own, name); });
+  return istarts_with(name, "x-") &&
+         std::ranges::any_of(own_headers, [&](std::string_view own) { return iequals(own, name); });
 }
 
 // What is shorter stands in other values by chance, and is no secret.
 constexpr std::size_t least_secret = 8;
 
-bool holds(std::string_view text, const std::string& key) {
-  return key.size() >= least_secret && text.find(key) != std::string_view::npos;
-}
-
-bool shows_key_of(std::string_view text, const config::upstream_settings& upstream) {
-  return holds(text, upstream.api_key) ||
-         std::ranges::any_of(upstream.api_keys, [&](auto const& key) { return holds(text, key); });
-}
-
-bool shows_key_of(std::string_view text, const config::settings& s) {
-  return shows_key_of(text, s.cerebras) ||
-         std::ranges::any_of(s.upstreams, [&](auto const& upstream) { return shows_key_of(text, upstream); });
+/// Adds the keys of ours that no client may see.
+void add_secrets(std::vector<std::string_view>& to, const config::settings& s) {
+  auto const add = [&](const std::string& key) {
+    if (key.size() >= least_secret) to.push_back(key);
+  };
+  auto const add_all = [&](const config::upstream_settings& upstream) {
+    add(upstream.api_key);
+    std::ranges::for_each(upstream.api_keys, add);
+  };
+  add_all(s.cerebras);
+  std::ranges::for_each(s.upstreams, add_all);
 }
 
 /// Which pages may read answers is not the provider's to say: they are made with our key.
@@ -168,9 +168,12 @@ task<relay_end> client_writer::relay_as_event(upstream_connection& from, const h
 }
 
 /// Some providers repeat in an answer what they were asked with. A reload may have changed the key since.
-bool client_writer::shows_our_key(std::string_view text) const {
+std::vector<std::string_view> client_writer::secrets() const {
+  std::vector<std::string_view> all;
   auto const& now = *c_.port.settings();
-  return shows_key_of(text, settings_) || (&now != &settings_ && shows_key_of(text, now));
+  add_secrets(all, settings_);
+  if (&now != &settings_) add_secrets(all, now);
+  return all;
 }
 
 /// The client's head for the provider's answer, without the empty line at its end.
@@ -178,15 +181,19 @@ std::string client_writer::head_for(const http::response_head& head, bool keep,
                                     std::optional<std::size_t> length) const {
   std::string out;
   out.reserve(1024);
+  auto const hidden = secrets();
+  auto const shows_secret = [&](std::string_view text) {
+    return std::ranges::any_of(hidden, [&](std::string_view key) { return text.find(key) != std::string_view::npos; });
+  };
   out.append("HTTP/1.1 ").append(std::to_string(head.status)).append(" ");
-  out.append(shows_our_key(head.reason) ? reason_phrase(head.status) : head.reason).append("\r\n");
+  out.append(shows_secret(head.reason) ? reason_phrase(head.status) : head.reason).append("\r\n");
   http::nominations const nominated(head.fields);
   // A 204 has no body whatever it says (RFC 9110 §8.6); a client that believed it would wait for one.
   bool const no_length = length || head.status == 204 || head.body.how == http::body_framing::kind::chunked;
   bool dated = false;
   for (auto const& h : head.fields) {
     if (stays_here(h, nominated) || (no_length && iequals(h.name, "content-length"))) continue;
-    if (shows_our_key(h.name) || shows_our_key(h.value)) continue;
+    if (shows_secret(h.name) || shows_secret(h.value)) continue;
     // We have tried again ourselves: it was not meant so.
     if (head.status == 429 && record_.line.attempts > 1 && iequals(h.name, "x-should-retry")) continue;
     bool const dates = iequals(h.name, "date");

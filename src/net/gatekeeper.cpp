@@ -173,6 +173,7 @@ std::string preflight_fields(const http::request_head& head) {
 
 std::string_view token_of(const http::request_head& head, const config::settings& settings) {
   auto const& tokens = settings.server.auth_tokens;
+  if (tokens.empty()) return "";
   auto const sent = bearer(head, "proxy-authorization").value_or("");
   if (is_one_of(sent, tokens)) return sent;
   // Where our own key takes its place, Authorization is free for the token.

@@ -1,5 +1,6 @@
 #include "cooldown/text/delay_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -20,7 +21,7 @@ constexpr std::uint64_t latest_epoch = 9'000'000'000;  // 2255; nanoseconds over
 /// "123.456" to nanoseconds per unit, exactly; a number with an exponent goes through double.
 std::optional<duration> decimal(std::string_view text, std::uint64_t unit_ns) {
   if (text.empty()) return std::nullopt;
-  if (text.find_first_of("eE") != std::string_view::npos) {
+  if (std::any_of(text.begin(), text.end(), [](char c) { return c == 'e' || c == 'E'; })) {
     double value = 0;
     auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (ec != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) || value < 0)
@@ -180,7 +181,9 @@ std::optional<wall_time> parse_http_date(std::string_view s) {
 std::optional<duration> parse_delay(std::string_view text, wall_time now) {
   text = trim(text);
   if (text.empty() || text.size() > 64) return std::nullopt;
-  bool const number = text.find_first_not_of("0123456789.eE+-") == std::string_view::npos;
+  bool const number = std::all_of(text.begin(), text.end(), [](char c) {
+    return is_digit(c) || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+  });
   if (!number) {
     if (is_digit(text.front()) && text.size() >= 20 && text[4] == '-') return until(rfc3339(text), now);
     if (text.find(',') != std::string_view::npos) return until(parse_http_date(text), now);

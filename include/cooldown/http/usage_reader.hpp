@@ -40,7 +40,6 @@ class usage_finder {
 
  private:
   void keep(std::string_view json, std::size_t& from, std::size_t to);
-  void step(char c);
   std::size_t pass_string(std::string_view json, std::size_t at, either_byte& ends);
   bool open(char c);
   void close(const std::function<void(std::string_view)>& use);

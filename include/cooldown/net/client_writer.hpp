@@ -40,7 +40,7 @@ class client_writer {
   task<relay_end> relay_as_event(upstream_connection& from, const http::response_head& head, duration idle,
                                  http::usage_reader* usage);
   std::string head_for(const http::response_head& head, bool keep, std::optional<std::size_t> length) const;
-  bool shows_our_key(std::string_view text) const;
+  std::vector<std::string_view> secrets() const;
   bool wants_close() const { return !r_.keep_alive || c_.port.draining; }
 
   client_connection& c_;
