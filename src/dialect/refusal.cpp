@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "cooldown/dialect/prose.hpp"
 #include "cooldown/dialect/refusal_text.hpp"
 #include "cooldown/text/ascii.hpp"
 #include "cooldown/text/delay_text.hpp"
@@ -88,8 +89,8 @@ std::optional<duration> wait_of(const error_fields& body, const refusal_text& te
 }
 
 /// The limit that it is about is named, in one way or another.
-bool names_limit(const error_fields& body, const refusal& r) {
-  return r.counts || r.over || r.burst || icontains(body.message, "rate limit");
+bool names_limit(std::string_view prose, const refusal& r) {
+  return r.counts || r.over || r.burst || icontains(prose, "rate limit");
 }
 
 /// Only of tokens one request takes many. Whoever says when to come again does not mean it.
@@ -113,20 +114,21 @@ std::optional<duration> retry_after_of(header_view headers, wall_time now) {
   return seconds;
 }
 
-refusal classify_refusal(const error_fields& body, header_view headers, wall_time now) {
+refusal classify_refusal(const error_fields& body, header_view headers, wall_time now, std::string_view model) {
   using kind = refusal::kind;
+  auto const prose = prose_of(body.message, model);
   auto text = read_refusal_text(body.message);
   read_type_header(headers, text);
   refusal r;
   r.retry_after = wait_of(body, text, headers, now);
   read_limit(body, text, r);
-  auto said = kind_of(body.code);
-  if (!said) said = kind_of(body.type);
+  auto said = kind_of(prose_of(body.code, model));
+  if (!said) said = kind_of(prose_of(body.type, model));
   if (said != kind::incurable && text.at_once) said = kind::load;
-  if (!said && names_limit(body, r)) said = kind::quota;
-  if (!said && contains_any(body.message, load_words)) said = kind::load;
+  if (!said && names_limit(prose, r)) said = kind::quota;
+  if (!said && contains_any(prose, load_words)) said = kind::load;
   if (!said && (r.retry_after || shows_exhausted(headers))) said = kind::quota;
-  if (!said && contains_any(body.message, incurable_words)) said = kind::incurable;
+  if (!said && contains_any(prose, incurable_words)) said = kind::incurable;
   r.what = said.value_or(kind::load);
   // Providers also send it with refusals for load, which are over in a second: there it is ignored.
   if (says_no_retry(headers) && said != kind::load && !r.retry_after) r.what = kind::incurable;

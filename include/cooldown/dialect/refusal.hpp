@@ -35,8 +35,9 @@ struct error_fields {
 
 /// Classifies a 429 by its code, then its type, then by a limit that its text names. A word like "billing" decides only
 /// if nothing names a limit, a time to retry or an exhausted budget, because many refusals that waiting cures advise to
-/// pay. An unknown 429 counts as load: a short pause does the least harm.
-refusal classify_refusal(const error_fields& body, header_view headers, wall_time now);
+/// pay, and not if it stands within the name of the `model` (empty: unknown) or in a quotation. An unknown 429 counts
+/// as load: a short pause does the least harm.
+refusal classify_refusal(const error_fields& body, header_view headers, wall_time now, std::string_view model = {});
 
 /// retry-after-ms, else Retry-After in seconds or as a date.
 std::optional<duration> retry_after_of(header_view headers, wall_time now);
