@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cooldown/http/fields.hpp"
+#include "cooldown/http/query.hpp"
 #include "cooldown/net/gatekeeper.hpp"
 #include "cooldown/text/ascii.hpp"
 
@@ -23,6 +24,13 @@ bool is_own_key(const request& r, const upstream& to) {
   if (!to.takes_client_keys()) return true;
   auto const* const then = settings_named(*r.read_under, to.of->name);
   return !then || !then->api_key.empty() || !then->pass_client_key;
+}
+
+/// The first upstream is the one that clients mean when they put a credential into the query.
+std::string target_there(const request& r, const upstream& to, bool own_key) {
+  auto const& origin = to.of->base_url;
+  if (to.is_first() || !own_key) return origin.target_for(r.head.target);
+  return origin.target_for(http::without_credentials(r.head.target));
 }
 
 /// Headers of the client's that do not go on: hop-by-hop ones, framing, those we write ourselves, and beside our own
@@ -54,9 +62,9 @@ std::string upstream_head(const request& r, const upstream& to, std::string_view
   auto const& origin = to.of->base_url;
   std::string out;
   out.reserve(r.head_bytes.size() + room_for_our_fields);
-  out.append(head.method).append(" ").append(origin.target_for(head.target)).append(" HTTP/1.1\r\n");
-  http::append_field(out, "Host", origin.authority());
   bool const own_key = is_own_key(r, to);
+  out.append(head.method).append(" ").append(target_there(r, to, own_key)).append(" HTTP/1.1\r\n");
+  http::append_field(out, "Host", origin.authority());
   if (!to.key.empty()) append_key(out, r, to);
   // The usage at the end of an answer must be readable (docs/decisions/006).
   if (r.metered) http::append_field(out, "Accept-Encoding", "identity");
@@ -86,8 +94,10 @@ bool is_for_another_provider(const request& r, const upstream& to) {
   if (!of_then) return false;  // no credential of the client's goes there
   auto const& then = of_then->base_url;
   if (then.tls == now.tls && then.host == now.host && then.port == now.port) return false;
-  return !is_own_key(r, to) && std::any_of(r.head.fields.begin(), r.head.fields.end(),
-                                           [](const header_field& f) { return http::carries_credential(f.name); });
+  bool const in_query = (to.is_first() || !is_own_key(r, to)) && http::has_credential_in_query(r.target);
+  return in_query ||
+         (!is_own_key(r, to) && std::any_of(r.head.fields.begin(), r.head.fields.end(),
+                                            [](const header_field& f) { return http::carries_credential(f.name); }));
 }
 
 }  // namespace cooldown::net
