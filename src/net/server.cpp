@@ -310,7 +310,8 @@ task<void> server::accept_loop(tcp_acceptor& from, role serves) {
 
 void server::await_signal() {
   signals_.async_wait([this](error_code ec, int number) {
-    if (ec) return;
+    // After the end of the last connection nothing is waited for, whatever else has been sent meanwhile.
+    if (ec || (shared_.port.draining && shared_.port.connections.empty())) return;
     on_signal(number);
   });
 }
