@@ -139,6 +139,7 @@ local_reply pause(app& shared, const request& r, bool paused) {
     details.explanation = "No request of that model has come yet.";
     return refusal_reply(shared.telemetry.stats, reason::not_found, details);
   }
+  shared.upstreams.ask_again();
   shared.telemetry.log.info(fmt::format("{} {} ({}) by the admin port", paused ? "paused" : "resumed",
                                         http::json_text(name),
                                         key ? fmt::format("key {:06}", key->as_int64()) : std::string("any key")));

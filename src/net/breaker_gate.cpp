@@ -25,7 +25,7 @@ breaker_gate::passage breaker_gate::pass_at_once(time_point now) {
   return retired_ || !waiters_.empty() ? passage{} : ask(now);
 }
 
-task<breaker_gate::passage> breaker_gate::pass(time_point until, interrupt& ctl) {
+task<breaker_gate::passage> breaker_gate::pass(time_point until, interrupt& ctl, time_point since) {
   passage result;
   result.got = answer::interrupted;
   if (ctl.fired()) co_return result;
@@ -34,13 +34,13 @@ task<breaker_gate::passage> breaker_gate::pass(time_point until, interrupt& ctl)
     co_return result;
   }
   auto const now = steady_now();
-  if (waiters_.empty() || until <= now) {
+  if (waiters_.empty() || since < waiters_.begin()->first || until <= now) {
     auto const at_once = ask(now);
     if (at_once.got != answer::no || until <= now) co_return at_once;
   }
-  waiter w(*this);
+  waiter w(*this, since);
   w.timer.expires_at(until);
-  waiters_.push_back(&w);
+  waiters_.insert(w.place);
   update();
   {
     interrupt::watching<steady_timer> const watched(ctl, w.timer);
@@ -52,7 +52,7 @@ task<breaker_gate::passage> breaker_gate::pass(time_point until, interrupt& ctl)
 }
 
 breaker_gate::waiter::~waiter() {
-  gate.waiters_.remove(this);
+  gate.waiters_.erase(place);
   if (got.got == answer::no) {
     gate.update();
   } else {
@@ -83,7 +83,11 @@ void breaker_gate::abandoned(permit p) {
 void breaker_gate::retire() {
   retired_ = true;
   timer_.cancel();
-  for (auto* const w : waiters_) w->timer.cancel();
+  ask_again();
+}
+
+void breaker_gate::ask_again() {
+  for (auto const& [since, w] : waiters_) w->timer.cancel();
 }
 
 void breaker_gate::update() {
@@ -93,9 +97,10 @@ void breaker_gate::update() {
   while (!waiters_.empty()) {
     auto const got = ask(now);
     if (got.got == answer::no) break;
-    waiters_.front()->got = got;
-    waiters_.front()->timer.cancel();
-    waiters_.pop_front();
+    auto* const first = waiters_.begin()->second;
+    first->got = got;
+    first->timer.cancel();
+    waiters_.erase(waiters_.begin());
   }
   // While nobody waits, no timer keeps the loop busy. Setting it cancels what it was set to before.
   auto const next = waiters_.empty() || breaker_.current(now) != circuit_breaker::state::open ? time_point::max()

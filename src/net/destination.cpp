@@ -41,7 +41,6 @@ bool destination::set_aside(time_point now) {
 void destination::pause(bool paused) {
   limiter.pause_all(paused);
   gate.update();
-  gate.ask_again();
 }
 
 bool destination::is_usable(time_point now) const {

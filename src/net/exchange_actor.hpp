@@ -94,6 +94,7 @@ class exchange {
   std::string renamed_;                       // the body with the name that the model has at the destination
   std::unique_ptr<itinerary> way_;            // null: there is one destination, or it is not metered
   time_point ask_again_ = time_point::max();  // where to wait
+  time_point moved_at_{};                     // most recently, while it waited
 };
 
 }  // namespace cooldown::net

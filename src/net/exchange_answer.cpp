@@ -59,6 +59,7 @@ task<exchange_step> exchange::ask_about_429() {
     attempt_.drop();
   }
   auto const seen = observe();
+  if (way_ && seen.backs_off_until) way_->backs_off(*at_, *seen.backs_off_until);
   if (seen.what == verdict::queue_again && !trickled) {
     whole_answer_.reset();
     auto const now = steady_now();
@@ -71,9 +72,10 @@ task<exchange_step> exchange::ask_about_429() {
   } else {
     ticket_->settle(0, std::nullopt);
   }
-  bool const spent = seen.what == verdict::pass && !to_->key.empty();
-  if (way_ && spent) set_aside("refuses its account with a 429 that no wait mends");
-  if (way_ && (spent || seen.what == verdict::refuse) && may_go_elsewhere()) {
+  bool const ours = !to_->key.empty();
+  if (way_ && ours && seen.incurable) set_aside("refuses its account with a 429 that no wait mends");
+  bool const may_pass_elsewhere = seen.what == verdict::pass && (ours || !seen.incurable);
+  if (way_ && (may_pass_elsewhere || seen.what == verdict::refuse) && may_go_elsewhere()) {
     whole_answer_.reset();
     co_return plan_.leaves(true);
   }

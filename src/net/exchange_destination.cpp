@@ -10,6 +10,12 @@
 #include "exchange_actor.hpp"
 
 namespace cooldown::net {
+namespace {
+
+// Forecasts of two destinations may each take the other one for the sooner: nobody is sent to and fro between them.
+constexpr duration between_moves = std::chrono::milliseconds{100};
+
+}  // namespace
 
 void exchange::find_way() {
   std::uint64_t prefix = 0;
@@ -65,13 +71,16 @@ std::optional<exchange_step> exchange::moved_while_waiting() {
   if (!way_) return std::nullopt;
   last_reserve const whole;
   auto const now = steady_now();
-  if (!at_->limiter.standing_of(ticket(), now)) {  // it has its own backoff, or is released
-    ask_again_ = now + std::chrono::seconds{1};
+  if (!at_->limiter.standing_of(ticket(), now)) return std::nullopt;  // it is released
+  if (now < moved_at_ + between_moves) {
+    ask_again_ = moved_at_ + between_moves;
     return std::nullopt;
   }
   auto const answer = choose();
   if (answer.to == at_) return std::nullopt;
+  at_->limiter.identify(ticket(), 0);  // its request has not ended: nobody takes over its arrival
   ticket_.reset();
+  moved_at_ = now;
   goes_to(answer.to);
   return submit();
 }

@@ -1,3 +1,4 @@
+#include <functional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,7 +13,6 @@ namespace cooldown::net {
 
 ticket_facts exchange::facts_of_ticket() {
   ticket_facts t;
-  t.scope = scope_at(*at_, r_, facts_.model);
   t.unread = !facts_.parsed;
   t.size = {.input_chars = facts_.input_chars,
             .input_kinds = facts_.input_kinds,
@@ -32,11 +32,14 @@ ticket_facts exchange::facts_of_ticket() {
   t.weight = standing.weight;
   t.urgency = standing.urgency;
   if (at_->limiter.awaits_returns()) t.body_hash = body_hash();
-  if (!way_) return t;
+  if (!way_) {
+    t.scope = scope_at(*at_, r_, facts_.model);
+    return t;
+  }
   t.max_wait = max_wait_ - (steady_now() - record_.started());
   t.arrived = record_.started();
   t.arrival = r_.id;
-  return t;
+  return way_->facts_at(*at_, t);
 }
 
 /// Made only where it matters: a hash of a large body costs more than all else that is done with the request.
@@ -111,10 +114,11 @@ std::optional<exchange_step> exchange::pass_breaker_at_once() {
 
 task<exchange_step> exchange::wait_for_breaker() {
   using answer = breaker_gate::answer;
-  if (way_ && !at_->is_usable(steady_now()) && may_go_elsewhere()) co_return plan_.leaves(false);
   if (!way_ && at_->retired()) goes_to(all_.first());
   auto const until = r_.metered ? record_.started() + max_wait_ : steady_now();
-  auto const told = co_await waiting_.for_breaker(*at_, ticket(), until);
+  std::function<bool()> const elsewhere = [this] { return !at_->is_usable(steady_now()) && may_go_elsewhere(); };
+  auto const told = co_await waiting_.for_breaker(*at_, ticket(), until, way_ ? &elsewhere : nullptr);
+  if (told.leaves) co_return plan_.leaves(false);
   auto const& passage = told.passage;
   auto const now = steady_now();
   if (passage.got == answer::interrupted) co_return interrupted();

@@ -48,10 +48,17 @@ std::vector<destination_ptr> itinerary::candidates(const destination_ptr& here) 
   return out;
 }
 
-ticket_facts itinerary::facts_at(const destination& d, const ticket_facts& facts) const {
-  auto out = facts;
-  out.scope = scope_at(d, r_, facts_.model);
-  return out;
+void itinerary::backs_off(const destination& at, time_point until) {
+  not_before_[at.name()] = until;
+  ++refusals_;
+}
+
+ticket_facts itinerary::facts_at(const destination& d, ticket_facts facts) const {
+  facts.scope = scope_at(d, r_, facts_.model);
+  facts.refused_before = refusals_;
+  auto const refused_here = not_before_.find(d.name());
+  facts.not_before = refused_here == not_before_.end() ? time_point{} : refused_here->second;
+  return facts;
 }
 
 std::optional<std::size_t> itinerary::cached_at(const std::vector<destination_ptr>& all, time_point now) const {

@@ -84,14 +84,23 @@ void upstreams::apply(std::vector<upstream_ptr> prepared) {
   }
   for (auto const& d : former) d->retire();
   for (auto const& [name, p] : providers_) p->gate.update();
+  ask_again();
 }
 
 void upstreams::breaker_changed(const std::string& upstream) {
-  for (auto const& d : all_) {
-    if (d->upstream_of_now()->of->name != upstream) continue;
-    d->bound_in_flight();
-    if (several() && d->provider().breaker.current(steady_now()) == circuit_breaker::state::open) d->gate.ask_again();
-  }
+  for (auto const& d : all_)
+    if (d->upstream_of_now()->of->name == upstream) d->bound_in_flight();
+  auto const p = providers_.find(upstream);
+  if (p == providers_.end()) return;
+  auto const state = p->second->breaker.current(steady_now());
+  if (std::exchange(p->second->breaker_was, state) == state) return;
+  if (state != circuit_breaker::state::half_open) ask_again();
+}
+
+void upstreams::ask_again() {
+  if (!several()) return;
+  for (auto const& d : all_) d->gate.ask_again();
+  for (auto const& [name, p] : providers_) p->gate.ask_again();
 }
 
 std::size_t upstreams::queue_length() const {
@@ -107,6 +116,7 @@ bool upstreams::pause(std::string_view name, bool paused) {
     d->pause(paused);
     found = true;
   }
+  if (found) ask_again();
   return found;
 }
 

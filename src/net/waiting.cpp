@@ -13,6 +13,9 @@ namespace {
 // A wait shorter than this is not worth mentioning.
 constexpr duration shortest_wait = std::chrono::milliseconds{1};
 
+// Whoever waits for a circuit breaker asks so often whether another destination has room by now.
+constexpr duration between_questions = std::chrono::seconds{1};
+
 }  // namespace
 
 /// Whoever comes (back) to the queue during shutdown is refused like those whom it met there.
@@ -67,28 +70,34 @@ task<admission::result> waiting::for_quota(destination& at, ticket_id id, bool i
   }
 }
 
-task<breaker_answer> waiting::for_breaker(destination& at, ticket_id id, time_point until) {
+task<breaker_answer> waiting::for_breaker(destination& at, ticket_id id, time_point until,
+                                          const std::function<bool()>* served_elsewhere) {
   auto const since = steady_now();
   auto next_comment = id != 0 ? first_comment_of(since) : time_point::max();
+  breaker_answer answer;
+  answer.leaves = served_elsewhere != nullptr && (*served_elsewhere)();
+  if (answer.leaves) co_return answer;
   std::optional<observe::held_mark> held;
   if (id != 0 && !at.provider().gate.admits(since)) {
     enter_queue();
     held.emplace(at.held, record_.held_until(std::nullopt));
   }
   bool mentioned = false;
-  breaker_answer answer;
   for (;;) {
-    auto const next = std::min(until, next_comment);
+    auto const question = served_elsewhere != nullptr ? steady_now() + between_questions : time_point::max();
+    auto const next = std::min({until, next_comment, question});
     // Of now, each time: a reload may have named another provider.
     answer.of = at.upstream_of_now();
-    answer.passage = co_await answer.of->provider->gate.pass(next, c_.ctl);
+    answer.passage = co_await answer.of->provider->gate.pass(next, c_.ctl, since);
     auto const now = steady_now();
     if (!mentioned && now - since >= shortest_wait) {
       mentioned = true;
       record_.waits(constraint::circuit_breaker, since, std::nullopt);
     }
     record_.waited_until(now);
-    if (answer.passage.got != breaker_gate::answer::no || now >= until || at.retired()) {
+    bool const over = answer.passage.got != breaker_gate::answer::no || now >= until || at.retired();
+    answer.leaves = !over && served_elsewhere != nullptr && (*served_elsewhere)();
+    if (over || answer.leaves) {
       record_.forget_wait();
       c_.where = phase::exchanging;
       co_return answer;

@@ -281,7 +281,7 @@ observation cerebras_limiter::observe(ticket_id id, const answer& a, time_point 
 observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const answer& a,
                                               const rate_limit_snapshot* snapshot, time_point now, wall_time wall) {
   auto& s = *t.owner;
-  auto const why = classify_refusal(a.error, a.headers, wall);
+  auto const why = classify_refusal(a.error, a.headers, wall, s.model);
   bool const too_large = why.what == refusal::kind::too_large;
   s.limits.observe(t.reservation, snapshot, why.what == refusal::kind::quota ? fate::refused : fate::unknown, now);
   bool const may_be_load = !why.counts || t.capacity_refusals < tried_for_load;
@@ -289,7 +289,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   if (why.what == refusal::kind::incurable) {
     s.limits.uncharged(t.reservation, now);
     t.reservation = 0;
-    return {};
+    return {.incurable = true};
   }
   bool const of_tokens = why.counts.value_or(resource::tokens) == resource::tokens;
   bool const may_be_size = of_tokens && !why.burst && why.over.value_or(window::minute) == window::minute;
@@ -311,7 +311,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   t.reservation = 0;
   if (alone(t, now) > t.deadline) return {};
   take_back(id, t, now);
-  enqueue(id, t);
+  enqueue(id, t, now);
   return {.what = verdict::queue_again, .refusal = {}, .header_problem = {}};
 }
 
@@ -370,7 +370,7 @@ void cerebras_limiter::renew(ticket_id id, time_point now, bool sent) {
   t.reservation = 0;
   put_back(id, t, now);
   t.renewed = true;
-  enqueue(id, t);
+  enqueue(id, t, now);
 }
 
 void cerebras_limiter::not_sent(ticket_id id, time_point now) {

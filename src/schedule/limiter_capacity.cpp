@@ -11,12 +11,12 @@ observation cerebras_limiter::defer(ticket_id id, ticket& t, std::optional<durat
   auto& s = *t.owner;
   t.not_before = s.limits.refused_for_capacity(t.reservation, ++t.capacity_refusals, told, now);
   t.reservation = 0;
-  if (deferred_until(t) > t.deadline) return {};
+  observation result{.backs_off_until = deferred_until(t)};
+  if (*result.backs_off_until > t.deadline) return result;
   take_back(id, t, now);
-  t.where = ticket::state::deferred;
-  s.deferred.insert({t.not_before, id});
-  start_waiting(id, t);
-  return {.what = verdict::queue_again, .refusal = {}, .header_problem = {}};
+  enqueue(id, t, now);
+  result.what = verdict::queue_again;
+  return result;
 }
 
 time_point cerebras_limiter::deferred_until(const ticket& t) {

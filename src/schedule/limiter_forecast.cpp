@@ -34,7 +34,8 @@ run_ahead cerebras_limiter::ahead_of(scope& s, time_point now) const {
 
 /// If nobody were ahead of it.
 time_point cerebras_limiter::alone(const ticket& t, time_point now) const {
-  return ahead_of(*t.owner, now).release({.reserved = t.cost, .used = t.cost, .input = t.input});
+  return std::max(t.not_before,
+                  ahead_of(*t.owner, now).release({.reserved = t.cost, .used = t.cost, .input = t.input}));
 }
 
 /// Those at the front one by one, until `visit(id, when)` returns false.

@@ -26,6 +26,8 @@ cerebras_limiter::ticket cerebras_limiter::ticket_of(const ticket_facts& facts, 
   t.submitted = facts.arrived.value_or(now);
   t.deadline = now + facts.max_wait;
   t.body_hash = facts.body_hash;
+  t.capacity_refusals = facts.refused_before;
+  t.not_before = facts.not_before;
   t.place = {.arrival = facts.arrival,
              .client = facts.client,
              .group = facts.group,
@@ -46,7 +48,7 @@ refused cerebras_limiter::too_large(const ticket& t, time_point now) const {
 /// If it arrives now.
 bool cerebras_limiter::goes_at_once(const ticket& t, time_point now) const {
   auto& s = *t.owner;
-  return s.queue.empty() && !s.paused && may_go(in_flight_) &&
+  return s.queue.empty() && !s.paused && t.not_before <= now && may_go(in_flight_) &&
          s.limits.ready_at({t.cost, t.input}, duration::zero(), now) <= now;
 }
 
@@ -66,9 +68,9 @@ std::variant<standing, refused> cerebras_limiter::foresee(const ticket_facts& fa
   auto const id = next_ticket_;
   auto& placed = tickets_.emplace(id, t).first->second;
   ++t.owner->tickets;
-  t.owner->queue.push(placed.place, id, placed.cost);
+  place(id, placed, now);
   auto const plan = plan_of(id, placed, now);
-  t.owner->queue.erase(placed.place);
+  displace(id, placed);
   auto no = too_late(placed, plan, now);
   if (!no && !has_room_for(placed) && !crowd_.gives_way_to(placed.place.sharer()))
     no = refused{.why = reason::queue_full, .retry_after = retry_after(plan, std::chrono::seconds{1}, now)};
@@ -87,13 +89,13 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
   auto const id = next_ticket_++;
   auto& placed = tickets_.emplace(id, t).first->second;
   ++s.tickets;
-  s.queue.push(placed.place, id, placed.cost);
+  place(id, placed, now);
   if (first) {
     release(id, placed, now);
     return go{.id = id};
   }
   auto const plan = plan_of(id, placed, now);
-  s.queue.erase(placed.place);
+  displace(id, placed);
   auto no = too_late(placed, plan, now);
   if (!no && !has_room_for(placed) && !make_room_for(placed, now))
     no = refused{.why = reason::queue_full, .retry_after = retry_after(plan, std::chrono::seconds{1}, now)};
@@ -102,7 +104,7 @@ decision cerebras_limiter::submit(const ticket_facts& facts, time_point now) {
     finish(id);
     return *no;
   }
-  enqueue(id, placed);
+  enqueue(id, placed, now);
   if (plan.held_by != constraint::paused) placed.expected = plan.expected;
   return queued{.id = id, .position = plan.position, .expected = plan.expected, .held_by = plan.held_by};
 }
@@ -133,9 +135,27 @@ void cerebras_limiter::keep_arrival(const ticket& t, time_point now) {
   arrivals_.keep({t.owner->credential, t.place.client, t.body_hash}, t.place.arrival, now);
 }
 
-void cerebras_limiter::enqueue(ticket_id id, ticket& t) {
-  t.where = ticket::state::waiting;
-  t.owner->queue.push(t.place, id, t.cost);
+/// In the queue, or outside it while it backs off.
+void cerebras_limiter::place(ticket_id id, ticket& t, time_point now) {
+  bool const backs_off = t.not_before > now;
+  t.where = backs_off ? ticket::state::deferred : ticket::state::waiting;
+  if (backs_off) {
+    t.owner->deferred.insert({t.not_before, id});
+  } else {
+    t.owner->queue.push(t.place, id, t.cost);
+  }
+}
+
+void cerebras_limiter::displace(ticket_id id, ticket& t) {
+  if (t.where == ticket::state::deferred) {
+    t.owner->deferred.erase({t.not_before, id});
+  } else {
+    t.owner->queue.erase(t.place);
+  }
+}
+
+void cerebras_limiter::enqueue(ticket_id id, ticket& t, time_point now) {
+  place(id, t, now);
   start_waiting(id, t);
 }
 
@@ -159,11 +179,7 @@ void cerebras_limiter::stop_waiting(ticket_id id, const ticket& t) {
 
 /// It waits no more, without having gone.
 void cerebras_limiter::withdraw(ticket_id id, ticket& t) {
-  if (t.where == ticket::state::deferred) {
-    t.owner->deferred.erase({t.not_before, id});
-  } else {
-    t.owner->queue.erase(t.place);
-  }
+  displace(id, t);
   stop_waiting(id, t);
 }
 

@@ -30,15 +30,16 @@ struct BreakerGate : ::testing::Test {
   };
   std::vector<int> order;
 
-  static task<void> visit(breaker_gate& gate, visitor& v, duration patience, std::vector<int>& order, int name) {
+  static task<void> visit(breaker_gate& gate, visitor& v, duration patience, std::vector<int>& order, int name,
+                          time_point since) {
     auto const until = steady_now() + patience;
-    auto const got = co_await gate.pass(until, v.ctl);
+    auto const got = co_await gate.pass(until, v.ctl, since);
     v.got = got.got;
     v.with = got.with;
     order.push_back(name);
   }
-  void come(visitor& v, duration patience = 10s, int name = 0) {
-    asio::co_spawn(io, visit(gate, v, patience, order, name), asio::detached);
+  void come(visitor& v, duration patience = 10s, int name = 0, time_point since = steady_now()) {
+    asio::co_spawn(io, visit(gate, v, patience, order, name, since), asio::detached);
     io.restart();
     io.poll();
   }
@@ -156,5 +157,30 @@ TEST_F(BreakerGate, AVerdictFromBeforeItOpenedChangesNothing) {
   EXPECT_FALSE(gate.admits(steady_now())) << "the trial's place is taken";
   gate.succeeded(trial.with);
   EXPECT_EQ(breaker.current(steady_now()), circuit_breaker::state::closed);
+  EXPECT_EQ(gate.held(), 0U);
+}
+
+TEST_F(BreakerGate, WhoComesBackHasTheTurnOfItsFirstComing) {
+  open();
+  auto const before = steady_now();
+  visitor first(sweep, client), second(sweep, client), third(sweep, client);
+  come(second, 10s, 2);
+  come(third, 10s, 3);
+  come(first, 10s, 1, before);
+  for (auto* const v : {&first, &second, &third}) {
+    run_until(*v);
+    gate.succeeded(v->with);
+  }
+  EXPECT_THAT(order, ElementsAre(1, 2, 3));
+}
+
+TEST_F(BreakerGate, AllMayBeToldToAskAgain) {
+  open();
+  visitor v(sweep, client);
+  come(v);
+  EXPECT_FALSE(v.got);
+  gate.ask_again();
+  run_until(v);
+  EXPECT_EQ(v.got, answer::no);
   EXPECT_EQ(gate.held(), 0U);
 }

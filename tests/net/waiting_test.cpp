@@ -218,3 +218,24 @@ TEST_F(Waiting, APauseEndsWithItsClient) {
   EXPECT_TRUE(until([&] { return still_here.has_value(); }));
   EXPECT_FALSE(*still_here);
 }
+
+TEST_F(Waiting, WhoWaitsForTheBreakerGoesElsewhereAsSoonAsThatIsPossible) {
+  open_breaker();
+  waiting w(c, record, writer, std::nullopt);
+  ticket_guard const ticket(at.gate, submit());
+  bool elsewhere = false;
+  unsigned asked = 0;
+  std::function<bool()> const served_elsewhere = [&] {
+    ++asked;
+    return elsewhere;
+  };
+  std::optional<breaker_answer> answer;
+  start(w.for_breaker(at, ticket.id(), steady_now() + 1h, &served_elsewhere), answer);
+  EXPECT_TRUE(until([&] { return at.provider().gate.held() == 1; }));
+  EXPECT_EQ(asked, 1U);
+  elsewhere = true;
+  at.provider().gate.ask_again();
+  EXPECT_TRUE(until([&] { return answer.has_value(); }));
+  EXPECT_TRUE(answer->leaves);
+  EXPECT_EQ(at.provider().gate.held(), 0U);
+}

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <functional>
-#include <list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "cooldown/exchange/circuit_breaker.hpp"
@@ -40,8 +40,8 @@ class breaker_gate {
   /// `no`: it has to be waited for, with pass().
   passage pass_at_once(time_point now);
 
-  /// Waits until an attempt is allowed.
-  task<passage> pass(time_point until, interrupt& ctl);
+  /// Waits until an attempt is allowed. Whoever has waited `since` an earlier time comes first.
+  task<passage> pass(time_point until, interrupt& ctl, time_point since = steady_now());
 
   void succeeded(permit p);
   void failed(permit p);
@@ -50,6 +50,9 @@ class breaker_gate {
 
   /// To be called after a change of the breaker's settings.
   void update();
+
+  /// Waiting requests get `no` at once, and may ask again: another destination may serve them.
+  void ask_again();
 
   /// The provider has been replaced: waiting requests get `no` at once.
   void retire();
@@ -60,13 +63,14 @@ class breaker_gate {
  private:
   /// A waiting request. The destructor removes it from the line, and gives back a permission that it has not used.
   struct waiter {
-    explicit waiter(breaker_gate& g) : gate(g), timer(g.io_) {}
+    waiter(breaker_gate& g, time_point since) : gate(g), timer(g.io_), place(since, this) {}
     ~waiter();
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
     breaker_gate& gate;
     steady_timer timer;
+    std::pair<time_point, waiter*> const place;
     passage got;
   };
 
@@ -78,7 +82,7 @@ class breaker_gate {
   std::function<void()> changed_;
   steady_timer timer_;
   time_point armed_for_ = time_point::max();
-  std::list<waiter*> waiters_;
+  std::set<std::pair<time_point, waiter*>> waiters_;  // by when they came
   bool retired_ = false;
   std::size_t trials_ = 0;
 };

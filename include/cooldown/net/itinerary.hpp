@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +34,12 @@ class itinerary {
 
   /// This destination has failed the request, so it does not go there again.
   void failed(const destination_ptr& at) { failed_.push_back(at); }
+  /// This destination has refused it for lack of capacity: it does not go there again before `until`, wherever it waits
+  /// meanwhile, and its next backoff is longer.
+  void backs_off(const destination& at, time_point until);
+  /// The facts of its ticket at a destination.
+  ticket_facts facts_at(const destination& d, ticket_facts facts) const;
+
   /// It has been sent there: so is the rest of its conversation.
   void remember(const destination& at, time_point now);
 
@@ -42,7 +50,6 @@ class itinerary {
   std::vector<destination_ptr> candidates(const destination_ptr& here) const;
   bool serves(const destination& d) const;
   bool can_rename() const;
-  ticket_facts facts_at(const destination& d, const ticket_facts& facts) const;
   std::optional<std::size_t> cached_at(const std::vector<destination_ptr>& all, time_point now) const;
 
   upstreams& all_;
@@ -50,6 +57,8 @@ class itinerary {
   const http::body_facts& facts_;
   std::uint64_t prefix_;
   std::vector<destination_ptr> failed_;
+  std::map<std::string, time_point> not_before_;  // by the name of the destination that has had no capacity
+  unsigned refusals_ = 0;                         // for lack of capacity
   mutable std::optional<bool> can_rename_;
 };
 

@@ -23,7 +23,8 @@ struct provider {
   circuit_breaker breaker;
   breaker_gate gate;
   observe::failure_rate failures;
-  bool serves_without_v1 = false;  // it has answered a path without /v1 with 2xx
+  circuit_breaker::state breaker_was = circuit_breaker::state::closed;  // when upstreams last looked
+  bool serves_without_v1 = false;                                       // it has answered a path without /v1 with 2xx
 
   /// The provider has been replaced. Requests already sent finish there; waiting ones have to use the new one.
   void retire() {

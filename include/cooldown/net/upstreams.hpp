@@ -36,6 +36,9 @@ class upstreams {
   /// Number of requests that wait, for quota or for a provider.
   std::size_t queue_length() const;
 
+  /// What a destination offers has changed: those that wait, wherever that is, may be served sooner elsewhere.
+  void ask_again();
+
   /// Pauses or resumes all accounts of an upstream, or one account. False: there is none of that name.
   bool pause(std::string_view name, bool paused);
 

@@ -2,6 +2,7 @@
 // timing out.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,7 @@ namespace cooldown::net {
 struct breaker_answer {
   upstream_ptr of;  // the upstream whose breaker answered: make the attempt there
   breaker_gate::passage passage;
+  bool leaves = false;  // another destination serves the request: there was no answer
 };
 
 /// The waits of one exchange, each at a destination that must outlive it.
@@ -29,8 +31,10 @@ class waiting {
                                     time_point ask_at = time_point::max());
 
   /// Waits until an attempt is allowed, `until` has passed, the destination retires, or the interrupt fires. With a
-  /// ticket (`id` not 0) the request is shown as waiting.
-  task<breaker_answer> for_breaker(destination& at, ticket_id id, time_point until);
+  /// ticket (`id` not 0) the request is shown as waiting. `served_elsewhere` (may be null) is asked at first, every
+  /// second, and when the gate says so: if it is true, the wait ends.
+  task<breaker_answer> for_breaker(destination& at, ticket_id id, time_point until,
+                                   const std::function<bool()>* served_elsewhere = nullptr);
 
   /// Pauses; false if the interrupt fired. With a ticket the request is shown as waiting.
   task<bool> pause(destination& at, ticket_id id, duration how_long);

@@ -66,6 +66,10 @@ struct ticket_facts {
   std::optional<time_point> arrived{};
   /// Its number in the order of arrival, if several limiters share one; unique. 0: the limiter numbers its tickets.
   std::uint64_t arrival = 0;
+  /// How often it has been refused for lack of capacity, by whichever provider, so that its backoff grows wherever it
+  /// goes; and until when it has to wait here because this one has refused it (observation::backs_off_until).
+  unsigned refused_before = 0;
+  time_point not_before{};
 };
 
 /// The position of a waiting ticket by the current plan.
@@ -116,8 +120,10 @@ enum class verdict : std::uint8_t {
 
 struct observation {
   verdict what = verdict::pass;
-  std::optional<refused> refusal;
-  std::string header_problem;  // why the rate-limit headers could not be used; empty: no problem
+  std::optional<refused> refusal{};
+  bool incurable = false;  // pass: no wait helps, because the account has to be paid for or allowed
+  std::optional<time_point> backs_off_until{};  // refused for lack of capacity: the end of the ticket's own backoff
+  std::string header_problem{};                 // why the rate-limit headers could not be used; empty: no problem
 };
 
 /// What response headers say about the scope's quota (docs/api.md).
@@ -306,7 +312,9 @@ class cerebras_limiter {
   quota_settings quota_of(std::string_view model) const;
   bool has_room_for(const ticket& t) const;
   bool make_room_for(const ticket& t, time_point now);
-  void enqueue(ticket_id id, ticket& t);
+  void place(ticket_id id, ticket& t, time_point now);
+  void displace(ticket_id id, ticket& t);
+  void enqueue(ticket_id id, ticket& t, time_point now);
   void start_waiting(ticket_id id, ticket& t);
   void withdraw(ticket_id id, ticket& t);
   void take_back(ticket_id id, ticket& t, time_point now);
