@@ -17,7 +17,7 @@ cooldown_add_archive(fmt ${COOLDOWN_SOURCES}/fmtlib-*/src/format.cc ${COOLDOWN_S
 cooldown_add_archive(simdjson ${COOLDOWN_SOURCES}/simdjson-*/singleheader/simdjson.cpp)
 cooldown_add_archive(prometheus ${COOLDOWN_SOURCES}/prometheus-cpp-*/core/src/*.cc
                      ${COOLDOWN_SOURCES}/prometheus-cpp-*/core/src/detail/*.cc)
-foreach(name libyaml-cpp libssl libcrypto libz)
+foreach(name libyaml-cpp libsqlite3 libssl libcrypto libz)
   find_library(${name}_archive ${name}.a REQUIRED)
   list(APPEND archives ${${name}_archive})
 endforeach()
@@ -41,6 +41,6 @@ function(cooldown_link_alone program)
 endfunction()
 
 set(shared_layers text http config asio)
-cooldown_link_alone(cooldown-proxy ${shared_layers} limit dialect exchange schedule observe net)
+cooldown_link_alone(cooldown-proxy ${shared_layers} limit dialect exchange schedule observe state net)
 target_link_libraries(cooldown-proxy-alone PRIVATE mimalloc-archive)
 cooldown_link_alone(cerebras-sim ${shared_layers} limit dialect schedule sim sim_server provider_file)

@@ -1,5 +1,6 @@
 // Connects all parts of the program.
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -17,12 +18,15 @@
 #include "cooldown/http/json_text.hpp"
 #include "cooldown/net/core_dumps.hpp"
 #include "cooldown/net/memory.hpp"
+#include "cooldown/net/recorder.hpp"
 #include "cooldown/net/server.hpp"
+#include "cooldown/state/state_directory.hpp"
 
 #include "cli/child.hpp"
 #include "cli/configuration.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/status_view.hpp"
+#include "cli/usage_view.hpp"
 
 namespace {
 
@@ -87,6 +91,29 @@ void run(net::asio::io_context& io, observe::log& log) {
   }
 }
 
+/// Where the state is kept over a restart; empty: nowhere.
+struct state_place {
+  std::string file;
+  std::string secret;
+};
+
+state_place state_of(const config::settings& settings, observe::log& log) {
+  if (settings.state.off) return {};
+  auto const file = state::database_file(settings.state.file, config::process_environment());
+  if (!file) {
+    log.info(
+        "nothing is remembered over a restart: neither state.file nor $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME "
+        "says where");
+    return {};
+  }
+  try {
+    return {*file, state::secret_beside(*file)};
+  } catch (const std::exception& e) {
+    log.warn(std::string("nothing is remembered over a restart: ") + e.what());
+    return {};
+  }
+}
+
 /// Runs the daemon, or with a command the proxy beside it.
 int serve(const config::settings& settings, const cli::source& from, const cli::arguments& args) {
   raise_descriptor_limit();
@@ -107,15 +134,18 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
     };
     int status = cli::ok;
     try {
-      // All that reads and writes happens in this thread; only look-ups of names hand their answers in from another
-      // one.
+      // All that reads and writes happens in this thread; only look-ups of names and the writer of the state hand
+      // something in from others.
       net::asio::io_context io(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO);
-      net::app app(io, settings, log);
+      auto const memory = state_of(settings, log);
+      net::app app(io, settings, log, memory.secret);
       log.info(from.text());
       log.info(cli::who_decides(settings, config::process_environment()));
       net::server server(app, reload, {.signals = !beside, .sockets = sockets});
       warn_of_risks(settings, log);
       if (auto const exposed = cli::exposed_secrets(from, settings)) log.warn(*exposed);
+      std::optional<net::recorder> recorder;
+      if (!memory.file.empty()) recorder.emplace(app, memory.file, memory.secret);
       std::unique_ptr<cli::child> command;
       if (beside) {
         auto const ended = [&](int code) {
@@ -188,6 +218,21 @@ int status_of(const config::settings& settings, const cli::arguments& args) {
   }
 }
 
+int usage_of(const config::settings& settings, const cli::arguments& args) {
+  auto const file = state::database_file(settings.state.file, config::process_environment());
+  auto const back = config::duration_of(args.since);
+  if (!file || !back) {
+    std::cerr << "cooldown-proxy usage: "
+              << (back ? "state.file names no database, and neither $XDG_STATE_HOME nor $HOME says where it is"
+                       : "--since " + http::visible(args.since) + ": expected a duration such as 90m, 24h or 7d")
+              << '\n';
+    return cli::usage;
+  }
+  auto const since = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now() - *back);
+  auto const as = args.json ? cli::usage_format::json : args.csv ? cli::usage_format::csv : cli::usage_format::table;
+  return cli::show_usage(*file, since.time_since_epoch().count(), args.by, as);
+}
+
 /// At most a screen of errors is printed.
 void print_problems(const std::vector<std::string>& lines) {
   constexpr std::size_t most = 20;
@@ -237,6 +282,8 @@ int main(int argc, char** argv) {
       return cli::ok;
     case cli::command::status:
       return status_of(settings, args);
+    case cli::command::usage:
+      return usage_of(settings, args);
     default:
       break;
   }

@@ -69,6 +69,15 @@ void describe(CLI::App& cli, arguments& into) {
   status->add_flag("--json", into.json, "as JSON, for programs: what GET /status answers");
   status->add_option("--admin", into.admin, "the proxy's admin port, instead of admin.host and admin.port")
       ->type_name("URL");
+  auto* const used =
+      sub("usage", "show what was used, as the running proxy or the last one has recorded it", command::usage);
+  used->add_option("--since", into.since, "how far back: a duration such as 90m, 24h or 7d (default 7d)")
+      ->type_name("DURATION");
+  used->add_option("--by", into.by, "model, client, upstream, outcome, day or hour, in UTC (default model)")
+      ->type_name("WHAT")
+      ->check(CLI::IsMember({"model", "client", "upstream", "outcome", "day", "hour"}));
+  auto* const as_json = used->add_flag("--json", into.json, "as JSON, for programs");
+  used->add_flag("--csv", into.csv, "as comma-separated values")->excludes(as_json);
   auto* const run = sub("run",
                         "start a proxy on a free port, run COMMAND with OPENAI_BASE_URL and CEREBRAS_BASE_URL "
                         "pointing to it, and end with its exit code",

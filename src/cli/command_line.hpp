@@ -8,7 +8,7 @@
 
 namespace cooldown::cli {
 
-enum class command { serve, check, print_config, status, run, completion, manual, help };
+enum class command { serve, check, print_config, status, usage, run, completion, manual, help };
 
 /// Options that override the configuration file.
 struct overrides {
@@ -25,6 +25,9 @@ struct arguments {
   bool check_flag = false;  // --check-config rather than `check`
   bool watch = false;
   bool json = false;
+  bool csv = false;
+  std::string since = "7d";
+  std::string by = "model";
   std::string admin;                      // URL; empty: from the configuration
   std::vector<std::string> command_line;  // of `run`
   std::string shell;

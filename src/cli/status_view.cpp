@@ -20,6 +20,7 @@
 #include "cooldown/http/json_text.hpp"
 
 #include "exit_codes.hpp"
+#include "numbers.hpp"
 #include "terminal.hpp"
 
 namespace cooldown::cli {
@@ -41,20 +42,6 @@ double number(const json::object& o, std::string_view name) {
 std::string text(const json::object& o, std::string_view name) {
   auto const* const v = o.if_contains(name);
   return http::visible(v && v->is_string() ? std::string_view(v->as_string()) : std::string_view());
-}
-
-std::string grouped(double n) {
-  auto digits = fmt::format("{:.0f}", std::max(0.0, n));
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)
-    digits.insert(static_cast<std::size_t>(i), ",");
-  return digits;
-}
-
-std::string seconds(double s) {
-  if (s < 1) return fmt::format("{:.0f} ms", s * 1000);
-  if (s < 120) return fmt::format("{:.1f} s", s);
-  if (s < 7200) return fmt::format("{:.0f} min", s / 60);
-  return fmt::format("{:.1f} h", s / 3600);
 }
 
 class painter {
@@ -99,11 +86,11 @@ std::string trouble(const json::object& status) {
                          grouped(number(recent, "failures")), grouped(number(recent, "attempts")),
                          number(recent, "seconds") / 60);
   if (auto const last = section(upstream, "last_failure"); !last.empty())
-    out += fmt::format("; last: {}, {} ago", text(last, "cause"), seconds(number(last, "seconds_ago")));
+    out += fmt::format("; last: {}, {} ago", text(last, "cause"), seconds_text(number(last, "seconds_ago")));
   if (!closed) {
     auto const* const retry = breaker.if_contains("retry_in_seconds");
     out += retry ? fmt::format(". The circuit breaker is open; next attempt in {}",
-                               seconds(number(breaker, "retry_in_seconds")))
+                               seconds_text(number(breaker, "retry_in_seconds")))
                  : std::string(". The circuit breaker is testing it");
   }
   return out + ".";
@@ -146,10 +133,10 @@ void append_waiting(std::string& out, const json::array& scopes, const painter& 
   for (std::size_t i = 0; i < std::min(most_waiting, lines.size()); ++i) {
     auto const& l = lines[i];
     auto const when =
-        l.expected ? fmt::format("in {:>8}", seconds(*l.expected)) : "when " + text(*l.ticket, "sent_when");
+        l.expected ? fmt::format("in {:>8}", seconds_text(*l.expected)) : "when " + text(*l.ticket, "sent_when");
     out += fmt::format("{:>4}  {:<28} {:<20} {:>9} tokens  waited {:>8}  sent {}\n", number(*l.ticket, "position"),
                        l.model, fit(text(*l.ticket, "client_name"), client_width, 1),
-                       grouped(number(*l.ticket, "tokens")), seconds(number(*l.ticket, "waited_seconds")), when);
+                       grouped(number(*l.ticket, "tokens")), seconds_text(number(*l.ticket, "waited_seconds")), when);
   }
   if (lines.size() > most_waiting) out += fmt::format("      and {} more\n", lines.size() - most_waiting);
 }
@@ -164,7 +151,7 @@ std::string render_status(const json::object& status, bool colours) {
       "{}  {} waiting, {} at the provider, circuit breaker {}, {} 429s absorbed, up {}\n",
       paint("1", "cooldown-proxy " + text(status, "version")), number(status.at("queue").as_object(), "length"),
       number(status, "in_flight"), paint(state == "CLOSED" ? "32" : "31", state),
-      number(status.at("upstream").as_object(), "refusals"), seconds(number(status, "uptime_seconds")));
+      number(status.at("upstream").as_object(), "refusals"), seconds_text(number(status, "uptime_seconds")));
   if (auto const wrong = trouble(status); !wrong.empty()) out += paint("31", wrong) + '\n';
   auto const& scopes = status.at("scopes").as_array();
   if (scopes.empty()) out += "\nNo request has come yet. Point a client at " + text(status, "url") + "/v1\n";
@@ -179,8 +166,8 @@ std::string render_status(const json::object& status, bool colours) {
     auto const why = text(r, "reason").empty() ? reason(r) : text(r, "reason");
     out += fmt::format("{}  {:<28} waited {:>8}  total {:>8}  {:>9} tokens  {}\n",
                        paint(code >= 200 && code < 400 ? "32" : "31", code ? std::to_string(code) : "---"),
-                       fit(text(r, "model"), model_width, 1), seconds(number(r, "waited_seconds")),
-                       seconds(number(r, "total_seconds")), grouped(number(r, "tokens")), why);
+                       fit(text(r, "model"), model_width, 1), seconds_text(number(r, "waited_seconds")),
+                       seconds_text(number(r, "total_seconds")), grouped(number(r, "tokens")), why);
   }
   return out;
 }

@@ -343,6 +343,13 @@ std::vector<config_key> make_document_keys() {
       integer("admin.port", 0, 65535, [](settings& s) -> auto& { return s.admin.port; }),
       secret("admin.token", [](settings& s) -> auto& { return s.admin.token; }),
 
+      file_path("state.file", [](settings& s) -> auto& { return s.state.file; }),
+      duration("state.every", 100ms, 1h, [](settings& s) -> auto& { return s.state.every; }),
+      duration("state.keep.minutes", 1h, 24h * 365, [](settings& s) -> auto& { return s.state.keep.minutes; }),
+      duration("state.keep.hours", 24h, 24h * 3650, [](settings& s) -> auto& { return s.state.keep.hours; }),
+      duration("state.keep.days", 24h, 24h * 36500, [](settings& s) -> auto& { return s.state.keep.days; }),
+      boolean("state.off", [](settings& s) -> auto& { return s.state.off; }),
+
       word("logging.level", levels, [](settings& s) -> auto& { return s.logging.level; }),
       word("logging.format", formats, [](settings& s) -> auto& { return s.logging.format; }),
       file_path("logging.file", [](settings& s) -> auto& { return s.logging.file; }),

@@ -18,7 +18,9 @@ struct unit {
 };
 
 // Largest first, the required order of a duration's parts.
-constexpr std::array duration_units{unit{"h", 3'600'000}, unit{"m", 60'000}, unit{"s", 1'000}, unit{"ms", 1}};
+constexpr std::uint64_t day = 86'400'000;
+constexpr std::array duration_units{unit{"y", 365 * day}, unit{"d", day},   unit{"h", 3'600'000},
+                                    unit{"m", 60'000},    unit{"s", 1'000}, unit{"ms", 1}};
 constexpr std::array size_units{unit{"TiB", 1ULL << 40},
                                 unit{"GiB", 1ULL << 30},
                                 unit{"MiB", 1ULL << 20},
@@ -151,6 +153,12 @@ reading<milliseconds> read_duration(std::string_view text, milliseconds low, mil
   return value;
 }
 
+std::optional<milliseconds> duration_of(std::string_view text) {
+  auto const read = read_duration(text, milliseconds::zero(), milliseconds::max());
+  auto const* const value = std::get_if<milliseconds>(&read);
+  return value ? std::optional(*value) : std::nullopt;
+}
+
 reading<std::uint64_t> read_size(std::string_view text, std::uint64_t low, std::uint64_t high) {
   auto rest = text;
   auto const number = take_decimal(rest);
@@ -183,7 +191,9 @@ reading<std::string> read_path(std::string_view text) {
 
 std::string show_duration(milliseconds value) {
   auto const ms = static_cast<std::uint64_t>(value.count());
-  // Minutes are used from five on, because people write 120s rather than 2m.
+  // Minutes are used from five on, and days from two on, because people write 120s and 24h rather than 2m and 1d.
+  if (ms >= 365 * day && ms % (365 * day) == 0) return std::to_string(ms / (365 * day)) + "y";
+  if (ms >= 2 * day && ms % day == 0) return std::to_string(ms / day) + "d";
   if (ms >= 3'600'000 && ms % 3'600'000 == 0) return std::to_string(ms / 3'600'000) + "h";
   if (ms >= 300'000 && ms % 60'000 == 0) return std::to_string(ms / 60'000) + "m";
   if (ms >= 1'000 && ms % 1'000 == 0) return std::to_string(ms / 1'000) + "s";

@@ -6,15 +6,15 @@
 
 namespace cooldown::net {
 
-app::app(asio::io_context& context, const config::settings& settings, observe::log& log)
-    : app(context, std::make_shared<const config::settings>(settings), log) {}
+app::app(asio::io_context& context, const config::settings& settings, observe::log& log, const std::string& salt)
+    : app(context, std::make_shared<const config::settings>(settings), log, salt) {}
 
-app::app(asio::io_context& context, settings_ptr settings, observe::log& log)
+app::app(asio::io_context& context, settings_ptr settings, observe::log& log, const std::string& salt)
     : io(context),
       sweep(context),
       telemetry(context, sweep, log, [this](time_point now) { return observe::scopes_of(sources(), now, 0); }),
       upstreams(context, sweep, settings),
-      port(context, sweep, telemetry, settings) {}
+      port(context, sweep, telemetry, settings, salt) {}
 
 void app::reconfigure(const config::settings& settings) {
   auto const next = std::make_shared<const config::settings>(settings);

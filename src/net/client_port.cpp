@@ -26,7 +26,7 @@ std::string random_salt() {
 }  // namespace
 
 client_port::client_port(asio::io_context& context, deadline_sweep& deadlines, net::telemetry& tell,
-                         settings_ptr settings)
+                         settings_ptr settings, const std::string& salt)
     : io(context),
       sweep(deadlines),
       telemetry(tell),
@@ -34,7 +34,7 @@ client_port::client_port(asio::io_context& context, deadline_sweep& deadlines, n
       via("1.1 " + pseudonym),
       tls(make_tls_server(settings->server.tls)),
       settings_(std::move(settings)),
-      salt_(random_salt()),
+      salt_(salt.empty() ? random_salt() : salt),
       rules_(rules_of(*settings_)) {}
 
 void client_port::apply(settings_ptr settings, std::shared_ptr<tls_server> renewed) {

@@ -45,6 +45,7 @@ observation exchange::observe() {
 }
 
 task<exchange_step> exchange::ask_about_429() {
+  ++record_.line.upstream_refusals;
   whole_answer_.emplace();
   auto const patience = timeouts_of(*settings_, *to_).idle;
   auto const whole = co_await read_whole_body(attempt_.connection(), attempt_.head().body, largest_whole_body, patience,
@@ -89,6 +90,9 @@ void exchange::settle(http::usage_reader& usage) {
   if (!used) return;
   auto const total = used->total_tokens > 0 ? used->total_tokens : used->prompt_tokens + used->completion_tokens;
   record_.line.tokens = total;
+  record_.line.prompt_tokens = used->prompt_tokens;
+  record_.line.cached_tokens = used->cached_tokens;
+  record_.line.completion_tokens = used->completion_tokens;
   seen_.stats.record_estimate(record_.line.cost, static_cast<double>(total));
   seen_.stats.prompt_tokens += used->prompt_tokens;
   seen_.stats.completion_tokens += used->completion_tokens;

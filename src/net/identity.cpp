@@ -26,6 +26,11 @@ constexpr std::size_t key_size = 16;
 
 }  // namespace
 
+std::string keyed_hash(std::string_view key, std::string_view text) {
+  auto const made = mac(key, text);
+  return fmt::format("{:02x}", fmt::join(made.begin(), made.begin() + key_size, ""));
+}
+
 identity::identity() {
   std::ifstream file("/etc/machine-id");
   // The id itself is not to be used (machine-id(5)), but what can be made of it for one purpose.

@@ -31,7 +31,9 @@ telemetry::~telemetry() = default;
 void telemetry::finished(observe::access_record record) {
   stats.record_request(record);
   if (log.access(record)) flusher_->arm();
-  history.record(std::move(record), wall_now());
+  auto const now = wall_now();
+  if (counted) counted(record, now);
+  history.record(std::move(record), now);
   keep_history();
 }
 
@@ -55,6 +57,7 @@ void telemetry::sample() {
 void telemetry::stop_history() {
   stopped_ = true;
   sampler_.cancel();
+  if (when_stopped) when_stopped();
 }
 
 void telemetry::complain_once(const std::string& problem) {

@@ -96,6 +96,7 @@ export async function startProxy(origin, config = {}) {
       rate_limits: { use_headers: true },
     },
     admin: { host: '127.0.0.1', port: 0 },
+    state: { off: true },
     logging: { level: 'info', format: 'text' },
   };
   for (const [name, keys] of Object.entries(config)) sections[name] = { ...sections[name], ...keys };

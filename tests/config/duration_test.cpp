@@ -25,12 +25,12 @@ TEST(Duration, ReadsEveryWayOfWritingOne) {
   struct {
     std::string_view text;
     milliseconds value;
-  } const table[] = {{"0", 0ms},       {"0s", 0ms},         {"0ms", 0ms},        {"1ms", 1ms},
-                     {"250ms", 250ms}, {"10s", 10s},        {"5m", 5min},        {"24h", 24h},
-                     {"1h30m", 90min}, {"1h30m15s", 5415s}, {"1m0s", 1min},      {"1s500ms", 1500ms},
-                     {"1.5s", 1500ms}, {"0.25h", 15min},    {"1.5m", 90s},       {"1.0ms", 1ms},
-                     {"0.001s", 1ms},  {"1.50s", 1500ms},   {"007s", 7s},        {"1h2m3s4ms", 3723004ms},
-                     {"86400s", 24h},  {"0.0010s", 1ms},    {"86400000ms", 24h}, {"1h0.5m", 3630s}};
+  } const table[] = {
+      {"0", 0ms},      {"0s", 0ms},         {"0ms", 0ms},      {"1ms", 1ms},        {"250ms", 250ms},
+      {"10s", 10s},    {"5m", 5min},        {"24h", 24h},      {"1h30m", 90min},    {"1h30m15s", 5415s},
+      {"1m0s", 1min},  {"1s500ms", 1500ms}, {"1.5s", 1500ms},  {"0.25h", 15min},    {"1.5m", 90s},
+      {"1.0ms", 1ms},  {"0.001s", 1ms},     {"1.50s", 1500ms}, {"007s", 7s},        {"1h2m3s4ms", 3723004ms},
+      {"86400s", 24h}, {"1d", 24h},         {"0.0010s", 1ms},  {"86400000ms", 24h}, {"1h0.5m", 3630s}};
   for (auto const& row : table) {
     auto const r = read_duration(row.text, 0ms, 24h);
     ASSERT_EQ(why(r), "accepted") << row.text;
@@ -38,11 +38,20 @@ TEST(Duration, ReadsEveryWayOfWritingOne) {
   }
 }
 
+TEST(Duration, HasDaysAndYears) {
+  for (std::string_view const text : {"2d", "60d", "1y", "2y"}) {
+    auto const r = read_duration(text, 0ms, 24h * 365 * 2);
+    ASSERT_EQ(why(r), "accepted") << text;
+    EXPECT_EQ(show_duration(std::get<milliseconds>(r)), text);
+  }
+  EXPECT_EQ(show_duration(24h), "24h");
+}
+
 TEST(Duration, RefusesEverythingElse) {
   for (std::string_view const text :
-       {"",    " ",   "s",    "ms",   "-1s",   "+1s",    "10 s", " 10s",   "10s ",      "1d",        "1us",
-        "1S",  "1MS", "1.s",  ".5s",  "1..5s", "1.5.5s", "1m1h", "1s1s",   "1ms1s",     "1h30",      "10s5",
-        "off", "ten", "1e3s", "0x1s", "1,5s",  "1.5",    "00.",  "1h 30m", "\xc2\xb5s", "5\xc2\xb5s"})
+       {"",    " ",    "s",    "ms",    "-1s",    "+1s",  "10 s",   " 10s",      "10s ",      "1us",  "1S",
+        "1MS", "1.s",  ".5s",  "1..5s", "1.5.5s", "1m1h", "1s1s",   "1ms1s",     "1h30",      "10s5", "off",
+        "ten", "1e3s", "0x1s", "1,5s",  "1.5",    "00.",  "1h 30m", "\xc2\xb5s", "5\xc2\xb5s"})
     EXPECT_EQ(why(read_duration(text, 0ms, 24h)), bad_duration) << text;
 }
 

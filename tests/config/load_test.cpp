@@ -208,10 +208,12 @@ INSTANTIATE_TEST_SUITE_P(
     Kinds, ConfigProblem,
     ::testing::Values(
         bad_case{"- a",
-                 "f:1:1: expected a map (server, cerebras, upstreams, routing, feature_flags, admin, logging), found a "
+                 "f:1:1: expected a map (server, cerebras, upstreams, routing, feature_flags, admin, state, logging), "
+                 "found a "
                  "list"},
         bad_case{"text",
-                 "f:1:1: expected a map (server, cerebras, upstreams, routing, feature_flags, admin, logging), found a "
+                 "f:1:1: expected a map (server, cerebras, upstreams, routing, feature_flags, admin, state, logging), "
+                 "found a "
                  "single value"},
         bad_case{"admin: 8081", "f:1:8: admin: expected a map (host, port, token), found a single value"},
         bad_case{"admin:\n- host\n", "f:2:1: admin: expected a map (host, port, token), found a list"},
@@ -645,7 +647,7 @@ TEST(Config, DefaultsAreValuesTheLoaderTakes) {
 }
 
 TEST(Config, KnownKeysAreTheReference) {
-  EXPECT_EQ(known_keys().size(), 62U);
+  EXPECT_EQ(known_keys().size(), 68U);
   EXPECT_EQ(known_keys().front(), "server.host");
   EXPECT_EQ(known_keys().back(), "logging.file");
   EXPECT_THAT(known_keys(), Contains("cerebras.rate_limits.use_headers"));

@@ -25,7 +25,8 @@ process::process(const std::string& program, const std::vector<std::string>& arg
   if (pid_ == 0) {
     ::dup2(ends[1], 1);
     ::dup2(ends[1], 2);
-    ::unsetenv("CEREBRAS_API_KEY");  // a developer's own must not get in between
+    // A developer's own must not get in between, and tests do not remember each other.
+    for (auto const* const name : {"CEREBRAS_API_KEY", "HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"}) ::unsetenv(name);
     for (auto const& e : env) ::putenv(const_cast<char*>(e.c_str()));
     ::execv(program.c_str(), argv.data());
     ::_exit(127);

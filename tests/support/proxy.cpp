@@ -75,7 +75,14 @@ proxy::proxy(const std::string& base_url, const values& more, const std::vector<
 proxy::proxy(const fake_upstream& to, const values& more, const std::vector<std::string>& env)
     : proxy("http://127.0.0.1:" + std::to_string(to.port()), more, env) {}
 
+void proxy::crash() {
+  crashed_ = true;
+  program_->signal(SIGKILL);
+  program_->wait();
+}
+
 proxy::~proxy() {
+  if (crashed_) return;
   try {
     bool hurried = false;
     if (!program_->ended()) {

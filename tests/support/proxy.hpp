@@ -36,6 +36,8 @@ class proxy {
   std::uint16_t port() const { return port_; }
   std::uint16_t admin_port() const { return admin_port_; }
   process& program() { return *program_; }
+  /// Ends it without warning, as a crash does.
+  void crash();
   const std::string& config_path() const { return config_path_; }
 
   http_response fetch(const std::string& request, const std::string& method = "GET") const {
@@ -58,6 +60,7 @@ class proxy {
   std::unique_ptr<process> program_;
   std::uint16_t port_ = 0;
   std::uint16_t admin_port_ = 0;
+  bool crashed_ = false;
 };
 
 /// Asks until it is so, or `patience` is over.

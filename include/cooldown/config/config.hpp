@@ -213,6 +213,20 @@ struct logging_settings {
   bool operator==(const logging_settings&) const = default;
 };
 
+/// What is kept over a restart.
+struct state_settings {
+  std::string file;            // a database; empty: state.db in the directory for the state of programs
+  milliseconds every{10'000};  // between two writes; so much may be lost in a crash
+  struct spans {
+    milliseconds minutes{std::chrono::hours{48}};     // figures of each minute
+    milliseconds hours{std::chrono::hours{24} * 60};  // of each hour
+    milliseconds days{std::chrono::hours{24} * 730};  // of each day
+    bool operator==(const spans&) const = default;
+  } keep;
+  bool off = false;  // nothing is kept
+  bool operator==(const state_settings&) const = default;
+};
+
 struct settings {
   server_settings server;
   cerebras_settings cerebras;
@@ -220,6 +234,7 @@ struct settings {
   routing_settings routing;
   feature_flags features;
   admin_settings admin;
+  state_settings state;
   logging_settings logging;
   bool operator==(const settings&) const = default;
 };
@@ -231,6 +246,9 @@ void each_upstream(Settings& s, Visitor visit) {
   visit(s.cerebras, std::string("cerebras"));
   for (std::size_t i = 0; i < s.upstreams.size(); ++i) visit(s.upstreams[i], "upstreams[" + std::to_string(i) + ']');
 }
+
+/// As the configuration writes durations; nullopt: it is none.
+std::optional<milliseconds> duration_of(std::string_view text);
 
 /// Whether only this machine can connect to that address.
 bool is_loopback(std::string_view host);

@@ -13,8 +13,9 @@ namespace cooldown::net {
 
 class app {
  public:
-  /// Throws std::runtime_error when the TLS settings cannot be used.
-  app(asio::io_context& context, const config::settings& settings, observe::log& log);
+  /// Throws std::runtime_error when the TLS settings cannot be used. `salt`: of the hashes of keys and clients; empty:
+  /// a random one.
+  app(asio::io_context& context, const config::settings& settings, observe::log& log, const std::string& salt = {});
 
   /// Applies new settings. Requests that have been sent finish under the old ones; each new attempt goes to the current
   /// provider with its key. Throws and changes nothing if the settings cannot be used.
@@ -30,7 +31,7 @@ class app {
   std::function<std::vector<std::string>()> reload;  // reads the configuration again; returns its errors
 
  private:
-  app(asio::io_context& context, settings_ptr settings, observe::log& log);
+  app(asio::io_context& context, settings_ptr settings, observe::log& log, const std::string& salt);
 };
 
 }  // namespace cooldown::net

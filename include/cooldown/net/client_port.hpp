@@ -21,8 +21,9 @@ class client_connection;
 
 class client_port {
  public:
-  /// Throws std::runtime_error when the TLS settings cannot be used.
-  client_port(asio::io_context& context, deadline_sweep& deadlines, net::telemetry& tell, settings_ptr settings);
+  /// Throws std::runtime_error when the TLS settings cannot be used. `salt`: empty: a random one.
+  client_port(asio::io_context& context, deadline_sweep& deadlines, net::telemetry& tell, settings_ptr settings,
+              const std::string& salt = {});
 
   /// From now on clients are served by these settings; `renewed` is of their TLS files.
   void apply(settings_ptr settings, std::shared_ptr<tls_server> renewed);

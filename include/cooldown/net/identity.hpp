@@ -6,6 +6,9 @@
 
 namespace cooldown::net {
 
+/// Hexadecimal digits: the same for the same key and text; without the key, nobody can tell the text from them.
+std::string keyed_hash(std::string_view key, std::string_view text);
+
 class identity {
  public:
   /// Keyed to this machine's id (machine-id(5)); without one, the names last as long as the process.

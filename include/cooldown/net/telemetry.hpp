@@ -32,6 +32,11 @@ class telemetry {
   /// Logs a problem of the provider's headers once per text, for a bounded number of texts.
   void complain_once(const std::string& problem);
 
+  /// Called for each finished request; empty: nobody else counts.
+  std::function<void(const observe::access_record&, wall_time now)> counted;
+  /// Called when the history stops.
+  std::function<void()> when_stopped;
+
   observe::log& log;
   observe::stats stats;
   observe::history history;

@@ -16,18 +16,22 @@ struct access_record {
   std::string method;
   std::string target;  // without its query, which may contain keys
   std::string model;
-  unsigned status = 0;                    // 0: the client disconnected before an answer
-  const char* reason = "";                // error code, if the proxy rejected it
-  double cost = 0;                        // tokens reserved
-  std::uint64_t tokens = 0;               // tokens used, if known
+  unsigned status = 0;              // 0: the client disconnected before an answer
+  const char* reason = "";          // error code, if the proxy rejected it
+  double cost = 0;                  // tokens reserved
+  std::uint64_t tokens = 0;         // tokens used, if known
+  std::uint64_t prompt_tokens = 0;  // of them
+  std::uint64_t cached_tokens = 0;  // of the prompt
+  std::uint64_t completion_tokens = 0;
   double waited = 0;                      // seconds in the queue
   constraint held_by = constraint::none;  // what it waited for when its last wait began
   double upstream = 0;                    // seconds from the last attempt to the response head
   double total = 0;                       // seconds
   unsigned attempts = 0;
-  std::string to{};      // the destination of the last attempt; empty: there is only one
-  bool complete = true;  // false: the answer broke off
-  bool gone = false;     // its client disconnected before the end
+  unsigned upstream_refusals = 0;  // 429s of the provider
+  std::string to{};                // the destination of the last attempt; empty: there is only one
+  bool complete = true;            // false: the answer broke off
+  bool gone = false;               // its client disconnected before the end
 };
 
 }  // namespace cooldown::observe
