@@ -88,7 +88,7 @@ TEST_F(Upstreams, OneOfTwoKeysIsRevokedMidwayAndNoClientNotices) {
   }
   auto const all = provider.seen();
   EXPECT_EQ(all.size(), 21U) << "the revoked one was tried once";
-  EXPECT_THAT(p.program().output(), HasSubstr("cerebras/2 refuses its key with status 401: it is set aside"));
+  p.program().wait_for_line("cerebras/2 refuses its key with status 401: it is set aside");
   EXPECT_THAT(p.program().output(), Not(HasSubstr("key-2")));
   auto const status = p.status();
   auto const* const aside = find_upstream(status, "cerebras/2");
