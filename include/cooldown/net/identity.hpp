@@ -4,9 +4,12 @@
 #include <string>
 #include <string_view>
 
+#include "cooldown/text/sip_hash.hpp"
+
 namespace cooldown::net {
 
-/// Hexadecimal digits: the same for the same key and text; without the key, nobody can tell the text from them.
+/// Hexadecimal digits: the same for the same text and key, 32 bytes; without the key, nobody can tell the text from
+/// them.
 std::string keyed_hash(std::string_view key, std::string_view text);
 
 class identity {
@@ -18,7 +21,7 @@ class identity {
   std::string short_hash(std::string_view secret) const;
 
  private:
-  std::string key_;
+  sip_key key_{};
 };
 
 }  // namespace cooldown::net
