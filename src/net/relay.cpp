@@ -147,6 +147,7 @@ task<relay_end> relay_body(client_connection& c, upstream_connection& u, const r
   body_splitter splitter(in);
   std::vector<asio::const_buffer> pieces;
   std::vector<asio::const_buffer> buffers;
+  buffers.reserve(4);  // the head, a chunk's size, its data and its end
   std::string chunk_size;
   std::size_t next_read = small_read;
   bool const empty = out == outgoing::none || splitter.current() == state::done;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -52,13 +51,11 @@ constexpr std::string_view trim(std::string_view s) {
 
 /// A string of decimal digits as a number. nullopt: empty, or with a sign, white space or overflow.
 constexpr std::optional<std::uint64_t> parse_u64(std::string_view s) {
-  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
   if (s.empty()) return std::nullopt;
   std::uint64_t n = 0;
   for (char const c : s) {
     auto const digit = static_cast<unsigned>(c - '0');
-    if (digit > 9 || n > most / 10 || (n == most / 10 && digit > most % 10)) return std::nullopt;
-    n = n * 10 + digit;
+    if (digit > 9 || __builtin_mul_overflow(n, 10U, &n) || __builtin_add_overflow(n, digit, &n)) return std::nullopt;
   }
   return n;
 }
