@@ -25,6 +25,7 @@ void app::reconfigure(const config::settings& settings) {
   port.apply(next, std::move(renewed));
   telemetry.log.configure(settings.logging);
   upstreams.apply(std::move(prepared));
+  telemetry.stir();
 }
 
 observe::sources app::sources() const {

@@ -2,10 +2,14 @@
 
 #include <utility>
 
+#include "cooldown/net/memory.hpp"
+
 namespace cooldown::net {
 namespace {
 
 constexpr std::size_t most_complaints = 64;
+// After so long without a request, the allocator's caches are of use to nobody here.
+constexpr duration rest_after = std::chrono::seconds{2};
 
 }  // namespace
 
@@ -39,6 +43,7 @@ void telemetry::finished(observe::access_record record) {
 
 void telemetry::keep_history() {
   last_request_ = steady_now();
+  stir();
   if (!sampling_ && !stopped_) sample();
 }
 
@@ -46,6 +51,8 @@ void telemetry::sample() {
   sampling_ = false;
   auto const now = steady_now();
   history.sample(scopes_(now), now, wall_now());
+  if (now - last_request_ > rest_after && stats.requests_in_progress == 0 && !std::exchange(at_rest_, true))
+    give_memory_back();
   if (stopped_ || now - last_request_ > observe::history::span) return;
   sampler_.expires_after(observe::history::interval);
   sampler_.async_wait([this](error_code ec) {

@@ -26,6 +26,9 @@ class telemetry {
   /// Counts and remembers a finished exchange, and writes its access line, together with others of about the same time.
   void finished(observe::access_record record);
 
+  /// Something has changed, after which memory may be free.
+  void stir() { at_rest_ = false; }
+
   /// Stops sampling for the history, so that it no longer keeps the loop running.
   void stop_history();
 
@@ -57,6 +60,7 @@ class telemetry {
   bool sampling_ = false;
   bool stopped_ = false;
   time_point last_request_{};
+  bool at_rest_ = true;  // no request has ended for some seconds, and free memory has gone back
 };
 
 }  // namespace cooldown::net
