@@ -66,7 +66,7 @@ function allowed({ limit }, name, seconds, refill) {
 // "requests-minute", "tokens-10s".
 function secondsOf(name) {
   const window = name.slice(name.lastIndexOf('-') + 1);
-  return { second: 1, minute: 60, hour: 3600, day: 86400 }[window] ?? Number.parseFloat(window);
+  return { second: 1, minute: 60, hour: 3600, day: 86_400, month: 2_592_000 }[window] ?? Number.parseFloat(window);
 }
 
 function usedOf(model, name) {
@@ -76,9 +76,10 @@ function usedOf(model, name) {
   return model.tokens_used;
 }
 
-// The share of the limit that binds: no schedule admits more than 1.
+// The share of the limit that binds: no schedule admits more than 1. Without limits, NaN.
 function quotaUsed({ level, ...model }, seconds, refill) {
-  return Math.max(...Object.entries(level).map(([name, each]) => usedOf(model, name) / allowed(each, name, seconds, refill)));
+  const shares = Object.entries(level).map(([name, each]) => usedOf(model, name) / allowed(each, name, seconds, refill));
+  return shares.length > 0 ? Math.max(...shares) : NaN;
 }
 
 // What the provider counted, one for each account.
@@ -130,7 +131,7 @@ export async function saturate({ clients = 24, seconds = 60, tpm, seed = 1, keys
   return report;
 }
 
-const percent = (share) => `${(100 * share).toFixed(2)} %`;
+const percent = (share) => (Number.isNaN(share) ? '-' : `${(100 * share).toFixed(2)} %`);
 
 export function print(report) {
   console.log(`requests ok            ${report.ok} in ${report.seconds.toFixed(1)} s`);
