@@ -73,12 +73,13 @@ void recorder::arm() {
 state::snapshot recorder::take() {
   auto const now = steady_now();
   auto const wall = wall_now();
-  state::snapshot out{.used = ledger_.take(), .learned = {}, .at = wall};
+  state::snapshot out{.used = {}, .learned = {}, .at = wall};
   for (auto const& d : app_.upstreams.all()) {
     auto learned = d->limiter.save(now, wall);
     tell_apart(learned, d->id());
     if (!learned.scopes.empty()) out.learned.push_back({account_of(*d), std::move(learned)});
   }
+  out.used = ledger_.take();  // last: nothing is lost if memory is out before
   return out;
 }
 
