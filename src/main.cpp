@@ -93,21 +93,21 @@ void run(net::asio::io_context& io, observe::log& log) {
 
 /// Where the state is kept over a restart; empty: nowhere.
 struct state_place {
-  std::string file;
-  std::string secret;
+  state::database_place database{};
+  std::string secret{};
 };
 
 state_place state_of(const config::settings& settings, observe::log& log) {
   if (settings.state.off) return {};
-  auto const file = state::database_file(settings.state.file, config::process_environment());
-  if (!file) {
+  auto const place = state::database_file(settings.state.file, config::process_environment());
+  if (!place) {
     log.info(
         "nothing is remembered over a restart: neither state.file nor $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME "
         "says where");
     return {};
   }
   try {
-    return {*file, state::secret_beside(*file)};
+    return {*place, state::secret_beside(place->file)};
   } catch (const std::exception& e) {
     log.warn(std::string("nothing is remembered over a restart: ") + e.what());
     return {};
@@ -145,7 +145,7 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
       warn_of_risks(settings, log);
       if (auto const exposed = cli::exposed_secrets(from, settings)) log.warn(*exposed);
       std::optional<net::recorder> recorder;
-      if (!memory.file.empty()) recorder.emplace(app, memory.file, memory.secret);
+      if (!memory.database.file.empty()) recorder.emplace(app, memory.database, memory.secret);
       std::unique_ptr<cli::child> command;
       if (beside) {
         auto const ended = [&](int code) {
@@ -230,7 +230,7 @@ int usage_of(const config::settings& settings, const cli::arguments& args) {
   }
   auto const since = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now() - *back);
   auto const as = args.json ? cli::usage_format::json : args.csv ? cli::usage_format::csv : cli::usage_format::table;
-  return cli::show_usage(*file, since.time_since_epoch().count(), args.by, as);
+  return cli::show_usage(file->file, since.time_since_epoch().count(), args.by, as);
 }
 
 /// At most a screen of errors is printed.

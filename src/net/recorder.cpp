@@ -24,13 +24,14 @@ void tell_apart(learned_state& learned, std::uint64_t destination) {
 
 }  // namespace
 
-recorder::recorder(app& of, const std::string& file, std::string secret)
+recorder::recorder(app& of, const state::database_place& at, std::string secret)
     : app_(of),
       secret_(std::move(secret)),
-      keeper_(file, kept(of.port.settings()->state.keep),
+      keeper_(at.file, kept(of.port.settings()->state.keep),
               [&of](const std::string& text) { asio::post(of.io, [&of, text] { of.telemetry.log.warn(text); }); }),
       timer_(of.io) {
-  for (auto const& d : app_.upstreams.all()) restore(*d);
+  for (auto const& d : app_.upstreams.all())
+    if (at.chosen || !config::is_loopback(d->upstream_of_now()->of->base_url.host)) restore(*d);
   try {
     keeper_.start();
   } catch (const std::system_error& why) {

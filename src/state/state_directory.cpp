@@ -61,14 +61,14 @@ void make_secret(const std::string& file) {
 
 }  // namespace
 
-std::optional<std::string> database_file(const std::string& configured, const variable& environment) {
-  if (!configured.empty()) return configured;
+std::optional<database_place> database_file(const std::string& configured, const variable& environment) {
+  if (!configured.empty()) return database_place{configured};
   if (auto const given = environment("STATE_DIRECTORY"); given && !given->empty())
-    return given->substr(0, given->find(':')) + "/state.db";
+    return database_place{given->substr(0, given->find(':')) + "/state.db"};
   if (auto const home = environment("XDG_STATE_HOME"); home && home->starts_with('/'))
-    return *home + "/cooldown-proxy/state.db";
+    return database_place{*home + "/cooldown-proxy/state.db"};
   if (auto const home = environment("HOME"); home && home->starts_with('/'))
-    return *home + "/.local/state/cooldown-proxy/state.db";
+    return database_place{*home + "/.local/state/cooldown-proxy/state.db", false};
   return std::nullopt;
 }
 

@@ -76,6 +76,16 @@ TEST_F(Memory, ADaysQuotaThatWasSpentIsKnownAsSpentAfterACrash) {
   EXPECT_EQ(upstream.count(), 1U) << "the provider need not refuse what is known to be spent";
 }
 
+TEST_F(Memory, APortOfThisMachineIsNoProviderUnlessSomebodyChoseTheFile) {
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(answer(day_headers(0))); });
+  for (int i = 0; i < 2; ++i) {
+    proxy p(upstream, {{"cerebras.queue.max_wait", "1s"}}, {"HOME=" + in.path("home")});
+    EXPECT_EQ(p.fetch(chat(), "POST").status, 200);
+  }
+  file = in.path("home/.local/state/cooldown-proxy/state.db");
+  EXPECT_EQ(used("requests"), 2) << "it is counted";
+}
+
 TEST_F(Memory, AnotherAccountStartsAfresh) {
   fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(answer(day_headers(0))); });
   {

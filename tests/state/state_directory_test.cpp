@@ -28,11 +28,14 @@ variable environment(std::map<std::string, std::string> all) {
 }  // namespace
 
 TEST(StateDirectory, IsTheServicesElseTheUsers) {
-  EXPECT_EQ(database_file("/x/y.db", environment({{"STATE_DIRECTORY", "/s"}})), "/x/y.db");
-  EXPECT_EQ(database_file("", environment({{"STATE_DIRECTORY", "/s:/t"}, {"HOME", "/h"}})), "/s/state.db");
-  EXPECT_EQ(database_file("", environment({{"XDG_STATE_HOME", "/x"}, {"HOME", "/h"}})), "/x/cooldown-proxy/state.db");
-  EXPECT_EQ(database_file("", environment({{"HOME", "/h"}})), "/h/.local/state/cooldown-proxy/state.db");
-  EXPECT_EQ(database_file("", environment({})), std::nullopt);
+  auto const file_of = [](const std::string& configured, std::map<std::string, std::string> all) {
+    return database_file(configured, environment(std::move(all))).value().file;
+  };
+  EXPECT_EQ(file_of("/x/y.db", {{"STATE_DIRECTORY", "/s"}}), "/x/y.db");
+  EXPECT_EQ(file_of("", {{"STATE_DIRECTORY", "/s:/t"}, {"HOME", "/h"}}), "/s/state.db");
+  EXPECT_EQ(file_of("", {{"XDG_STATE_HOME", "/x"}, {"HOME", "/h"}}), "/x/cooldown-proxy/state.db");
+  EXPECT_EQ(file_of("", {{"HOME", "/h"}}), "/h/.local/state/cooldown-proxy/state.db");
+  EXPECT_FALSE(database_file("", environment({})));
 }
 
 TEST(StateDirectory, MakesASecretOnce) {

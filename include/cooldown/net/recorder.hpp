@@ -5,15 +5,17 @@
 
 #include "cooldown/net/app.hpp"
 #include "cooldown/state/keeper.hpp"
+#include "cooldown/state/state_directory.hpp"
 
 namespace cooldown::net {
 
 class recorder {
  public:
-  /// `file`: the database. `secret`: the key of the hashes that name accounts in it. Restores the limiters of all
-  /// accounts, and starts the thread that writes. Problems go to the log; none of them ends the service. Lives less
-  /// long than `of`, and takes a last snapshot at its end.
-  recorder(app& of, const std::string& file, std::string secret);
+  /// `at`: the database. `secret`: the key of the hashes that name accounts in it. Restores the limiters of all
+  /// accounts, and starts the thread that writes. At a port of this machine another program may listen next time: what
+  /// was learned of a provider there is restored only from a file that somebody chose. Problems go to the log; none of
+  /// them ends the service. Lives less long than `of`, and takes a last snapshot at its end.
+  recorder(app& of, const state::database_place& at, std::string secret);
   ~recorder();
   recorder(const recorder&) = delete;
   recorder& operator=(const recorder&) = delete;
