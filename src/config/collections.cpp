@@ -8,6 +8,7 @@
 #include "cooldown/text/ascii.hpp"
 
 #include "address.hpp"
+#include "print.hpp"
 #include "suggest.hpp"
 
 namespace cooldown::config {
@@ -325,9 +326,18 @@ bool read_auth_tokens(settings& s, const std::string& path, const yaml_node& nod
 bool read_api_keys(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
   auto& keys = s.cerebras.api_keys;
   if (!read_secrets(keys, path, node, values)) return false;
-  if (keys.size() <= most_accounts) return true;
-  values.complain(node.at, path, "must not have more than " + std::to_string(most_accounts) + " keys");
-  return false;
+  bool good = keys.size() <= most_accounts;
+  if (!good) values.complain(node.at, path, "must not have more than " + std::to_string(most_accounts) + " keys");
+  auto const item = [&](std::size_t i) { return path + '[' + std::to_string(i) + ']'; };
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    auto const first = static_cast<std::size_t>(std::find(keys.begin(), keys.end(), keys[i]) - keys.begin());
+    if (first == i || keys[i] == hidden_secret) continue;
+    values.complain(node.items[i].at, item(i),
+                    "is the same key as " + item(first) + " (line " + std::to_string(node.items[first].at.line) +
+                        "): one account has one quota; remove one of them (values hidden)");
+    good = false;
+  }
+  return good;
 }
 
 bool read_models(settings& s, const std::string& path, const yaml_node& node, value_reader& values) {
@@ -349,8 +359,19 @@ bool read_headers(settings& s, const std::string& path, const yaml_node& node, v
   headers.clear();
   if (node.type == yaml_node::kind::null && node.refusal.empty()) return true;
   if (!expect(yaml_node::kind::map, "a map of header names", path, node, values)) return false;
+  std::vector<std::pair<std::string, int>> seen;  // with their lines
   return each_entry(path, node, values, [&](const yaml_node& key, const yaml_node& value) {
     auto const below = path + '.' + printable(key.text);
+    auto const same = std::find_if(seen.begin(), seen.end(), [&](auto const& other) {
+      return other.first != key.text && iequals(other.first, key.text);
+    });
+    if (same != seen.end()) {
+      values.complain(key.at, below,
+                      "is the header " + in_quotes(same->first) + " of line " + std::to_string(same->second) +
+                          ", because the case of a header's name says nothing; give one of them");
+      return false;
+    }
+    seen.emplace_back(key.text, key.at.line);
     if (!is_header_name(key.text) || headers.size() == most_headers) {
       values.complain(key.at, below,
                       headers.size() == most_headers ? "too many: at most " + std::to_string(most_headers)

@@ -40,6 +40,10 @@ std::vector<std::string> upstream_settings::account_keys() const {
   return api_keys.empty() ? std::vector{api_key} : api_keys;
 }
 
+std::string upstream_settings::account_name(std::size_t account) const {
+  return api_keys.size() > 1 ? name + "/" + std::to_string(account + 1) : name;
+}
+
 std::optional<std::string_view> upstream_settings::name_here(std::string_view model) const {
   if (auto const named = models.find(model); named != models.end()) return named->second;
   if (models.empty() || models.contains("*")) return model;

@@ -14,8 +14,6 @@
 namespace cooldown::config {
 namespace {
 
-constexpr auto hidden = "***";
-
 std::string text_of(const address_range& range) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   bool const v4 = range.bits >= 96 && IN6_IS_ADDR_V4MAPPED(reinterpret_cast<const in6_addr*>(range.first.data()));
@@ -65,7 +63,7 @@ void print_clients(YAML::Emitter& out, const settings& s) {
     out << YAML::Flow << YAML::BeginMap;
     if (!rule.name.empty()) out << YAML::Key << "name" << YAML::Value << rule.name;
     out << YAML::Key << "match" << YAML::Value << YAML::Flow << YAML::BeginMap;
-    if (rule.credential) out << YAML::Key << "credential" << YAML::Value << hidden;
+    if (rule.credential) out << YAML::Key << "credential" << YAML::Value << hidden_secret;
     if (rule.user) out << YAML::Key << "user" << YAML::Value << *rule.user;
     if (rule.address) out << YAML::Key << "address" << YAML::Value << text_of(*rule.address);
     out << YAML::EndMap;
@@ -88,11 +86,11 @@ void print_fair_share(YAML::Emitter& out, const settings& s) {
 }
 
 void print_auth_tokens(YAML::Emitter& out, const settings& s) {
-  print_list(out, std::vector<std::string>(s.server.auth_tokens.size(), hidden));
+  print_list(out, std::vector<std::string>(s.server.auth_tokens.size(), hidden_secret));
 }
 
 void print_api_keys(YAML::Emitter& out, const settings& s) {
-  print_list(out, std::vector<std::string>(s.cerebras.api_keys.size(), hidden));
+  print_list(out, std::vector<std::string>(s.cerebras.api_keys.size(), hidden_secret));
 }
 
 void print_models(YAML::Emitter& out, const settings& s) {

@@ -7,6 +7,9 @@
 
 namespace cooldown::config {
 
+/// What is printed for a secret. As a key it stands for any.
+inline constexpr const char* hidden_secret = "***";
+
 void print_limits(YAML::Emitter& out, const settings& s);
 void print_headers(YAML::Emitter& out, const settings& s);
 void print_fair_share(YAML::Emitter& out, const settings& s);

@@ -12,6 +12,7 @@ namespace cooldown::config {
 namespace {
 
 std::string with_article(std::string_view noun) {
+  if (noun == "words") return std::string(noun);
   bool const vowel = std::string_view("aeio").find(noun.front()) != std::string_view::npos;
   return (vowel ? "an " : "a ") + std::string(noun);
 }

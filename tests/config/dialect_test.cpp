@@ -7,6 +7,7 @@
 namespace cooldown::config {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::problems_of;
@@ -41,6 +42,18 @@ TEST(ConfigDialect, WhatAHeaderCannotTellIsAnError) {
               ElementsAre(HasSubstr("is not the name of a header")));
   EXPECT_THAT(problems_of("cerebras: {rate_limits: {headers: [X-Quota]}}"),
               ElementsAre(HasSubstr("expected a map of header names")));
+  EXPECT_THAT(problems_of("cerebras: {rate_limits: {headers: {X-Quota: [remaining, requests]}}}"),
+              ElementsAre(HasSubstr("expected words, found a list")));
+}
+
+TEST(ConfigDialect, AHeaderIsNamedOnceInWhateverCase) {
+  EXPECT_THAT(problems_of("cerebras:\n  rate_limits:\n    headers:\n      X-G: limit requests\n"
+                          "      x-g: remaining tokens\n"),
+              ElementsAre(AllOf(HasSubstr("f:5:7: cerebras.rate_limits.headers.x-g: "),
+                                HasSubstr("is the header 'X-G' of line 4"))));
+  EXPECT_THAT(problems_of("cerebras:\n  rate_limits:\n    headers:\n      X-G: limit requests\n"
+                          "      X-G: remaining tokens\n"),
+              ElementsAre(HasSubstr("duplicate key; first given at line 4")));
 }
 
 }  // namespace

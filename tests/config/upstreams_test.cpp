@@ -142,6 +142,15 @@ TEST(ConfigUpstreams, HaveOneKeyOrSeveralOrTheClients) {
   EXPECT_THAT(problems_of("cerebras: {pass_client_key: true}"), ElementsAre(HasSubstr("unknown key")));
 }
 
+TEST(ConfigUpstreams, HaveNoKeyTwice) {
+  EXPECT_THAT(
+      problems_of("cerebras:\n  api_keys:\n    - csk-1\n    - csk-2\n    - ${K}\n", environment_of({{"K", "csk-1"}})),
+      ElementsAre("f:5:7: cerebras.api_keys[2]: is the same key as cerebras.api_keys[0] (line 3): one account has "
+                  "one quota; remove one of them (values hidden)"));
+  EXPECT_THAT(problems_of("upstreams: [{name: a, base_url: 'http://a', api_keys: [k, k]}]"),
+              ElementsAre(HasSubstr("upstreams[0].api_keys[1]: is the same key")));
+}
+
 TEST(ConfigUpstreams, AreNotThisProxy) {
   EXPECT_THAT(problems_of("upstreams:\n  - name: a\n    base_url: http://localhost:8080\n"),
               ElementsAre(HasSubstr("f:3:15: upstreams[0].base_url: must be the provider's address")));

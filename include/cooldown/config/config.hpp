@@ -164,6 +164,8 @@ struct upstream_settings {
   }
   /// The key of each account; one account without a key if there is none.
   std::vector<std::string> account_keys() const;
+  /// What the account of that key is called: "groq", or "groq/2" if there are several.
+  std::string account_name(std::size_t account) const;
   /// The name here of a client's model; nullopt: this upstream does not serve it.
   std::optional<std::string_view> name_here(std::string_view model) const;
   bool operator==(const upstream_settings&) const = default;
