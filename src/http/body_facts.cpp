@@ -72,6 +72,7 @@ class body_walker {
  private:
   void take(std::string_view key, ondemand::value& value) {
     if (key == "model") {
+      facts_.model_repeated = std::exchange(has_model_, true);
       facts_.model = name_of(value);
     } else if (key == "user") {
       facts_.user = name_of(value);
@@ -226,6 +227,7 @@ class body_walker {
   std::string_view body_;
   body_facts& facts_;
   bool broken_ = false;
+  bool has_model_ = false;
   std::array<tally, std::size(spoken_keys)> spoken_{};
   std::array<tally, std::size(raw_keys)> raw_{};
   std::array<std::optional<std::uint64_t>, std::size(maximum_keys)> maximum_{};

@@ -105,7 +105,8 @@ void exchange::set_aside(std::string_view why) {
 std::string_view exchange::body_there() {
   if (!r_.metered || to_->of->models.empty()) return r_.body.view();
   auto const name = to_->of->name_here(facts_.model);
-  if (!name || *name == facts_.model) return r_.body.view();
+  // Where it is repeated, the upstream may take another one than the last.
+  if (!name || (*name == facts_.model && !facts_.model_repeated)) return r_.body.view();
   auto renamed = http::with_model(r_.body.view(), r_.body.capacity(), *name);
   if (!renamed) return r_.body.view();
   renamed_ = std::move(*renamed);

@@ -139,7 +139,7 @@ exchange_step exchange::rejected(const refused& why) {
   if (why.why == reason::request_too_large_for_limit)
     explanation_ = fmt::format("It costs about {:.0f} tokens; the limit is {:.0f} tokens.", why.cost, why.limit);
   if (why.why == reason::queue_timeout) {
-    if (!why.retry_after) explanation_ = "The model is paused.";
+    if (!why.retry_after) explanation_ = at_->limiter.all_paused() ? "The upstream is paused." : "The model is paused.";
     if (limit_ && *limit_ <= max_wait_) {
       if (!explanation_.empty()) explanation_ += ' ';
       explanation_ += *limit_ > duration::zero() ? fmt::format("Its client waits at most {}.", delay_in_words(*limit_))

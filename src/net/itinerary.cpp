@@ -36,7 +36,9 @@ bool itinerary::can_rename() const {
 bool itinerary::serves(const destination& d) const {
   auto const& of = *d.upstream_of_now()->of;
   auto const name = of.name_here(facts_.model);
-  return name && of.base_url.contains(r_.target) && (*name == facts_.model || can_rename());
+  if (!name) return false;
+  bool const unchanged = of.models.empty() || (*name == facts_.model && !facts_.model_repeated);
+  return of.base_url.contains(r_.target) && (unchanged || can_rename());
 }
 
 /// What no upstream is said to serve is for the first one to refuse.

@@ -6,10 +6,6 @@
 namespace cooldown::net {
 namespace {
 
-std::string name_of(const config::upstream_settings& of, std::size_t account) {
-  return of.account_keys().size() > 1 ? of.name + "/" + std::to_string(account + 1) : of.name;
-}
-
 routing_rules rules_of(const config::routing_settings& s) {
   routing_rules out{.spill_after = std::nullopt, .min_gain = s.min_gain, .next_on_failure = s.next_on_failure};
   if (s.spill_after) out.spill_after = *s.spill_after;
@@ -72,7 +68,7 @@ void upstreams::apply(std::vector<upstream_ptr> prepared) {
     providers_[next->of->name] = next->provider;
     auto d = take_former(former, *next);
     if (!d) d = std::make_shared<destination>(io_, *next);
-    auto name = name_of(*next->of, account);
+    auto name = next->of->account_name(account);
     d->apply(std::move(next), std::move(name), all_.empty());
     all_.push_back(std::move(d));
   }

@@ -33,7 +33,8 @@ std::string waiting::place_in_queue(const destination& at, ticket_id id) {
   auto const standing = at.limiter.standing_of(id, now);
   if (!standing) return ": queued\n\n";
   if (standing->held_by == constraint::paused)
-    return fmt::format(": queued, position {} ({})\n\n", standing->position, text_of(standing->held_by));
+    return fmt::format(": queued, position {} ({})\n\n", standing->position,
+                       at.limiter.all_paused() ? "the upstream is paused" : text_of(standing->held_by));
   auto const left = std::max<duration>(std::chrono::seconds{1}, standing->expected - now);
   return fmt::format(": queued, position {}, about {} s ({})\n\n", standing->position, ceil_seconds(left).count(),
                      text_of(standing->held_by));

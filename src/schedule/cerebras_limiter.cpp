@@ -224,12 +224,15 @@ const rate_limit_snapshot* cerebras_limiter::parse(scope& s, header_view headers
       problem = "x-ratelimit-remaining-tokens-minute is above its limit: taken as it is";
     return &into;
   }
-  // A refusal without any rate-limit field is what live accounts send; only an answer that should have them counts.
-  if (expected || !error->absent) {
+  bool const any = std::any_of(into.limits.begin(), into.limits.end(), [](auto const& l) { return l.value.any(); });
+  bool const of_another = dialect() != cooldown::dialect::automatic && dialect() != cooldown::dialect::cerebras;
+  if (of_another || !settings_.headers.empty()) {  // whose answers have other headers, or none
+    if (any) ++counters_.header_parsing_success;
+  } else if (expected || !error->absent) {
+    // A refusal without any rate-limit field is what live accounts send; only an answer that should have them counts.
     ++counters_.header_parsing_failures;
     problem = std::move(error->message);
   }
-  bool const any = std::any_of(into.limits.begin(), into.limits.end(), [](auto const& l) { return l.value.any(); });
   return any ? &into : nullptr;
 }
 

@@ -255,6 +255,28 @@ TEST_F(Upstreams, TheModelIsCalledByItsNameThere) {
   EXPECT_EQ(well.count(), 1U);
 }
 
+TEST_F(Upstreams, AModelThatIsNamedTwiceIsOneModelThere) {
+  auto const dead = "http://127.0.0.1:" + std::to_string(closed_port());
+  proxy p(dead, with_second({}, ", api_key: key-b, models: {m: m, n: 'openai/n'}"));
+  auto const send = [&](const std::string& body) { return p.fetch(post_request("/v1/chat/completions", body)).status; };
+  EXPECT_EQ(send(R"({"model":"dear","messages":[],"model":"m"})"), 200);
+  EXPECT_EQ(send(R"({"model":"m","messages":[],"model":"n"})"), 200);
+  ASSERT_EQ(well.count(), 2U);
+  EXPECT_EQ(well.seen()[0].body, R"({"model":"m","messages":[],"model":"m"})") << "the last one, as it is metered";
+  EXPECT_EQ(well.seen()[1].body, R"({"model":"openai/n","messages":[],"model":"openai/n"})");
+  for (auto const* const body : {R"({"model":"m","model":"dear"})", R"({"model":7,"model":"m"})"})
+    EXPECT_EQ(send(body), 503) << body << ": it is not served there";
+  EXPECT_EQ(well.count(), 2U);
+}
+
+TEST_F(Upstreams, APausedUpstreamIsToldAsOne) {
+  proxy p(well, {{"cerebras.queue.max_wait", "200ms"}});
+  EXPECT_EQ(post(p, "/upstreams/pause", R"({"upstream":"cerebras"})"), 200);
+  EXPECT_THAT(p.fetch(chat()).body, HasSubstr("The upstream is paused."));
+  EXPECT_EQ(post(p, "/upstreams/resume", R"({"upstream":"cerebras"})"), 200);
+  EXPECT_EQ(p.fetch(chat()).status, 200);
+}
+
 TEST_F(Upstreams, RetryAfterIsTheEarliestOfAll) {
   fake_upstream home([](auto const&, tcp_client& c) { return c.send(ok_response(completion())); });
   proxy p(home, with_second({{"cerebras.limits", "{m: {rpd: 1}}"}}, ", api_key: key-b, limits: {m: {rpm: 1}}"));

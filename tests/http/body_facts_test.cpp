@@ -169,6 +169,8 @@ TEST(body_facts, of_a_repeated_key_the_last_counts) {
           "messages":[{"content":"123456789","content":"ab"}],"model":"b","stream":false,"n":2,"max_tokens":null})");
   EXPECT_TRUE(f.parsed);
   EXPECT_EQ(f.model, "b");
+  EXPECT_TRUE(f.model_repeated);
+  EXPECT_FALSE(facts_of(R"({"model":"a"})").model_repeated);
   EXPECT_FALSE(f.stream);
   EXPECT_EQ(f.choices, 2u);
   EXPECT_EQ(f.max_output_tokens, std::nullopt);

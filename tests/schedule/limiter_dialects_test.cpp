@@ -66,5 +66,31 @@ TEST_F(LimiterDialects, ALimitOfRequestsAloneLeavesTokensToTheConfiguration) {
   EXPECT_TRUE(std::holds_alternative<go>(limiter.submit(large, now))) << "100 are requests, not tokens";
 }
 
+TEST_F(LimiterDialects, OnlyCerebrasHasToSendTokensAMinute) {
+  auto const problem_with = [](limiter_settings settings, const std::vector<header_field>& headers) {
+    cerebras_limiter fresh(settings);
+    ticket_facts t;
+    t.scope = scope;
+    auto const id = std::get<go>(fresh.submit(t, start)).id;
+    return fresh.observe(id, {.status = 200, .headers = headers, .error = {}}, start, wall).header_problem;
+  };
+  std::vector<header_field> const groq{{"x-ratelimit-limit-requests", "14400"},
+                                       {"x-ratelimit-remaining-requests", "14300"}};
+  std::vector<header_field> const own{{"X-Quota-Left", "7"}};
+  limiter_settings settings;
+  EXPECT_NE(problem_with(settings, {}), "") << "as documented";
+  EXPECT_NE(problem_with(settings, own), "");
+  for (auto const speaks : {dialect::openai, dialect::groq, dialect::gemini, dialect::anthropic, dialect::ietf}) {
+    settings.dialect = speaks;
+    EXPECT_EQ(problem_with(settings, groq), "") << name_of(speaks);
+    EXPECT_EQ(problem_with(settings, {}), "") << name_of(speaks);
+  }
+  settings.dialect = dialect::cerebras;
+  EXPECT_NE(problem_with(settings, {}), "");
+  settings.dialect = dialect::automatic;
+  settings.headers = {{"X-Quota-Left", *meaning_in_words("remaining requests")}};
+  EXPECT_EQ(problem_with(settings, own), "") << "their names are told";
+}
+
 }  // namespace
 }  // namespace cooldown

@@ -16,6 +16,7 @@ namespace cooldown::http {
 struct body_facts {
   bool parsed = false;
   bool stream = false;
+  bool model_repeated = false;                     // `model` occurs more than once: the last one counts
   std::string model;                               // empty when absent; cut to 256 bytes
   std::string user;                                // `user`, for fair shares; cut to 256 bytes
   std::uint64_t input_chars = 0;                   // Unicode characters of all text the model will read, tools included
