@@ -144,6 +144,32 @@
     });
   }
 
+  const stateOf = (u) => (u.paused ? 'paused by hand'
+    : u.set_aside_for_seconds ? `key refused; tried again in ${seconds(Math.ceil(u.set_aside_for_seconds))}` : 'in use');
+  const breakerText = (b) => b.state.toLowerCase().replace('_', ' ');
+
+  /// Absent if there is one destination only.
+  function showUpstreams(upstreams = []) {
+    $('upstreams').closest('section').hidden = !upstreams.length;
+    rows('upstreams', upstreams, (u) => u.name, () => {
+      const row = plainRow(['model', '', '', 'number', 'number', 'number', ''], 0);
+      row.cells[6].appendChild(cell('button'));
+      return row;
+    }, (row, u) => {
+      setText(row.cells[0], u.name);
+      setText(row.cells[1], stateOf(u));
+      setText(row.cells[2], breakerText(u.circuit_breaker));
+      setText(row.cells[3], u.recent.failures ? `${number(u.recent.failures)} of ${number(u.recent.attempts)}` : '0');
+      setText(row.cells[4], number(u.queued));
+      setText(row.cells[5], number(u.in_flight));
+      const button = row.cells[6].firstChild;
+      const action = u.paused ? 'Resume' : 'Pause';
+      setText(button, action);
+      button.setAttribute('aria-label', `${action} upstream ${u.name}`);
+      button.onclick = () => post(`upstreams/${action.toLowerCase()}`, { upstream: u.name });
+    });
+  }
+
   // Seconds, if nobody uses any meanwhile; 0: it is full, or nobody knows.
   function fullIn(b) {
     const part = Math.max(0, 1 - b.remaining / b.limit);
@@ -257,7 +283,7 @@
   function showFigures(s) {
     setText($('queue-length'), number(s.queue.length));
     setText($('in-flight'), number(s.in_flight));
-    setText($('breaker'), s.circuit_breaker.state.toLowerCase().replace('_', ' '));
+    setText($('breaker'), breakerText(s.circuit_breaker));
     $('breaker').className = { CLOSED: '', OPEN: 'bad', HALF_OPEN: 'warn' }[s.circuit_breaker.state];
     setText($('refusals'), number(s.upstream.refusals));
     const { recent } = s.upstream;
@@ -380,6 +406,7 @@
     latest = status;
     showFigures(status);
     showScopes(status.scopes);
+    showUpstreams(status.upstreams);
     const scope = status.scopes.find((s) => keyOf(s) === chosen);
     $('budgets-title').closest('section').hidden = !scope;
     showBudgets(scope);

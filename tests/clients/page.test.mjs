@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { eventually, startBoth } from './support.mjs';
+import { eventually, startBoth, startProxy, startSim } from './support.mjs';
 
 const timeout = 120_000;
 const installed = createRequire(join(process.env.COOLDOWN_CLIENTS, 'package.json'));
@@ -122,6 +122,47 @@ test('the page says who used the quota, that the provider fails and why, and who
   assert.equal(await page.locator('#in-flight').textContent(), '0');
   await page.locator('#waiting').getByText('the provider keeps failing').first().waitFor();
   assert.deepEqual(page.problems, []);
+});
+
+// Two accounts and another upstream, all of the same simulator.
+const several = async (t) => {
+  const sim = await startSim('--quiet', ...small);
+  t.after(() => sim.stop());
+  const proxy = await startProxy(sim.origin, {
+    cerebras: { api_keys: ['key-1', 'key-2'] },
+    upstreams: [{ name: 'other', base_url: sim.origin, api_key: 'key-3' }],
+  });
+  t.after(() => proxy.stop());
+  return proxy;
+};
+
+test('an upstream is paused and resumed on the page, if there are several', { timeout, skip: !chromium && 'no Chromium' }, async (t) => {
+  const proxy = await several(t);
+  const page = await openPage(t, proxy.admin);
+  const paused = async () => (await (await fetch(`${proxy.admin}/status`)).json()).upstreams.filter((u) => u.paused).map((u) => u.name);
+  const other = page.locator('#upstreams tbody tr').filter({ hasText: 'other' });
+  await other.waitFor();
+  assert.equal(await page.locator('#upstreams tbody tr').count(), 3);
+  await page.getByRole('button', { name: 'Pause upstream other' }).click();
+  await other.getByText('paused by hand').waitFor();
+  assert.deepEqual(await paused(), ['other']);
+  const resume = page.getByRole('button', { name: 'Resume upstream other' });
+  await resume.focus();
+  await page.keyboard.press('Enter');
+  await other.getByText('in use').waitFor();
+  assert.deepEqual(await paused(), []);
+  const session = await page.context().newCDPSession(page);
+  await session.send('Runtime.evaluate', { expression: readFileSync(installed.resolve('axe-core/axe.min.js'), 'utf8') });
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  assert.deepEqual(violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id), []);
+  assert.deepEqual(page.problems, []);
+});
+
+test('with one destination the page says nothing of upstreams', { timeout, skip: !chromium && 'no Chromium' }, async (t) => {
+  const { proxy } = await startBoth(t, small);
+  const page = await openPage(t, proxy.admin);
+  await eventually('it is up to date', async () => (await figures(page)).updates > 1);
+  assert.ok(await page.locator('#upstreams-title').isHidden());
 });
 
 for (const [name, options] of Object.entries({

@@ -99,7 +99,7 @@ export async function startProxy(origin, config = {}) {
     state: { off: true },
     logging: { level: 'info', format: 'text' },
   };
-  for (const [name, keys] of Object.entries(config)) sections[name] = { ...sections[name], ...keys };
+  for (const [name, keys] of Object.entries(config)) sections[name] = Array.isArray(keys) ? keys : { ...sections[name], ...keys };
   const folder = await mkdtemp(join(tmpdir(), 'cooldown-clients-'));
   const file = join(folder, 'config.yaml');
   await writeFile(file, JSON.stringify(sections)); // JSON is YAML
