@@ -25,6 +25,7 @@
 #include "cli/child.hpp"
 #include "cli/configuration.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/online.hpp"
 #include "cli/status_view.hpp"
 #include "cli/usage_view.hpp"
 
@@ -56,6 +57,7 @@ void warn_of_risks(const config::settings& s, observe::log& log) {
   };
   warn_of_way(s.cerebras);
   for (auto const& upstream : s.upstreams) warn_of_way(upstream);
+  for (auto const& warning : cli::shared_accounts(s)) log.warn(warning);
 }
 
 /// The variables that point a command's SDKs to the proxy. SDKs insist on a key: if the proxy has its own, theirs is
@@ -127,7 +129,7 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
       auto loaded = cli::load(from, args, config::process_environment());
       if (auto* const wrong = std::get_if<cli::problems>(&loaded)) return std::move(wrong->lines);
       auto& now = std::get<config::settings>(loaded);
-      log.info(cli::who_decides(now, config::process_environment()));
+      for (auto const& line : cli::who_decides(now, config::process_environment())) log.info(line);
       warn_of_risks(now, log);
       if (auto const exposed = cli::exposed_secrets(from, now)) log.warn(*exposed);
       return std::move(now);
@@ -140,7 +142,7 @@ int serve(const config::settings& settings, const cli::source& from, const cli::
       auto const memory = state_of(settings, log);
       net::app app(io, settings, log, memory.secret);
       log.info(from.text());
-      log.info(cli::who_decides(settings, config::process_environment()));
+      for (auto const& line : cli::who_decides(settings, config::process_environment())) log.info(line);
       net::server server(app, reload, {.signals = !beside, .sockets = sockets});
       warn_of_risks(settings, log);
       if (auto const exposed = cli::exposed_secrets(from, settings)) log.warn(*exposed);
@@ -197,13 +199,15 @@ std::string name_of(const cli::source& from) {
   return from.path.empty() ? "defaults" : from.path;
 }
 
-int check(const config::settings& settings, const cli::source& from) {
+int check(const config::settings& settings, const cli::source& from, bool online) {
   auto const name = name_of(from);
   std::cout << name << ": OK\n";
-  if (!cli::headers_decide(settings))
-    std::cout << name << ": " << cli::who_decides(settings, config::process_environment()) << '\n';
+  if (cli::is_worth_saying(settings))
+    for (auto const& line : cli::who_decides(settings, config::process_environment()))
+      std::cout << name << ": " << line << '\n';
+  for (auto const& warning : cli::shared_accounts(settings)) std::cout << name << ": warning: " << warning << '\n';
   if (auto const exposed = cli::exposed_secrets(from, settings)) std::cout << name << ": warning: " << *exposed << '\n';
-  return cli::ok;
+  return online ? cli::check_online(settings, name, config::process_environment()) : cli::ok;
 }
 
 int status_of(const config::settings& settings, const cli::arguments& args) {
@@ -276,7 +280,7 @@ int main(int argc, char** argv) {
   }
   switch (args.what) {
     case cli::command::check:
-      return check(settings, from);
+      return check(settings, from, args.online);
     case cli::command::print_config:
       std::cout << "# " << from.text() << '\n' << config::print(settings);
       return cli::ok;

@@ -61,7 +61,10 @@ void describe(CLI::App& cli, arguments& into) {
   auto const sub = [&](const char* name, const char* help, command what) {
     return cli.add_subcommand(name, help)->callback([&into, what] { into.what = what; });
   };
-  sub("check", "validate the configuration, say OK or every error, and exit", command::check);
+  sub("check", "validate the configuration, say OK or every error, and exit", command::check)
+      ->add_flag(
+          "--online", into.online,
+          "also send one GET /v1/models with each key, and say what answers, in which dialect and with which limits");
   sub("print-config", "print the configuration in force, defaults included, secrets hidden", command::print_config);
   auto* const status =
       sub("status", "show the quota, the queue and the last requests of a running proxy", command::status);
@@ -251,7 +254,8 @@ std::string manual_page() {
         ".TP\n.B cooldown\\-proxy status \\-\\-watch\nWatch the quota and the queue.\n"
         ".SH ENVIRONMENT\n.TP\n.B CEREBRAS_API_KEY\nThe key for the provider, where the configuration does not name "
         "another.\n.TP\n.B NO_COLOR\nNo colours in \\fBstatus\\fR.\n"
-        ".SH EXIT STATUS\n0: clean shutdown. 64: usage error. 69: cannot listen, or no proxy answers. "
+        ".SH EXIT STATUS\n0: clean shutdown. 64: usage error. 69: cannot listen, no proxy answers, or "
+        "\\fBcheck \\-\\-online\\fR found a provider that cannot be used. "
         "70: any other error. 78: configuration error. 1: \\-\\-check\\-config found an error. \\fBrun\\fR ends with "
         "its "
         "command's.\n"

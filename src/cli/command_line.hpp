@@ -23,6 +23,7 @@ struct arguments {
   std::string config;  // empty: searched for
   overrides above;
   bool check_flag = false;  // --check-config rather than `check`
+  bool online = false;      // of `check`
   bool watch = false;
   bool json = false;
   bool csv = false;

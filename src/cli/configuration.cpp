@@ -63,7 +63,35 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+std::string decides(const config::settings& s, const config::upstream_settings& u, const std::string& path,
+                    const std::string& key) {
+  auto const limits = fmt::format("{} requests and {} tokens a minute{}", u.rpm_limit, u.tpm_limit,
+                                  u.limits.empty() ? "" : ", and those of " + path + ".limits");
+  auto const sent = key + " to " + u.base_url.authority();
+  if (headers_decide(s, u))
+    return "the provider's rate-limit headers decide when requests are sent; without them, " +
+           (u.rate_limits.header_fallback ? "static limits of " + limits : std::string("no limit does")) + "; " + sent;
+  std::string missing;
+  if (!u.rate_limits.use_headers) missing = "use_headers: true under " + path + ".rate_limits";
+  if (!s.features.header_based_rate_limiting)
+    missing += (missing.empty() ? "" : " and ") + std::string("header_based_rate_limiting: true under feature_flags");
+  return "static limits decide when requests are sent: " + limits + "; " + sent + "; set " + missing +
+         " to let the provider's rate-limit headers decide";
+}
+
 }  // namespace
+
+bool headers_decide(const config::settings& s, const config::upstream_settings& u) {
+  return u.rate_limits.use_headers && s.features.header_based_rate_limiting;
+}
+
+std::string key_sent(const config::upstream_settings& u, const std::string& path, std::size_t account,
+                     const config::environment& env) {
+  if (!u.api_keys.empty()) return fmt::format("key {} of {}.api_keys is sent", account + 1, path);
+  if (u.api_key.empty()) return u.pass_client_key ? "each client's own key is sent" : "no key is sent";
+  bool const of_environment = path == "cerebras" && u.api_key == env("CEREBRAS_API_KEY");
+  return of_environment ? "the key in CEREBRAS_API_KEY is sent" : "the key in " + path + ".api_key is sent";
+}
 
 std::string source::text() const {
   if (!path.empty()) return "configuration: " + path;
@@ -155,27 +183,48 @@ std::optional<std::string> exposed_secrets(const source& from, const config::set
          ", and there are secrets in it: chmod 600, or take them from the environment with ${NAME}";
 }
 
-bool headers_decide(const config::settings& s) {
-  return s.cerebras.rate_limits.use_headers && s.features.header_based_rate_limiting;
+bool is_worth_saying(const config::settings& s) {
+  return !s.upstreams.empty() || s.cerebras.api_keys.size() > 1 || !headers_decide(s, s.cerebras);
 }
 
-std::string who_decides(const config::settings& s, const config::environment& env) {
-  auto const& c = s.cerebras;
-  auto const limits = fmt::format("{} requests and {} tokens a minute{}", c.rpm_limit, c.tpm_limit,
-                                  c.limits.empty() ? "" : ", and those of cerebras.limits");
-  auto const key = c.api_key.empty()                      ? std::string("each client's own key is sent")
-                   : c.api_key == env("CEREBRAS_API_KEY") ? std::string("the key in CEREBRAS_API_KEY is sent")
-                                                          : std::string("the key in cerebras.api_key is sent");
-  auto const keys = key + " to " + c.base_url.authority();
-  if (headers_decide(s))
-    return "the provider's rate-limit headers decide when requests are sent; without them, " +
-           (c.rate_limits.header_fallback ? "static limits of " + limits : std::string("no limit does")) + "; " + keys;
-  std::string lines;
-  if (!c.rate_limits.use_headers) lines = "use_headers: true under cerebras.rate_limits";
-  if (!s.features.header_based_rate_limiting)
-    lines += (lines.empty() ? "" : " and ") + std::string("header_based_rate_limiting: true under feature_flags");
-  return "static limits decide when requests are sent: " + limits + "; " + keys + "; set " + lines +
-         " to let the provider's rate-limit headers decide";
+std::vector<std::string> who_decides(const config::settings& s, const config::environment& env) {
+  std::vector<std::string> lines;
+  std::vector<std::string> names;
+  config::each_upstream(s, [&](const config::upstream_settings& upstream, const std::string& path) {
+    auto const keys = upstream.account_keys();
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      names.push_back(upstream.account_name(i));
+      lines.push_back(decides(s, upstream, path, key_sent(upstream, path, i, env)));
+    }
+  });
+  if (lines.size() > 1)
+    for (std::size_t i = 0; i < lines.size(); ++i) lines[i] = names[i] + ": " + lines[i];
+  return lines;
+}
+
+std::vector<std::string> shared_accounts(const config::settings& s) {
+  struct account {
+    std::string key;
+    const config::origin* at;
+    std::string name;
+  };
+  std::vector<account> seen;
+  std::vector<std::string> warnings;
+  config::each_upstream(s, [&](const config::upstream_settings& upstream, const std::string& /*path*/) {
+    auto const keys = upstream.account_keys();
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (keys[i].empty()) continue;
+      auto const& to = upstream.base_url;
+      auto const same = std::find_if(seen.begin(), seen.end(), [&](const account& a) {
+        return a.key == keys[i] && a.at->host == to.host && a.at->port == to.port;
+      });
+      if (same != seen.end())
+        warnings.push_back(same->name + " and " + upstream.account_name(i) + " send the same key to " + to.authority() +
+                           ": that is one account, and each of them would use its whole quota; remove one of them");
+      seen.push_back({keys[i], &to, upstream.account_name(i)});
+    }
+  });
+  return warnings;
 }
 
 }  // namespace cooldown::cli

@@ -40,10 +40,21 @@ std::optional<std::string> unwritable(const std::string& log_file);
 /// A warning if every user of the machine can read the file and it contains secrets; otherwise empty.
 std::optional<std::string> exposed_secrets(const source& from, const config::settings& s);
 
-/// Whether the provider's headers decide when requests are sent, or only the configured limits.
-bool headers_decide(const config::settings& s);
+/// Whether the upstream's headers decide when requests are sent, or only the configured limits.
+bool headers_decide(const config::settings& s, const config::upstream_settings& upstream);
 
-/// A sentence: headers or static limits, which limits, whose key is sent, and what to write to let the headers decide.
-std::string who_decides(const config::settings& s, const config::environment& env);
+/// What is sent as the key of an account, in words, never the key itself. `path`: as of config::each_upstream().
+std::string key_sent(const config::upstream_settings& upstream, const std::string& path, std::size_t account,
+                     const config::environment& env);
+
+/// Whether there is something to say that nobody may expect: static limits decide, or there are several accounts.
+bool is_worth_saying(const config::settings& s);
+
+/// A sentence for each account of each upstream: headers or static limits, which limits, whose key is sent, and what to
+/// write to let the headers decide. It begins with the account's name if there are several.
+std::vector<std::string> who_decides(const config::settings& s, const config::environment& env);
+
+/// A warning for each two upstreams that send the same key to the same place.
+std::vector<std::string> shared_accounts(const config::settings& s);
 
 }  // namespace cooldown::cli

@@ -111,6 +111,52 @@ TEST_F(CommandLine, CheckSaysWhenStaticLimitsDecideAndHowToChangeThat) {
   EXPECT_THAT(off, Not(HasSubstr("use_headers")));
 }
 
+TEST_F(CommandLine, EveryAccountIsSaidWithItsLimitsAndWhoseKeyItHas) {
+  auto const file = directory_.file("several.yaml",
+                                    "server: {port: 0}\nadmin: {port: 0}\n"
+                                    "cerebras: {api_keys: [csk-1, csk-2], rate_limits: {use_headers: true}}\n"
+                                    "upstreams:\n"
+                                    "  - {name: b, base_url: 'https://b.example', api_key: csk-3, rpm_limit: 7,\n"
+                                    "     rate_limits: {use_headers: false}}\n"
+                                    "  - {name: c, base_url: 'https://c.example', limits: {m: {rpd: 9}}}\n"
+                                    "  - {name: d, base_url: 'https://d.example', pass_client_key: true}\n");
+  auto const says_all = [](const std::string& text) {
+    for (auto const* const part :
+         {"cerebras/1: the provider's rate-limit headers decide",
+          "key 1 of cerebras.api_keys is sent to api.cerebras.ai",
+          "cerebras/2: the provider's rate-limit headers decide", "key 2 of cerebras.api_keys is sent",
+          "b: static limits decide when requests are sent: 7 requests and 60000 tokens a minute; the key in "
+          "upstreams[0].api_key is sent to b.example; set use_headers: true under upstreams[0].rate_limits",
+          "c: the provider's", "and those of upstreams[1].limits; no key is sent to c.example", "d: the provider's",
+          "each client's own key is sent to d.example"})
+      EXPECT_THAT(text, HasSubstr(part));
+    EXPECT_THAT(text, Not(HasSubstr("csk-")));
+  };
+  auto const r = run({"check", "-c", file});
+  EXPECT_EQ(r.status, 0);
+  says_all(r.output);
+  process p(COOLDOWN_PROXY_PROGRAM, {"-c", file});
+  p.wait_for_line("admin on");
+  says_all(p.output());
+  p.signal(SIGTERM);
+  EXPECT_EQ(p.wait(), 0);
+}
+
+TEST_F(CommandLine, CheckWarnsOfOneAccountInTwoUpstreams) {
+  auto const check = [&](const std::string& url) {
+    auto const file = directory_.file("shared.yaml",
+                                      "cerebras: {api_keys: [csk-one, csk-two]}\n"
+                                      "upstreams: [{name: b, base_url: '" +
+                                          url + "', api_key: csk-two}]\n");
+    auto const r = run({"check", "-c", file});
+    EXPECT_EQ(r.status, 0) << r.output;
+    EXPECT_THAT(r.output, Not(HasSubstr("csk-")));
+    return r.output;
+  };
+  EXPECT_THAT(check("https://api.cerebras.ai"), HasSubstr("warning: cerebras/2 and b send the same key to "));
+  EXPECT_THAT(check("https://b.example"), Not(HasSubstr("warning: cerebras")));
+}
+
 TEST_F(CommandLine, TheStartAndAReloadSayWhoDecides) {
   auto const base = "server: {port: 0}\nadmin: {port: 0}\n";
   auto const file = directory_.file("config.yaml", base);
