@@ -58,8 +58,10 @@ bool upstream_pool::is_good(upstream_connection& c, time_point now) const {
 
 void upstream_pool::give_back(connection_ptr c) {
   // Bytes that nobody asked for mean a peer that cannot be trusted with the next request (response desynchronisation).
+  // What the socket has of them shows when the connection is taken again.
   auto const now = steady_now();
-  if (retired_ || idle_.size() >= settings_.max_idle || !is_good(*c, now)) return;
+  bool const old = now - c->made_at >= settings_.largest_age;
+  if (retired_ || old || c->in.size() > 0 || idle_.size() >= settings_.max_idle) return;
   c->in.shrink_to_fit();
   c->reused = true;
   c->idle_since = now;
