@@ -263,7 +263,7 @@ body_room::answer take_counted(client_connection& c, request& r, const config::s
   auto const ahead = std::min<std::size_t>(c.in.size(), r.framing.length);
   auto const room = r.share.grow(ahead, bounds_of(settings, counted_head(r)));
   if (room != body_room::answer::taken) return room;
-  r.body.append(view_of(c.in).substr(0, ahead));
+  r.body.append(view_of(c.in).substr(0, ahead), r.framing.length);
   c.in.consume(ahead);
   return room;
 }

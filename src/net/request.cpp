@@ -18,9 +18,9 @@ std::pair<char*, std::size_t> body_buffer::prepare(std::size_t expected) {
   return {data_.get() + size_, capacity_ - size_};
 }
 
-void body_buffer::append(std::string_view text) {
+void body_buffer::append(std::string_view text, std::size_t expected) {
   while (!text.empty()) {
-    auto const [to, room] = prepare();
+    auto const [to, room] = prepare(expected);
     auto const n = std::min(room, text.size());
     std::memcpy(to, text.data(), n);
     commit(n);

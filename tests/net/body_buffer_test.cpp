@@ -50,6 +50,16 @@ TEST(BodyBuffer, AppendingCostsConstantTimePerByte) {
   EXPECT_LE(moves(1024 * 1024, 100), 8U);
 }
 
+TEST(BodyBuffer, AKnownLengthTakesNoMoreMemory) {
+  body_buffer b;
+  b.append("0123456789", 20);
+  EXPECT_EQ(b.capacity(), 20 + body_buffer::padding);
+  b.append("0123456789", 20);
+  EXPECT_EQ(b.capacity(), 20 + body_buffer::padding);
+  b.append("beyond it", 20);
+  EXPECT_EQ(b.view(), "01234567890123456789beyond it");
+}
+
 TEST(BodyBuffer, PromisedLengthGetsNoMemoryInAdvance) {
   body_buffer b;
   auto const [to, room] = b.prepare(std::size_t{1} << 40);

@@ -33,7 +33,8 @@ class body_buffer {
   /// per byte.
   std::pair<char*, std::size_t> prepare(std::size_t expected = 0);
   void commit(std::size_t n) { size_ += n; }
-  void append(std::string_view text);
+  /// `expected`: the size that the whole body will have, if that is known.
+  void append(std::string_view text, std::size_t expected = 0);
   void clear() { *this = {}; }
 
  private:
