@@ -1,11 +1,13 @@
 #include "cooldown/net/recorder.hpp"
 
-#include <system_error>
+#include <exception>
+#include <new>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
 #include "cooldown/net/identity.hpp"
+#include "cooldown/net/memory.hpp"
 
 namespace cooldown::net {
 namespace {
@@ -34,14 +36,18 @@ recorder::recorder(app& of, const state::database_place& at, std::string secret)
     if (at.chosen || !config::is_loopback(d->upstream_of_now()->of->base_url.host)) restore(*d);
   try {
     keeper_.start();
-  } catch (const std::system_error& why) {
+  } catch (const std::exception& why) {
     app_.telemetry.log.warn(std::string("no thread for writing the state: ") + why.what() +
                             ": nothing is remembered over a restart");
     return;
   }
   app_.telemetry.counted = [this](const observe::access_record& r, wall_time now) {
-    ledger_.record(r, app_.upstreams.first()->name(), now);
-    arm();
+    try {
+      without_reserve const dispensable;
+      ledger_.record(r, app_.upstreams.first()->name(), now);
+      arm();
+    } catch (const std::bad_alloc&) {  // service is worth more than its record
+    }
   };
   app_.telemetry.when_stopped = [this] {
     stopped_ = true;
@@ -67,7 +73,12 @@ void recorder::arm() {
   timer_.expires_after(app_.port.settings()->state.every);
   timer_.async_wait([this](error_code ended) {
     armed_ = false;
-    if (!ended) keeper_.submit(take());
+    if (ended) return;
+    try {
+      without_reserve const dispensable;
+      keeper_.submit(take());
+    } catch (const std::bad_alloc&) {  // the next time
+    }
   });
 }
 

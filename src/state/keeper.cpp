@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -95,6 +96,9 @@ void keeper::work::write(snapshot what) {
     database.reset();
     complain(std::string(why.what()) + ": nothing is remembered until it can be written again (said once)");
     put_back(std::move(what));
+  } catch (const std::bad_alloc&) {
+    database.reset();
+    put_back(std::move(what));
   }
 }
 
@@ -117,7 +121,10 @@ void keeper::work::run() {
     fresh = false;
     bool const last = closing;
     hold.unlock();
-    if (what) write(std::move(*what));
+    try {
+      if (what) write(std::move(*what));
+    } catch (const std::bad_alloc&) {  // even putting it back takes too much: it is lost
+    }
     hold.lock();
     if (last) break;
   }

@@ -194,7 +194,7 @@ void store::write(const usage_rows& used, const std::vector<account_state>& lear
     add_usage(used);
     for (auto const& each : learned) replace_learned(each);
     run("COMMIT");
-  } catch (const store_error&) {
+  } catch (...) {
     sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
     throw;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 
 namespace cooldown::net {
 
@@ -27,6 +28,18 @@ class last_reserve {
   ~last_reserve();
   last_reserve(const last_reserve&) = delete;
   last_reserve& operator=(const last_reserve&) = delete;
+};
+
+/// Within its scope, what can be left undone fails at once without memory, and takes nothing from the reserves.
+class without_reserve {
+ public:
+  without_reserve() : before_(std::set_new_handler(nullptr)) {}
+  ~without_reserve() { std::set_new_handler(before_); }
+  without_reserve(const without_reserve&) = delete;
+  without_reserve& operator=(const without_reserve&) = delete;
+
+ private:
+  std::new_handler before_;
 };
 
 }  // namespace cooldown::net
