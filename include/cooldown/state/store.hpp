@@ -10,9 +10,9 @@
 #include "cooldown/schedule/learned_state.hpp"
 #include "cooldown/state/ledger.hpp"
 
-struct sqlite3;
-
 namespace cooldown::state {
+
+class database;
 
 /// The message names the file and says why.
 struct store_error : std::runtime_error {
@@ -50,7 +50,7 @@ class store {
 
   /// For writing, creates the file, readable by its owner alone, or brings an older one up to date. Throws store_error;
   /// so do all others.
-  explicit store(std::string name, access how = access::write);
+  explicit store(const std::string& file, access how = access::write);
   ~store();
   store(store&&) noexcept;
   store& operator=(store&&) noexcept;
@@ -68,18 +68,13 @@ class store {
   std::vector<usage_sum> usage(std::int64_t since, grouping by);
 
  private:
-  struct closer {
-    void operator()(sqlite3* db) const;
-  };
-  class statement;
-  void run(const char* sql);
+  std::int64_t schema_found();
   void migrate();
   void add_usage(const usage_rows& used);
   void replace_learned(const account_state& of);
   std::int64_t span_since(std::int64_t since);
 
-  std::string file_;
-  std::unique_ptr<sqlite3, closer> db_;
+  std::unique_ptr<database> db_;
 };
 
 }  // namespace cooldown::state
