@@ -24,6 +24,13 @@ void openssl(std::vector<std::string> args) {
 
 const std::vector<std::string> new_key{"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"};
 
+// OpenSSL 3.5 makes no certificate that ends before it begins, and earlier ones know no other way.
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+const std::vector<std::string> long_ago{"-not_before", "20200101000000Z", "-not_after", "20210101000000Z"};
+#else
+const std::vector<std::string> long_ago{"-days", "-1"};
+#endif
+
 }  // namespace
 
 authority::authority(const std::string& name, const authority* root)
@@ -51,8 +58,14 @@ certificate authority::sign(const std::string& subject_alternative_name, bool ex
   std::vector<std::string> args{"req", "-subj", "/CN=test", "-keyout", made.key, "-out", request};
   args.insert(args.end(), new_key.begin(), new_key.end());
   openssl(args);
-  openssl({"x509", "-req", "-in", request, "-CA", own_.file, "-CAkey", own_.key, "-set_serial", number, "-days",
-           expired ? "-1" : "2", "-extfile", extensions, "-out", made.file});
+  args = {"x509", "-req", "-in", request, "-CA", own_.file, "-CAkey", own_.key, "-set_serial", number};
+  args.insert(args.end(), {"-extfile", extensions, "-out", made.file});
+  if (expired) {
+    args.insert(args.end(), long_ago.begin(), long_ago.end());
+  } else {
+    args.insert(args.end(), {"-days", "2"});
+  }
+  openssl(args);
   if (!is_root_) std::ofstream(made.file, std::ios::app) << std::ifstream(own_.file).rdbuf();
   return made;
 }
