@@ -141,7 +141,8 @@ refusal classify_refusal(const error_fields& body, header_view headers, wall_tim
     r.limit.reset();
     return r;
   }
-  return {.what = r.what, .counts = {}, .over = {}, .limit = {}, .fits = false, .retry_after = r.retry_after};
+  auto const at_once = text.at_once ? text.limit : std::nullopt;
+  return {.what = r.what, .counts = {}, .over = {}, .limit = at_once, .fits = false, .retry_after = r.retry_after};
 }
 
 }  // namespace cooldown

@@ -78,6 +78,8 @@ constexpr edge edges[] = {
     {unproven_bucket, admitted_unshown, proven_bucket},
     {unproven_window, admitted_unshown, proven_window},
     {{proven_window, suspected_sliding, proven_sliding}, refused_unshown, assumed_bucket},
+    {learned_bucket, back_at_once, proven_window},
+    {learned_bucket, back_like_log, proven_sliding},
     // The configuration.
     {all, configured_bucket, pinned_bucket},
     {all, configured_window, pinned_window},
@@ -94,11 +96,12 @@ constexpr const char* belief_names[] = {"assumed_bucket",   "reassumed_bucket", 
 static_assert(std::size(belief_names) == belief_count);
 
 constexpr const char* evidence_names[] = {
-    "reset_sent",        "resets_fit_bucket",  "resets_fit_window",  "refill_seen",        "no_refill_seen",
-    "refused_with_room", "refused_beyond_log", "refused_like_log",   "refused_in_a_row",   "refused_unshown",
-    "admitted_unshown",  "more_than_log",      "suspicion_expired",  "end_full",           "end_like_log",
-    "end_like_bucket",   "end_undecided",      "end_empty",          "end_empty_no_log",   "end_short",
-    "configured_bucket", "configured_window",  "configured_sliding", "configured_to_learn"};
+    "reset_sent",         "resets_fit_bucket",  "resets_fit_window", "refill_seen",       "no_refill_seen",
+    "refused_with_room",  "refused_beyond_log", "refused_like_log",  "refused_in_a_row",  "refused_unshown",
+    "admitted_unshown",   "back_at_once",       "back_like_log",     "more_than_log",     "suspicion_expired",
+    "end_full",           "end_like_log",       "end_like_bucket",   "end_undecided",     "end_empty",
+    "end_empty_no_log",   "end_short",          "configured_bucket", "configured_window", "configured_sliding",
+    "configured_to_learn"};
 static_assert(std::size(evidence_names) == evidence_count);
 
 }  // namespace

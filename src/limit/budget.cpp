@@ -45,6 +45,9 @@ constexpr duration phase_fade = std::chrono::milliseconds{2};
 // How fast what is kept unspent after refusals is forgotten.
 constexpr double margin_memory_seconds = 120;
 
+// What only refusals show is tried to be exceeded after so long.
+constexpr duration old = std::chrono::minutes{5};
+
 // Doubles of this size add up in the 12th digit; a wait of a nanosecond for a millionth of a token would be silly.
 constexpr double epsilon = 1e-6;
 
@@ -309,10 +312,24 @@ time_point budget::certain_at(double n, time_point now) const {
   return std::max(now, taken_at_ + gap);
 }
 
+/// Where only refusals show a limit, nothing would tell that there is more. Once it is used up without a refusal for
+/// long, one request more is tried, then two, and so on.
+void budget::try_more(double n, time_point now) {
+  if (!only_refusals_show() || now - told_at_ < old || levels_.level() > 2 * n) return;
+  raised_ = std::max(n, 2 * raised_);
+  limit_ += raised_;
+  levels_.refill(raised_);
+  told_at_ = now - old + window_;
+}
+
 budget::mark budget::take(double n, time_point now) {
   advance(now);
-  hidden_.taken(n, levels_.level(), now);
+  bool const at_once = model() != refill::continuous;
+  double const before = limit_;
+  hidden_.taken(n, levels_.level(), at_once, now);
   follow_hidden_limit();
+  if (at_once) levels_.refill(limit_ - before);
+  try_more(n, now);
   bool const tests = test_offered_ == std::pair{now, n};
   auto const level = levels_.take(n, now);
   if (tests) test_.sent(level.sequence, levels_.level() + rate() * seconds_of(now - shown_at_) / 2, window_, now);
@@ -383,13 +400,14 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
   bool const charged = became == fate::charged;
   if (s.limit || s.remaining) told_at_ = now;
   if (s.limit) set_told_limit(static_cast<double>(*s.limit));
+  raised_ = 0;
   if (s.remaining) highest_ = static_cast<double>(*s.remaining);
   if (charged && s.remaining && test_.is_under_way(m.level.sequence))
     judge_test(static_cast<double>(*s.remaining), now);
   // A header from before the last reset says nothing about what came after it.
   if (m.epoch != epoch_ && m.epoch != 0) return 0;
   // Nought may be the word of one who does not know.
-  if (s.reset && *s.reset > duration::zero()) observe_reset(s, sent, now);
+  if (s.reset && *s.reset > duration::zero()) observe_reset(s, sent, now, charged);
   double residual = 0;
   if (s.remaining) {
     double const after = static_cast<double>(*s.remaining) - (charged ? 0 : n);
@@ -419,6 +437,7 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
   }
   reported_ = reported_ || s.limit || s.remaining;
   shown_ = shown_ || s.remaining;
+  answers_show_ = answers_show_ || (s.remaining && charged);
   return residual;
 }
 

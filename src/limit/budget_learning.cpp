@@ -39,27 +39,37 @@ constexpr double tolerated = 0.1;
 // Doubles of this size add up in the 12th digit.
 constexpr double epsilon = 1e-6;
 
+/// Some providers show thousands only.
+double step_of(const limit_snapshot& s) {
+  constexpr std::uint64_t thousand = 1'000;
+  return *s.limit % thousand == 0 && *s.remaining % thousand == 0 ? static_cast<double>(thousand) : 1.0;
+}
+
 }  // namespace
 
 /// Votes with hysteresis: three resets in a row that equal the time to full make a bucket of it, three that don't
 /// unmake it.
-void budget::vote(const limit_snapshot& s) {
+void budget::vote(const limit_snapshot& s, time_point sent, bool charged) {
   if (is_pinned(belief_) || !s.remaining || !s.limit || *s.remaining >= *s.limit) return;
   double const to_full = static_cast<double>(*s.limit - *s.remaining) / rate();
   // Of a used-up window both are nearly its length, so only what rounding explains counts as equal.
   double const said = seconds_of(*s.reset);
-  double const rounding = 1.5 / rate() + (said == std::floor(said) ? 1.0 : 0.02);
+  double const rounding = (0.5 + step_of(s)) / rate() + (said == std::floor(said) ? 1.0 : 0.02);
   bool const matches = std::abs(said - to_full) <= rounding;
+  // Used up at once, a window that has just begun says the same as an empty bucket; of refusals there are many at once.
+  bool const has_begun =
+      model() == refill::window && epoch_ > 1 && sent < window_start_ + duration_of_seconds(2 * rounding);
+  if (matches && (has_begun || !charged) && to_full + rounding >= seconds_of(window_)) return;
   if (matches && continuous_votes_ < votes_needed) ++continuous_votes_;
   if (!matches && continuous_votes_ > 0) --continuous_votes_;
   if (continuous_votes_ == votes_needed) learn(evidence::resets_fit_bucket);
   if (continuous_votes_ == 0) learn(evidence::resets_fit_window);
 }
 
-void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point now) {
+void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point now, bool charged) {
   announced_ = true;
   learn(evidence::reset_sent);
-  vote(s);
+  vote(s, sent, charged);
   if (model() != refill::window) return;
   // The fields were made between sending and now, so the reset lies within [sent + reset, now + reset]: of several
   // headers about one reset the lowest upper end is nearest to it.
@@ -153,17 +163,45 @@ void budget::suspect(std::optional<duration> retry_after, time_point now) {
   if (retry_after) reset_at_ = std::min(*reset_at_, now + *retry_after);
 }
 
-void budget::admitted(time_point sent, time_point now) {
-  if (!learned() || hidden_.met_since(sent)) return;
+/// For long nothing came, then something: everything, although what was used up had not left a sliding log, or what
+/// has.
+bool budget::see_what_came_back(const mark& m, double n, time_point sent, time_point now) {
+  double const before = log_.sum() - (spent_ - m.spent) - n;
+  hidden_.dried_up(before, n, now);
+  follow_hidden_limit();
+  if (!hidden_.is_measured()) return false;
+  if (before + n > limit_) {
+    if (!learn(evidence::back_at_once)) return false;
+    spent_at_reset_ = m.spent - n;
+    window_start_ = sent;
+    reset_at_ = boundary_after(sent);
+    levels_.restart(limit_ - taken_since_reset());
+  } else {
+    if (!learn(evidence::back_like_log)) return false;
+    levels_.lower(levels_.level() - (limit_ - log_.sum()));
+  }
+  return true;
+}
+
+void budget::admitted(const mark& m, double n, time_point sent, time_point now) {
   advance(now);
+  if (only_refusals_show()) return begin_window(m);
+  if (!learned() || hidden_.met_since(sent)) return;
+  bool const came_back = model() == refill::continuous && hidden_.was_dry(sent) && see_what_came_back(m, n, sent, now);
   // Refused more often than the refill explains: what it has brought since is not relied on. In a window or a sliding
   // log a burst now would only be refused a little later; what goes evenly fits all of them.
-  if (hidden_.admitted(spent_, sent, now)) {
+  if (hidden_.admitted(spent_, sent, now) && !came_back && model() == refill::continuous) {
     double const doubtful = std::max(0.0, levels_.level());
     hidden_.doubt(doubtful);
     levels_.lower(doubtful);
   }
-  if (!learn(evidence::admitted_unshown) || model() != refill::window) return;
+  learn(evidence::admitted_unshown);
+  begin_window(m);
+}
+
+/// The probe after the end of a window was admitted, and no header tells more.
+void budget::begin_window(const mark& m) {
+  if (model() != refill::window || !assumed_ || m.epoch != epoch_) return;
   assumed_ = false;
   levels_.restart(limit_ - taken_since_reset());
 }
@@ -287,20 +325,33 @@ void budget::refused_in_window(double n, bool probe, std::optional<duration> ret
 /// its value is, that alone does not say: an earlier process or somebody else may have been there.
 void budget::met(double n, double undecided, bool probe, std::optional<duration> retry_after, time_point sent,
                  time_point now) {
-  if (model() == refill::sliding) learn(evidence::refused_unshown);
+  bool const again = learned();
+  if (model() == refill::sliding && !hidden_.is_climbing() && log_.sum() + 2 * n <= limit_)
+    learn(evidence::refused_unshown);
   hidden_.met({.n = n,
                .spent = spent_,
                .undecided = undecided,
                .used = log_.sum(),
+               .at_once = model() != refill::continuous,
+               .word = retry_after,
                .oldest = log_.empty() ? std::nullopt : std::optional{log_.oldest()},
                .sent = sent,
                .now = now},
               reported_);
   follow_hidden_limit();
   if (model() == refill::window) return refused_in_window(n, probe, retry_after, now);
+  if (model() == refill::sliding ||
+      (again && hidden_.is_told() && log_.sum() + n > limit_ && learn(evidence::back_like_log)))
+    return levels_.lower(levels_.level() - (limit_ - log_.sum()));
   double const since = model() == refill::continuous ? rate() * seconds_of(now - sent) : 0;
   levels_.lower(levels_.level() + undecided - since);
   if (model() == refill::continuous) levels_.lower(std::max(0.0, rate() * seconds_of(hidden_.patience()) - n));
+}
+
+void budget::told(double limit) {
+  if (reported_) return;
+  hidden_.told(limit);
+  follow_hidden_limit();
 }
 
 void budget::follow_hidden_limit() {

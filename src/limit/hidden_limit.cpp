@@ -47,6 +47,9 @@ constexpr double repayment_patience = 8;
 constexpr int patient_part = 4;
 constexpr duration most_patience = std::chrono::minutes{5};
 
+// So many times what was admitted before it dried up is too high a value to be explained by others.
+constexpr double absurd = 4;
+
 // Refused for this part of the window, it was not a bucket that gave nothing, or somebody else took all of it.
 constexpr int long_dry_part = 8;
 
@@ -71,12 +74,21 @@ void hidden_limit::met(const meeting& m, bool fixed) {
       first_at_ = m.sent;
       spent_at_first_ = m.spent;
     }
-    if (!fixed && !is_measured_twice(m) && empty_at_) judge(m);
+    if (held_ && (m.at_once || told_)) {
+      value_ = *held_;
+      end_climb();
+    } else if (!fixed && !told_ && !m.at_once && !is_measured_twice(m) && empty_at_) {
+      judge(m);
+    }
     if (std::exchange(repaid_, false)) failed_repayments_ = std::min(failed_repayments_ + 1, most_failed_repayments);
     calm_ = 0;
-    dry_since_ = m.sent;
+    dry_since_ = dry_until_ = m.sent;
     tried_at_ = m.now;
   }
+  // Some say a whole window, whatever is true.
+  bool const believable = m.word && 10 * *m.word < 9 * window_;
+  dry_until_ = std::max(dry_until_, believable ? m.now + *m.word : m.sent);
+  if (!fixed && was_dry(m.sent)) dried_up(m.used - m.undecided, m.n, m.now);
   met_at_ = m.now;
   owed_ = 0;
   if (!empty_at_ || m.spent - m.undecided - spent_at_empty_ >= telling_requests * m.n) {
@@ -117,9 +129,37 @@ void hidden_limit::judge(const meeting& m) {
   if (!dried_ || m.now - born_ >= window_) lower(seen, least, steady && (telling || dried_), m.now);
   if (dried_) empty_at_.reset();
   dried_ = false;
+  end_climb();
+}
+
+void hidden_limit::end_climb() {
   step_ = 0;
   if (held_) failed_climbs_ = value_ >= found_more * *held_ ? 0 : std::min(failed_climbs_ + 1, most_failed_climbs);
   held_.reset();
+}
+
+void hidden_limit::told(double value) {
+  value_ = guessed_ ? value : std::min(value, configured_);
+  told_ = measured_ = true;
+  failed_climbs_ = most_failed_climbs;
+  held_.reset();
+  step_ = 0;
+}
+
+bool hidden_limit::was_dry(time_point sent) const {
+  return dry_since_ && std::min(sent, dry_until_) - *dry_since_ >= window_ / long_dry_part;
+}
+
+/// A bucket of the present value would have given some.
+void hidden_limit::dried_up(double used, double n, time_point now) {
+  if (used < telling_requests * n || absurd * used > value_) return;
+  lowered_early_ = now - born_ < window_;
+  value_ = used;
+  measured_ = true;
+  failed_climbs_ = std::max(failed_climbs_, 1U);
+  held_.reset();
+  step_ = 0;
+  empty_at_.reset();
 }
 
 /// Where somebody comes and goes who takes everything, less speed brings even less: then the value was right.
@@ -157,7 +197,7 @@ bool hidden_limit::admitted(double spent, time_point sent, time_point now) {
 }
 
 /// Used up for a stretch without a refusal: there may be more.
-void hidden_limit::taken(double n, double level, time_point now) {
+void hidden_limit::taken(double n, double level, bool at_once, time_point now) {
   if (!met_at_ || dry_since_ || (!guessed_ && value_ >= configured_)) return;
   // What was seen in the first window may have been somebody else's, or an earlier process's.
   bool const again = lowered_early_ && now - born_ >= window_;
@@ -165,11 +205,11 @@ void hidden_limit::taken(double n, double level, time_point now) {
     lowered_early_ = false;
     failed_climbs_ = 0;
   }
-  if (!again && now - tried_at_ < (held_ ? window_ / step_part : due(n))) return;
+  if (!again && now - tried_at_ < (!held_ ? due(n) : at_once ? window_ : window_ / step_part)) return;
   if (level > std::max(2 * n, value_ / 10)) return;  // nobody waits for it
   if (!held_) held_ = value_;
   tried_at_ = now;
-  step_ = std::min(1.0, std::max(first_step, 2 * step_));
+  step_ = std::min(1.0, std::max(at_once ? n / value_ : first_step, 2 * step_));
   value_ *= 1 + step_;
   if (!guessed_) value_ = std::min(value_, configured_);
 }

@@ -287,7 +287,9 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   auto const why = classify_refusal(a.error, a.headers, wall, s.model);
   bool const too_large = why.what == refusal::kind::too_large;
   s.limits.observe(t.reservation, snapshot, why.what == refusal::kind::quota ? fate::refused : fate::unknown, now);
-  bool const may_be_load = !why.counts || t.capacity_refusals < tried_for_load;
+  bool const may_be_load =
+      !why.counts || (t.capacity_refusals < tried_for_load && !s.limits.is_measured({*why.counts, window::minute}));
+  if (why.what == refusal::kind::load && why.limit > 0U) s.limits.takes_at_once(*why.limit, now);
   if (why.what == refusal::kind::load && may_be_load) return defer(id, t, why.retry_after, now);
   if (why.what == refusal::kind::incurable) {
     s.limits.uncharged(t.reservation, now);

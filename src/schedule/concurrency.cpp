@@ -177,6 +177,13 @@ void concurrency::on_refusal(std::size_t among, time_point sent, time_point now)
   lower_to(*learned, now);
 }
 
+void concurrency::on_told(std::size_t limit, time_point now) {
+  if (this->limit(now).value_or(limit + 1) <= limit) return;
+  refused_at_ = now;
+  failed_steps_ = most_failed_steps;
+  lower_to(limit, now);
+}
+
 void concurrency::on_end(duration took) {
   average(answer_time_, took, time_part);
 }

@@ -105,7 +105,7 @@ bool quota::counts(std::size_t slot, bool dynamic, time_point now) const {
   if (dynamic) return true;
   // Two have static windows, which a refusal has not taught anything.
   if (!b->reported()) return b->learned() || (slot != rpm_slot && slot != tpm_slot);
-  return now - b->told_at() <= snapshot_lifetime || ids_[slot].over > window::minute;
+  return now - b->told_at() <= snapshot_lifetime || ids_[slot].over > window::minute || b->only_refusals_show();
 }
 
 /// Not too many into the dark at once: before the first answer of all, when the quota may be spent already, and where a

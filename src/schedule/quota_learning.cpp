@@ -107,7 +107,7 @@ void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, 
     auto& b = budgets_[slot];
     if (!b) continue;
     if (r.probe && !(snapshot && snapshot->at(ids_[slot]).remaining)) b->disproved(r.marks[slot], now);
-    if (!b->shown()) b->admitted(r.taken, now);
+    if (!b->shown() || b->only_refusals_show()) b->admitted(r.marks[slot], amount(slot, r.cost), r.taken, now);
   }
   if (auto& rpm = budgets_[rpm_slot])
     proven_requests_ = std::max(proven_requests_, rpm->used(now) - static_cast<double>(unanswered_));
@@ -256,7 +256,9 @@ std::optional<limit_id> quota::culprit_of(const reservation& r, const refusal& w
   auto const& rpm = budgets_[rpm_slot];
   bool const plenty = tokens && tokens->shown() && tokens->level(now) > plenty_left * tokens->limit();
   if (rpm && !rpm->shown() && plenty && (!informed || fits_what_is_shown(r.cost, now))) return ids_[rpm_slot];
-  return tokens && tokens->reported() && !informed ? std::optional{of_tokens} : std::nullopt;
+  if (tokens && tokens->reported()) return informed ? std::nullopt : std::optional{of_tokens};
+  bool const dark = std::ranges::none_of(budgets_, [](auto const& b) { return b && b->reported(); });
+  return rpm && dark && !informed ? std::optional{ids_[rpm_slot]} : std::nullopt;
 }
 
 void quota::refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now) {
@@ -306,6 +308,16 @@ time_point quota::refused_for_capacity(reservation_id id, unsigned times, std::o
   return pacing_.on_no_capacity({.sent = r.taken, .probe = r.probe, .salt = id}, times, told, now);
 }
 
+/// Does it say when to come again, better than the model? Some say a whole window, whatever is true. Of a named limit a
+/// short time is what a bucket takes, which is known.
+bool quota::is_worth_a_pause(const refusal& why, duration length) {
+  if (!why.retry_after) return false;
+  auto const told = *why.retry_after;
+  bool const nearly_all = 10 * told >= 9 * length;
+  if (!why.counts) return !nearly_all || told > length;
+  return !nearly_all && 8 * told >= length;
+}
+
 /// Returns whether the model now knows better than the refusal when to come again.
 bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
                              time_point now) {
@@ -318,6 +330,8 @@ bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limi
     return attempt <= trusted_rounds && snapshot && !fits_what_is_shown(r.cost, now);
   }
   auto& culprit = *budgets_[slot];
+  if (why.limit && static_cast<double>(*why.limit) >= amount(slot, r.cost))
+    culprit.told(static_cast<double>(*why.limit));
   culprit.refused(r.marks[slot], amount(slot, r.cost), attempt, why.retry_after, undecided(slot, now), r.taken, now);
   // What the model said is wrong by an unknown amount. Where it is not refill, it may be that inputs cost nothing at
   // admission, as has been measured on live accounts, so that what they cost shows only when they are settled.
@@ -326,6 +340,8 @@ bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limi
   // Before the first header its size is a guess: the provider's word is better. A limit that is not shown has a
   // patience of its own.
   bool const guess = unheard_of && !last_update_;
+  if (!culprit.shown() && culprit.model() == refill::continuous && is_worth_a_pause(why, ids_[slot].over.length()))
+    return false;
   return !guess && (attempt <= trusted_rounds || !culprit.shown());
 }
 

@@ -6,6 +6,8 @@ namespace cooldown::sim {
 namespace {
 
 constexpr limit_id tps{resource::tokens, window::second};
+constexpr limit_id input_tps{resource::input_tokens, window::second};
+constexpr limit_id output_tps{resource::output_tokens, window::second};
 constexpr limit_id input_tpm{resource::input_tokens, window::minute};
 constexpr limit_id output_tpm{resource::output_tokens, window::minute};
 constexpr limit_id requests_month{resource::requests, window::month};
@@ -120,10 +122,9 @@ dialect_429 together_refused(const dialect_refused& no) {
 
 rate_headers_list fireworks_shown(const dialect_answer& a) {
   rate_headers_list out;
-  if (const auto* r = a.find(tps)) {
-    out.push_back({"x-ratelimit-limit-tokens-prompt", std::to_string(r->limit)});
+  if (const auto* r = a.find(input_tps)) out.push_back({"x-ratelimit-limit-tokens-prompt", std::to_string(r->limit)});
+  if (const auto* r = a.find(output_tps))
     out.push_back({"x-ratelimit-limit-tokens-generated", std::to_string(r->limit)});
-  }
   return out;
 }
 
@@ -179,8 +180,8 @@ std::vector<dialect_profile> other_dialects() {
       {"gemini", limits({{rpm, 15}}), refill_rule::window, 0, nothing, gemini_refused, false},
       {"openrouter", limits({{rpm, 20}}), refill_rule::window, 0, nothing, openrouter_refused, false},
       {"together", limits({{rps, 10}, {tps, 5'000}}), refill_rule::bucket, 0, together_shown, together_refused},
-      {"fireworks", limits({{tps, 5'000}, {rpm, 600}}), refill_rule::bucket, 0, fireworks_shown, fireworks_refused,
-       false},
+      {"fireworks", limits({{input_tps, 5'000}, {output_tps, 2'000}, {rpm, 600}}), refill_rule::bucket, 0,
+       fireworks_shown, fireworks_refused, false},
       {"nvidia", limits({{rpm, 40}}), refill_rule::sliding, 0, nothing, nvidia_refused, false},
       {"zai", limits({}), refill_rule::bucket, 3, nothing, nvidia_refused, false, zai_busy},
       {"cohere", limits({{rpm, 20}, {requests_month, 100'000}}), refill_rule::sliding, 0, cohere_shown, cohere_refused},

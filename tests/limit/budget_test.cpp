@@ -170,8 +170,8 @@ TEST(Budget, WhatComesInBetweenTwoRefusalsIsTheRefill) {
   for (int i = 0; i < 30; ++i) b.take(1, now);
   b.refused(b.take(1, now), 1, 1, 60s, 0, now, now);
   for (int i = 0; i < 20; ++i) {
-    b.take(1, now += 2s);
-    b.admitted(now, now);
+    auto const m = b.take(1, now += 2s);
+    b.admitted(m, 1, now, now);
   }
   b.refused(b.take(1, now += 10ms), 1, 1, 60s, 0, now, now);
   EXPECT_NEAR(b.limit(), 30, 1);
@@ -183,8 +183,8 @@ budget learned_to_be_30(double configured, duration window, time_point& now) {
   for (int i = 0; i < 30; ++i) b.take(1, now);
   b.refused(b.take(1, now), 1, 1, 60s, 0, now, now);
   for (int i = 0; i < 20; ++i) {
-    b.take(1, now += window / 30);
-    b.admitted(now, now);
+    auto const m = b.take(1, now += window / 30);
+    b.admitted(m, 1, now, now);
   }
   b.refused(b.take(1, now += 10ms), 1, 1, 60s, 0, now, now);
   return b;
@@ -198,8 +198,8 @@ TEST(Budget, ComesBackToTheConfiguredLimitBySteps) {
     auto const since = now;
     while (b.limit() < 1000 && now < since + 30 * window) {
       now = b.ready_at(1, now);
-      b.take(1, now);
-      b.admitted(now, now);
+      auto const m = b.take(1, now);
+      b.admitted(m, 1, now, now);
     }
     EXPECT_EQ(b.limit(), 1000);
     EXPECT_LE(now - since, 10 * window);
@@ -221,7 +221,7 @@ TEST(Budget, AStepThatIsRefusedIsTriedLessAndLessOften) {
     at = now;
     if (level >= 1) {
       level -= 1;
-      b.admitted(now, now);
+      b.admitted(m, 1, now, now);
     } else {
       ++refusals;
       b.refused(m, 1, 1, 60s, 0, now, now);

@@ -37,9 +37,9 @@ TEST(HiddenLimitMeasures, LeaveTheNextClimbForHalfAWindow) {
   l.admitted(61, start + 2s, start + 2s);
   l.met(meets(63, start + 4s), false);
   l.admitted(64, start + 5s, start + 5s);
-  for (auto now = start + 5s; now < start + 30s; now += 1s) l.taken(1, 1, now);
+  for (auto now = start + 5s; now < start + 30s; now += 1s) l.taken(1, 1, false, now);
   EXPECT_LT(l.value(), 62);
-  for (auto now = start + 30s; now < start + 40s; now += 1s) l.taken(1, 1, now);
+  for (auto now = start + 30s; now < start + 40s; now += 1s) l.taken(1, 1, false, now);
   EXPECT_GT(l.value(), 70);
 }
 
@@ -51,7 +51,7 @@ hidden_limit raised_again() {
   l.met(meets(50, start + 1min), false);
   l.admitted(51, start + 61s, start + 61s);
   for (auto now = start + 61s; l.value() < 100; now += 1s) {
-    l.taken(1, 1, now);
+    l.taken(1, 1, false, now);
     l.repay(1s);
   }
   return l;

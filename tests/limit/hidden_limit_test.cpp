@@ -44,7 +44,7 @@ TEST(HiddenLimit, IsRaisedByGrowingStepsUpToWhatIsConfigured) {
   l.admitted(51, now, now);
   std::vector<double> values;
   for (; now < start + 3min; now += 1s) {
-    l.taken(1, 1, now);
+    l.taken(1, 1, false, now);
     if (values.empty() || values.back() != l.value()) values.push_back(l.value());
   }
   EXPECT_EQ(values, (std::vector<double>{40, 50, 75, 150, 300}));
@@ -53,7 +53,7 @@ TEST(HiddenLimit, IsRaisedByGrowingStepsUpToWhatIsConfigured) {
 TEST(HiddenLimit, IsNotRaisedWhereNobodyWaitsForIt) {
   auto l = lowered_to_40();
   l.admitted(51, start + 61s, start + 61s);
-  for (auto now = start + 61s; now < start + 1h; now += 1s) l.taken(1, 30, now);
+  for (auto now = start + 61s; now < start + 1h; now += 1s) l.taken(1, 30, false, now);
   EXPECT_EQ(l.value(), 40);
 }
 
@@ -61,7 +61,7 @@ TEST(HiddenLimit, AGuessIsRaisedBeyondItself) {
   auto l = lowered_to_40(60);
   l.guessed();
   l.admitted(51, start + 61s, start + 61s);
-  for (auto now = start + 61s; now < start + 2min; now += 1s) l.taken(1, 1, now);
+  for (auto now = start + 61s; now < start + 2min; now += 1s) l.taken(1, 1, false, now);
   EXPECT_GT(l.value(), 120);
 }
 
@@ -74,7 +74,7 @@ TEST(HiddenLimit, AClimbThatIsRefusedFallsBackToWhatHeldAndWaitsLonger) {
     l.admitted(spent, now, now);
     auto const since = now;
     auto const held = l.value();
-    while (l.value() <= held) l.taken(1, 1, now += 500ms);
+    while (l.value() <= held) l.taken(1, 1, false, now += 500ms);
     EXPECT_GT(now - since, waited);
     waited = now - since;
     l.met(meets(spent += held * seconds_of(now - since) / 60, now, 40), false);

@@ -20,7 +20,7 @@ struct refusal {
   std::optional<resource> counts;  // which limit, if the provider says so
   std::optional<window> over;
   bool burst = false;                   // a per-second limit
-  std::optional<std::uint64_t> limit;   // the limit's value, if the text says so
+  std::optional<std::uint64_t> limit;   // the limit's value, if the text says so; of load: requests at once
   bool fits = false;                    // the text says that the request is no larger than the limit
   std::optional<duration> retry_after;  // from headers, else from the body
 };

@@ -40,6 +40,8 @@ enum class evidence : std::uint8_t {
   refused_in_a_row,     // refusals in consecutive windows that a sliding log does not explain
   refused_unshown,      // refused although the model had room; no header shows the level
   admitted_unshown,     // admitted after it was used up; no header shows the level
+  back_at_once,         // where no header shows the level: after a time without any, more than a sliding log would have
+  back_like_log,        // the same, and a sliding log explains it
   more_than_log,        // a header shows more than a sliding log would have
   suspicion_expired,    // the suspicion was not confirmed for long
   end_full,             // at a window's end it is full
@@ -54,7 +56,7 @@ enum class evidence : std::uint8_t {
   configured_sliding,   //
   configured_to_learn,  // the configuration no longer says how it refills
 };
-constexpr std::size_t evidence_count = 24;
+constexpr std::size_t evidence_count = 26;
 
 /// The belief after evidence `e`. Most evidence does not change most beliefs.
 belief on(belief b, evidence e);

@@ -75,9 +75,13 @@ class budget {
   time_point told_at() const { return told_at_; }
   /// True if refusals have shown when this limit was used up; no header does.
   bool learned() const { return hidden_.learned(); }
+  /// True if refusals have shown the remaining, and no other answer has.
+  bool only_refusals_show() const { return shown_ && !answers_show_; }
+  /// True if refusals have shown what it is, and what has come back since.
+  bool is_measured() const { return hidden_.is_measured(); }
   /// True if its level may hold requests back. A limit whose remaining is never shown may not be the whole truth, and
-  /// holds nothing back until a refusal has named it.
-  bool binds() const { return !reported_ || shown_ || learned(); }
+  /// holds nothing back until a refusal has named it; one of less than a minute is a speed, and is kept to.
+  bool binds() const { return !reported_ || shown_ || learned() || window_ < std::chrono::minutes{1}; }
 
   /// Estimated units left, after deducting reservations in flight; may be negative after a correction.
   double level(time_point now);
@@ -132,8 +136,11 @@ class budget {
   /// The header of an admitted request, which took `m` at `sent`, is a copy of an older one.
   void observe_copy(const mark& m, time_point sent, time_point now);
 
-  /// A request sent at `sent` was admitted, and no header mentions this limit.
-  void admitted(time_point sent, time_point now);
+  /// A request of `n` sent at `sent` (`m`) was admitted, and no header mentions this limit.
+  void admitted(const mark& m, double n, time_point sent, time_point now);
+
+  /// A refusal has named the limit's value, and no header does.
+  void told(double limit);
 
   /// A request that took `m` was sent although nothing was left by our count, and was admitted; its answer did not
   /// mention this limit.
@@ -165,8 +172,11 @@ class budget {
   void met(double n, double undecided, bool probe, std::optional<duration> retry_after, time_point sent,
            time_point now);
   void follow_hidden_limit();
-  void observe_reset(const limit_snapshot& s, time_point sent, time_point now);
-  void vote(const limit_snapshot& s);
+  void begin_window(const mark& m);
+  void try_more(double n, time_point now);
+  bool see_what_came_back(const mark& m, double n, time_point sent, time_point now);
+  void observe_reset(const limit_snapshot& s, time_point sent, time_point now, bool charged);
+  void vote(const limit_snapshot& s, time_point sent, bool charged);
   void judge_reset(const mark& m, double after, time_point sent);
   void judge_test(double remaining, time_point now);
   void judge_sliding(const mark& m, double n, double after, time_point sent);
@@ -205,6 +215,8 @@ class budget {
   double highest_ = 0;  // a remaining above the limit: two buckets behind one name
   bool reported_ = false;
   bool shown_ = false;
+  bool answers_show_ = false;  // of admitted requests
+  double raised_ = 0;          // what only refusals show, by our own steps since the last one
   belief belief_;
   spending_log log_;
   refill_evidence evidence_;

@@ -22,6 +22,8 @@ class hidden_limit {
     double spent;                      // everything taken so far and not given back
     double undecided;                  // part of it, taken so recently that it may be refused, too
     double used;                       // within the last window
+    bool at_once = false;              // what was used comes back at once, or as it went: a window or a sliding log
+    std::optional<duration> word{};    // when the provider says to come again
     std::optional<time_point> oldest;  // when the oldest part of `used` was taken
     time_point sent;
     time_point now;
@@ -39,6 +41,19 @@ class hidden_limit {
   bool is_guess() const { return guessed_; }
 
   double configured() const { return configured_; }
+  /// A refusal has named the value.
+  void told(double value);
+  /// The value is known well enough to tell a window or a sliding log by it.
+  bool is_measured() const { return measured_; }
+  bool is_told() const { return told_; }
+  /// More than the last value that held is tried.
+  bool is_climbing() const { return held_.has_value(); }
+
+  /// For long nothing came before a request that was sent at `sent` was admitted, and refusals or the provider said so.
+  bool was_dry(time_point sent) const;
+  /// The same, after `used` of it had been used at most a window before: `n` more do not fit.
+  void dried_up(double used, double n, time_point now);
+
   /// The current estimate.
   double value() const { return value_; }
   /// True if refusals have shown when it was used up.
@@ -70,7 +85,7 @@ class hidden_limit {
   bool admitted(double spent, time_point sent, time_point now);
 
   /// `n` units are taken; `level` is left.
-  void taken(double n, double level, time_point now);
+  void taken(double n, double level, bool at_once, time_point now);
 
   /// How long to wait before the next probe after a refused one; zero unless the last one was refused.
   duration patience() const;
@@ -86,6 +101,7 @@ class hidden_limit {
   static constexpr unsigned most_failed_repayments = 5;
 
   bool is_measured_twice(const meeting& m);
+  void end_climb();
   void judge(const meeting& m);
   void lower(double seen, double least, bool telling, time_point now);
   duration due(double n) const;
@@ -98,6 +114,9 @@ class hidden_limit {
   std::optional<time_point> met_at_;
   bool in_vain_ = false;                 // refused again before any admission
   std::optional<time_point> dry_since_;  // time of a refusal without an admission since
+  time_point dry_until_{};               // a later refusal or the provider's word confirms that it was dry until then
+  bool told_ = false;                    // by the last refusal that named it
+  bool measured_ = false;                // the value was told, or seen to be used up at once
   std::optional<time_point> empty_at_;   // when it was used up, if it has not been full since
   double spent_at_empty_ = 0;
   double spent_at_run_ = 0;             // at the first admission after a refusal

@@ -26,6 +26,9 @@ class concurrency {
   /// The same, for an attempt that was refused for lack of capacity.
   void on_refusal(std::size_t among, time_point sent, time_point now);
 
+  /// The provider has said how many it takes at once. Its word holds as long as one that many steps have proven.
+  void on_told(std::size_t limit, time_point now);
+
   /// A request that has been at the provider for this long without a refusal counts as admitted. Refusals come at once,
   /// answers may take minutes: otherwise refusals would be compared with answers to requests that were sent much
   /// earlier.

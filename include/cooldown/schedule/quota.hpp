@@ -130,6 +130,9 @@ class quota {
   /// request may be sent again by our own backoff; refused_until() applies as well.
   time_point refused_for_capacity(reservation_id id, unsigned times, std::optional<duration> told, time_point now);
 
+  /// The provider has said how many requests it takes at once.
+  void takes_at_once(std::size_t most, time_point now) { concurrency_.on_told(most, now); }
+
   /// Until when requests that were refused for lack of capacity wait because the provider said so.
   time_point refused_until() const { return pacing_.refused_until(); }
 
@@ -160,6 +163,11 @@ class quota {
   std::optional<time_point> last_update() const { return last_update_; }
   std::size_t in_flight() const { return reservations_.size(); }
   const budget* find(limit_id id) const;
+  /// Refusals have shown what the limit is.
+  bool is_measured(limit_id id) const {
+    auto const* const b = find(id);
+    return b != nullptr && b->is_measured();
+  }
   const budget* find(resource r, window w) const { return find({r, w}); }
   /// The limits that are known, in order.
   std::vector<limit_id> limits() const;
@@ -209,6 +217,7 @@ class quota {
   std::optional<double> likely_limit(std::size_t slot) const;
   std::optional<limit_id> culprit_of(const reservation& r, const refusal& why, bool informed, time_point now);
   bool fits_what_is_shown(const token_cost& cost, time_point now);
+  static bool is_worth_a_pause(const refusal& why, duration length);
   void presume_admitted(time_point now);
   void told(const rate_limit_snapshot& snapshot, time_point now);
   bool is_copy(const reservation& r, const rate_limit_snapshot& s);
