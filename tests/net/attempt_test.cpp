@@ -296,3 +296,20 @@ TEST_F(Attempt, HowLongAnAnswerTookAndWhenToComeAgainIsToldOfIt) {
   EXPECT_EQ(a.head().status, 503U);
   EXPECT_EQ(shared->telemetry.stats.upstream_attempts, 1U);
 }
+
+TEST(Timeouts, AreOfTheUpstreamAsItIsConfiguredNow) {
+  config::settings before;
+  before.upstreams.resize(1);
+  before.upstreams[0].name = "b";
+  before.upstreams[0].timeouts.idle = 7s;
+  auto const kept = std::make_shared<const config::settings>(before);
+  upstream const first{kept, &kept->cerebras, "", nullptr};
+  upstream const second{kept, &kept->upstreams[0], "", nullptr};
+  auto now = before;
+  now.cerebras.timeouts.idle = 3s;
+  now.upstreams[0].timeouts.idle = 5s;
+  EXPECT_EQ(timeouts_of(now, first).idle, 3s);
+  EXPECT_EQ(timeouts_of(now, second).idle, 5s);
+  now.upstreams.clear();
+  EXPECT_EQ(timeouts_of(now, second).idle, 7s) << "removed: its requests end as they began";
+}
