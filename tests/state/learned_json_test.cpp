@@ -26,10 +26,12 @@ learned_scope learned() {
   auto now = start;
   for (int i = 0; i < 5; ++i, now += 2s) {
     auto const id = std::get<go>(limiter.submit(f, now)).id;
+    auto const tokens = std::to_string(900 - 90 * i);
+    auto const requests = std::to_string(99 - i);
     std::vector<header_field> const fields{{"x-ratelimit-limit-tokens-minute", "1000"},
-                                           {"x-ratelimit-remaining-tokens-minute", std::to_string(900 - 90 * i)},
+                                           {"x-ratelimit-remaining-tokens-minute", tokens},
                                            {"x-ratelimit-limit-requests-day", "100"},
-                                           {"x-ratelimit-remaining-requests-day", std::to_string(99 - i)},
+                                           {"x-ratelimit-remaining-requests-day", requests},
                                            {"x-ratelimit-reset-requests-day", "40000"}};
     limiter.observe(id, {.status = 200, .headers = fields, .error = {}}, now, wall);
     limiter.settle(id, 90, 80, now + 1s, 40);
