@@ -12,10 +12,6 @@
 namespace cooldown::config {
 namespace {
 
-bool is_alnum(char c) {
-  return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
-}
-
 std::string lower(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(), ascii_lower);
@@ -28,8 +24,9 @@ bool is_address(int family, std::string_view text) {
 }
 
 bool is_zone(std::string_view text) {
-  return !text.empty() && text.size() <= 15 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
+  return !text.empty() && text.size() <= 15 && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.';
+  });
 }
 
 reading<std::string> read_ipv6(std::string_view text, zone z) {
@@ -45,7 +42,7 @@ reading<std::string> read_ipv6(std::string_view text, zone z) {
 
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
-         std::all_of(label.begin(), label.end(), [](char c) { return is_alnum(c) || c == '-' || c == '_'; });
+         std::all_of(label.begin(), label.end(), [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_'; });
 }
 
 /// The last label of a name, or the whole name if it has no dots.
@@ -55,7 +52,7 @@ std::string_view last_label(std::string_view name) {
 }
 
 bool is_path_char(char c) {
-  return is_alnum(c) || std::string_view("-._~!$&'()*+,;=:@/").find(c) != std::string_view::npos;
+  return is_letter_or_digit(c) || std::string_view("-._~!$&'()*+,;=:@/").find(c) != std::string_view::npos;
 }
 
 bool is_hex(char c) {

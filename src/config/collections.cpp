@@ -22,10 +22,8 @@ constexpr std::size_t most_headers = 64;
 
 /// A field name (RFC 9110 §5.1), as far as any provider uses it.
 bool is_header_name(std::string_view text) {
-  return !text.empty() && text.size() <= longest_name && std::ranges::all_of(text, [](char c) {
-    auto const lower = ascii_lower(c);
-    return (lower >= 'a' && lower <= 'z') || is_digit(c) || c == '-' || c == '_';
-  });
+  return !text.empty() && text.size() <= longest_name &&
+         std::ranges::all_of(text, [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_'; });
 }
 constexpr std::size_t most_accounts = 64;  // each has limiters of its own
 

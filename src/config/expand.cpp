@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t longest_text = 64 * 1024;
 
 bool is_name_start(char c) {
-  return c == '_' || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
+  return c == '_' || is_letter(c);
 }
 
 std::size_t name_length(std::string_view text) {

@@ -49,10 +49,6 @@ std::string_view take_while(std::string_view& rest, bool (*wanted)(char)) {
   return taken;
 }
 
-bool is_letter(char c) {
-  return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
-}
-
 struct decimal {
   std::string_view whole;
   std::string_view fraction;

@@ -16,7 +16,7 @@ constexpr std::size_t longest_name = 32;
 constexpr std::size_t most_upstreams = 32;  // besides `cerebras`: each has connections and limiters of its own
 
 bool is_name_char(char c) {
-  return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '-' || c == '_' || c == '.';
+  return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.';
 }
 
 bool require(const char* key, const char* why, const std::string& path, const yaml_node& node, value_reader& values) {

@@ -25,9 +25,7 @@ std::string_view without_line_end(std::string_view text) {
 /// "$NAME": expanded by a shell, but not in this file.
 bool looks_like_variable(std::string_view text) {
   return text.size() > 1 && text.front() == '$' && text[1] != '$' && text[1] != '{' &&
-         std::all_of(text.begin() + 1, text.end(), [](char c) {
-           return c == '_' || is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
-         });
+         std::all_of(text.begin() + 1, text.end(), [](char c) { return c == '_' || is_letter_or_digit(c); });
 }
 
 /// Whether text where no secret is expected may contain one: pasted at the wrong key, or included in a value whose

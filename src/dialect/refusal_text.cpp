@@ -15,11 +15,8 @@ namespace {
 
 constexpr std::size_t longest_read = 4'096;
 
-constexpr bool is_letter(char c) {
-  return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
-}
 constexpr bool is_word(char c) {
-  return is_letter(c) || is_digit(c) || c == '_';
+  return is_letter_or_digit(c) || c == '_';
 }
 
 /// The position of `word` at or after `from`, case-insensitively and not within a longer word; npos: none.

@@ -25,8 +25,7 @@ bool is_blank(char c) {
 
 /// Stands for itself in a path, however that is read.
 constexpr bool is_plain(char c) {
-  auto const lower = ascii_lower(c);
-  return (lower >= 'a' && lower <= 'z') || is_digit(c) || c == '/' || c == '-' || c == '_';
+  return is_letter_or_digit(c) || c == '/' || c == '-' || c == '_';
 }
 
 /// A segment as servers compare it: without parameters and without white space around it.

@@ -15,16 +15,12 @@ bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
 }
 
-bool is_letter(char c) {
-  return is_lower(ascii_lower(c));
-}
-
 bool is_key_char(char c) {
   return is_lower(c) || is_digit(c) || c == '_' || c == '-' || c == '.' || c == '*';
 }
 
 bool is_token_char(char c) {
-  return is_letter(c) || is_digit(c) || std::string_view("!#$%&'*+-.^_`|~:/").find(c) != std::string_view::npos;
+  return is_letter_or_digit(c) || std::string_view("!#$%&'*+-.^_`|~:/").find(c) != std::string_view::npos;
 }
 
 /// Parses structured fields (RFC 8941 §4.2) as far as needed to recognize invalid ones. Each step removes what it
@@ -113,7 +109,7 @@ class dictionary_parser {
     if (c == '*' || is_letter(c)) return !take_while(is_token_char).empty();
     if (take('?')) return take('0') || take('1');
     if (take(':')) {
-      take_while([](char b) { return is_letter(b) || is_digit(b) || b == '+' || b == '/' || b == '='; });
+      take_while([](char b) { return is_letter_or_digit(b) || b == '+' || b == '/' || b == '='; });
       return take(':');
     }
     return false;

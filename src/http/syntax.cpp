@@ -29,11 +29,6 @@ constexpr std::uint64_t controls_in(std::uint64_t eight) {
   return (below_space | del) & ~eight & every_byte(0x80);
 }
 
-constexpr bool is_alpha(char c) {
-  auto const l = ascii_lower(c);
-  return l >= 'a' && l <= 'z';
-}
-
 constexpr bool is_hex(char c) {
   auto const l = ascii_lower(c);
   return is_digit(c) || (l >= 'a' && l <= 'f');
@@ -44,7 +39,7 @@ constexpr std::array<bool, 256> table_of(std::string_view others) {
   std::array<bool, 256> table{};
   for (unsigned c = 0; c < 128; ++c) {
     auto const ch = static_cast<char>(c);
-    table[c] = is_digit(ch) || is_alpha(ch) || others.find(ch) != std::string_view::npos;
+    table[c] = is_letter_or_digit(ch) || others.find(ch) != std::string_view::npos;
   }
   return table;
 }

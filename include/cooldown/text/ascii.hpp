@@ -34,6 +34,15 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+constexpr bool is_letter(char c) {
+  auto const lower = ascii_lower(c);
+  return lower >= 'a' && lower <= 'z';
+}
+
+constexpr bool is_letter_or_digit(char c) {
+  return is_letter(c) || is_digit(c);
+}
+
 /// The value of a hexadecimal digit of either case; nullopt: not a hexadecimal digit.
 constexpr std::optional<unsigned> hex_digit(char c) {
   if (is_digit(c)) return static_cast<unsigned>(c - '0');
