@@ -50,13 +50,11 @@ void warn_of_risks(const config::settings& s, observe::log& log) {
   if (!config::is_loopback(s.server.host) && s.server.tls.certificate_file.empty())
     log.warn("without server.tls, requests and keys travel unencrypted to server.host " + s.server.host);
   if (!config::is_loopback(s.admin.host)) log.warn("admin.host " + s.admin.host + " is reachable from other machines");
-  auto const warn_of_way = [&](const config::upstream_settings& u) {
+  config::each_upstream(s, [&](const config::upstream_settings& u, const std::string& /*path*/) {
     if (!u.api_key.empty() && !u.base_url.tls && !config::is_loopback(u.base_url.host))
       log.warn(u.name + ".base_url is http://: the API key travels unencrypted");
     if (!u.tls.verify) log.warn(u.name + ".tls.verify is false: anyone on the network path can read the API key");
-  };
-  warn_of_way(s.cerebras);
-  for (auto const& upstream : s.upstreams) warn_of_way(upstream);
+  });
   for (auto const& warning : cli::shared_accounts(s)) log.warn(warning);
 }
 

@@ -170,9 +170,8 @@ std::optional<std::string> exposed_secrets(const source& from, const config::set
   if (from.path.empty() || ec || (mode & fs::perms::others_read) == fs::perms::none) return std::nullopt;
   auto const text = text_of(from.path);
   auto secrets = s.server.auth_tokens;
-  config::each_upstream(s, [&](const config::upstream_settings& upstream, const std::string& /*path*/) {
-    for (auto const& key : upstream.account_keys()) secrets.push_back(key);
-  });
+  config::each_account(s, [&](auto const& /*upstream*/, auto const& /*path*/, std::size_t /*account*/,
+                              const std::string& key) { secrets.push_back(key); });
   secrets.push_back(s.admin.token);
   for (auto const& c : s.cerebras.clients) secrets.push_back(c.credential.value_or(""));
   auto const stands_in_it = [&](const std::string& secret) {
@@ -190,12 +189,10 @@ bool is_worth_saying(const config::settings& s) {
 std::vector<std::string> who_decides(const config::settings& s, const config::environment& env) {
   std::vector<std::string> lines;
   std::vector<std::string> names;
-  config::each_upstream(s, [&](const config::upstream_settings& upstream, const std::string& path) {
-    auto const keys = upstream.account_keys();
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      names.push_back(upstream.account_name(i));
-      lines.push_back(decides(s, upstream, path, key_sent(upstream, path, i, env)));
-    }
+  config::each_account(s, [&](const config::upstream_settings& upstream, const std::string& path, std::size_t i,
+                              const std::string& /*key*/) {
+    names.push_back(upstream.account_name(i));
+    lines.push_back(decides(s, upstream, path, key_sent(upstream, path, i, env)));
   });
   if (lines.size() > 1)
     for (std::size_t i = 0; i < lines.size(); ++i) lines[i] = names[i] + ": " + lines[i];
@@ -210,19 +207,17 @@ std::vector<std::string> shared_accounts(const config::settings& s) {
   };
   std::vector<account> seen;
   std::vector<std::string> warnings;
-  config::each_upstream(s, [&](const config::upstream_settings& upstream, const std::string& /*path*/) {
-    auto const keys = upstream.account_keys();
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      if (keys[i].empty()) continue;
-      auto const& to = upstream.base_url;
-      auto const same = std::find_if(seen.begin(), seen.end(), [&](const account& a) {
-        return a.key == keys[i] && a.at->host == to.host && a.at->port == to.port;
-      });
-      if (same != seen.end())
-        warnings.push_back(same->name + " and " + upstream.account_name(i) + " send the same key to " + to.authority() +
-                           ": that is one account, and each of them would use its whole quota; remove one of them");
-      seen.push_back({keys[i], &to, upstream.account_name(i)});
-    }
+  config::each_account(s, [&](const config::upstream_settings& upstream, const std::string& /*path*/, std::size_t i,
+                              const std::string& key) {
+    if (key.empty()) return;
+    auto const& to = upstream.base_url;
+    auto const same = std::find_if(seen.begin(), seen.end(), [&](const account& a) {
+      return a.key == key && a.at->host == to.host && a.at->port == to.port;
+    });
+    if (same != seen.end())
+      warnings.push_back(same->name + " and " + upstream.account_name(i) + " send the same key to " + to.authority() +
+                         ": that is one account, and each of them would use its whole quota; remove one of them");
+    seen.push_back({key, &to, upstream.account_name(i)});
   });
   return warnings;
 }

@@ -50,18 +50,16 @@ int check_online(const config::settings& settings, const std::string& name, cons
   int code = ok;
   auto const found = net::probe_all(settings);
   auto next = found.begin();
-  config::each_upstream(settings, [&](const config::upstream_settings& u, const std::string& path) {
-    auto const keys = u.account_keys();
-    for (std::size_t i = 0; i < keys.size(); ++i, ++next) {
-      auto const seen = judge(*next, !keys[i].empty());
-      if (!seen.good) code = unavailable;
-      std::string details;
-      if (next->failure.empty()) {
-        details = fmt::format("; dialect {}", name_of(next->dialect)) + limits_in(*next, headers_decide(settings, u));
-      }
-      std::cout << name << ": " << next->account << " (" << u.base_url.authority() << "; " << key_sent(u, path, i, env)
-                << "): " << http::visible(seen.text + details) << '\n';
-    }
+  config::each_account(settings, [&](const config::upstream_settings& u, const std::string& path, std::size_t account,
+                                     const std::string& key) {
+    auto const& answer = *next++;
+    auto const seen = judge(answer, !key.empty());
+    if (!seen.good) code = unavailable;
+    std::string details;
+    if (answer.failure.empty())
+      details = fmt::format("; dialect {}", name_of(answer.dialect)) + limits_in(answer, headers_decide(settings, u));
+    std::cout << name << ": " << answer.account << " (" << u.base_url.authority() << "; "
+              << key_sent(u, path, account, env) << "): " << http::visible(seen.text + details) << '\n';
   });
   return code;
 }

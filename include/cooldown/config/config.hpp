@@ -249,6 +249,15 @@ void each_upstream(Settings& s, Visitor visit) {
   for (std::size_t i = 0; i < s.upstreams.size(); ++i) visit(s.upstreams[i], "upstreams[" + std::to_string(i) + ']');
 }
 
+/// Calls `visit(upstream, path, account, key)` for each account of each upstream, in the order of preference.
+template <class Settings, class Visitor>
+void each_account(Settings& s, Visitor visit) {
+  each_upstream(s, [&](auto& upstream, const std::string& path) {
+    auto const keys = upstream.account_keys();
+    for (std::size_t i = 0; i < keys.size(); ++i) visit(upstream, path, i, keys[i]);
+  });
+}
+
 /// As the configuration writes durations; nullopt: it is none.
 std::optional<milliseconds> duration_of(std::string_view text);
 
