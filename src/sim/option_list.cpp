@@ -9,8 +9,7 @@
 namespace cooldown::sim {
 namespace {
 
-const std::map<std::string, refill_rule> refill_names{
-    {"bucket", refill_rule::bucket}, {"window", refill_rule::window}, {"sliding", refill_rule::sliding}};
+const std::map<std::string, refill_rule> refill_words{refill_names.begin(), refill_names.end()};
 const std::map<std::string, cost_rule> cost_names{{"documented", cost_rule::documented},
                                                   {"measured", cost_rule::measured}};
 const std::map<std::string, header_style> header_names{{"resets", header_style::resets},
@@ -80,7 +79,7 @@ void add_provider(CLI::App& app, sim_options& options, words& said) {
   app.add_flag("--any-model", options.any_model, "Every model name exists, with the limits of the first model");
   app.add_option("--refill", provider.rules.refill, "How limits refill: bucket, window or sliding (default bucket)")
       ->type_name("NAME")
-      ->transform(one_of(refill_names));
+      ->transform(one_of(refill_words));
   app.add_option("--cost", provider.rules.cost, "Charge at admission: documented or measured (default documented)")
       ->type_name("NAME")
       ->transform(one_of(cost_names));

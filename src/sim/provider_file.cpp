@@ -143,8 +143,7 @@ void read_refusals(fields& f, provider_settings& s) {
 provider_settings read_provider(const yaml_node& node, const std::string& path) {
   provider_settings s;
   fields f(node, path);
-  f.choice("refill", s.rules.refill,
-           {{"bucket", refill_rule::bucket}, {"window", refill_rule::window}, {"sliding", refill_rule::sliding}});
+  f.choice("refill", s.rules.refill, {refill_names.begin(), refill_names.end()});
   f.with("dialect", [&](const yaml_node& n, const std::string& p) {
     choices<const dialect_profile*> known;
     for (auto const& each : dialects()) known.emplace_back(each.name, &each);

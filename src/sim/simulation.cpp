@@ -1,5 +1,6 @@
 #include "cooldown/sim/simulation.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/json.hpp>
@@ -14,16 +15,8 @@ sim_options with_wall_clock(sim_options options) {
   return options;
 }
 
-const char* refill_name(refill_rule rule) {
-  switch (rule) {
-    case refill_rule::bucket:
-      return "bucket";
-    case refill_rule::window:
-      return "window";
-    case refill_rule::sliding:
-      break;
-  }
-  return "sliding";
+std::string_view refill_name(refill_rule rule) {
+  return std::ranges::find(refill_names, rule, [](const auto& each) { return each.second; })->first;
 }
 
 std::string budget_name(resource what, window per) {

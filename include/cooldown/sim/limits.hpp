@@ -1,6 +1,7 @@
 // The limits and rules of a simulated account: plain values, no behaviour.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -20,6 +21,9 @@ enum class refill_rule : std::uint8_t {
   window,   // all at once, at ends of periods of the wall clock
   sliding,  // whatever was admitted within the last period counts
 };
+
+inline constexpr std::array<std::pair<std::string_view, refill_rule>, 3> refill_names{
+    {{"bucket", refill_rule::bucket}, {"window", refill_rule::window}, {"sliding", refill_rule::sliding}}};
 
 // What a request is charged at admission, before its real length is known.
 enum class cost_rule : std::uint8_t {
