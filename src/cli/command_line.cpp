@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "cooldown/state/store.hpp"
+
 #include "exit_codes.hpp"
 
 namespace cooldown::cli {
@@ -78,7 +80,7 @@ void describe(CLI::App& cli, arguments& into) {
       ->type_name("DURATION");
   used->add_option("--by", into.by, "model, client, upstream, outcome, day or hour, in UTC (default model)")
       ->type_name("WHAT")
-      ->check(CLI::IsMember({"model", "client", "upstream", "outcome", "day", "hour"}));
+      ->check(CLI::IsMember(std::vector<std::string>(state::grouping_words.begin(), state::grouping_words.end())));
   auto* const as_json = used->add_flag("--json", into.json, "as JSON, for programs");
   used->add_flag("--csv", into.csv, "as comma-separated values")->excludes(as_json);
   auto* const run = sub("run",

@@ -1,7 +1,6 @@
 #include "usage_view.hpp"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <iostream>
 #include <utility>
@@ -68,8 +67,7 @@ std::string as_csv(const std::vector<usage_sum>& sums, std::string_view by) {
 
 usage_sum total_of(const std::vector<usage_sum>& sums) {
   usage_sum total{.of = "all"};
-  for (auto const& each : sums)
-    for (std::size_t i = 0; i < state::figure_count; ++i) total.amounts[i] += each.amounts[i];
+  for (auto const& each : sums) state::add(total.amounts, each.amounts);
   return total;
 }
 
@@ -101,18 +99,7 @@ std::string render_usage(const std::vector<usage_sum>& sums, std::string_view by
   return as == usage_format::csv ? as_csv(sums, by) : as_table(sums, by);
 }
 
-state::grouping grouping_of(std::string_view word) {
-  using enum state::grouping;
-  constexpr std::array<std::pair<std::string_view, state::grouping>, 6> all{{{"model", model},
-                                                                             {"client", client},
-                                                                             {"upstream", upstream},
-                                                                             {"outcome", outcome},
-                                                                             {"day", day},
-                                                                             {"hour", hour}}};
-  return std::find_if(all.begin(), all.end(), [&](auto const& each) { return each.first == word; })->second;
-}
-
-int show_usage(const std::string& file, std::int64_t since, const std::string& by, usage_format as) {
+int show_usage(const std::string& file, std::int64_t since, std::string_view by, usage_format as) {
   if (!std::filesystem::exists(file)) {
     std::cerr << "cooldown-proxy usage: " << http::visible(file)
               << " does not exist: no proxy has recorded its usage there (state.file)\n";
@@ -120,7 +107,7 @@ int show_usage(const std::string& file, std::int64_t since, const std::string& b
   }
   try {
     state::store from(file, state::store::access::read);
-    std::cout << render_usage(from.usage(since, grouping_of(by)), by, as);
+    std::cout << render_usage(from.usage(since, *state::grouping_of(by)), by, as);
     return ok;
   } catch (const state::store_error& e) {
     std::cerr << "cooldown-proxy usage: " << http::visible(e.what()) << '\n';

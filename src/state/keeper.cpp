@@ -49,6 +49,7 @@ struct keeper::work {
   store* open();
   void say(const std::string& text);
   void complain(const std::string& problem);
+  void begin_anew(const damaged& why);
 };
 
 void keeper::work::say(const std::string& text) {
@@ -60,6 +61,12 @@ void keeper::work::complain(const std::string& problem) {
   if (std::exchange(last_problem, problem) != problem) say(problem);
 }
 
+/// The next file is a new one.
+void keeper::work::begin_anew(const damaged& why) {
+  database.reset();
+  complain(std::string(why.what()) + ": what was learned and counted is lost; the file is kept as " + move_aside(file));
+}
+
 /// nullptr: it cannot be opened now.
 store* keeper::work::open() {
   if (database) return &*database;
@@ -67,8 +74,7 @@ store* keeper::work::open() {
     try {
       database.emplace(file);
     } catch (const damaged& why) {
-      complain(std::string(why.what()) + ": what was learned and counted is lost; the file is kept as " +
-               move_aside(file));
+      begin_anew(why);
       database.emplace(file);
     }
     return &*database;
@@ -88,9 +94,7 @@ void keeper::work::write(snapshot what) {
     pruned = what.at;
     to->prune(keep, what.at);
   } catch (const damaged& why) {
-    database.reset();
-    complain(std::string(why.what()) + ": what was learned and counted is lost; the file is kept as " +
-             move_aside(file));
+    begin_anew(why);
     put_back(std::move(what));
   } catch (const store_error& why) {
     database.reset();

@@ -13,11 +13,10 @@ std::string bounded(const std::string& name) {
   return name.substr(0, longest_name);
 }
 
-std::string outcome_of(const observe::access_record& r) {
-  if (*r.reason) return r.reason;
-  if (r.gone) return "client_gone";
-  if (!r.complete) return "cut";
-  return r.status < 400 ? "answered" : "error";
+/// Without the status beside it, an error of the provider's has a word of its own.
+std::string outcome_here(const observe::access_record& r) {
+  auto const outcome = observe::outcome_of(r);
+  return outcome == "answered" && r.status >= 400 ? "error" : std::string(outcome);
 }
 
 figure class_of(double waited) {
@@ -53,11 +52,12 @@ const std::array<const char*, figure_count> figure_names{
     "reserved_tokens", "upstream_429s",    "waited",          "wait_seconds",      "waits_within_1s",
     "waits_within_5s", "waits_within_15s", "waits_within_1m", "waits_within_5m",   "waits_longer"};
 
+void add(figures& into, const figures& more) {
+  for (std::size_t i = 0; i < figure_count; ++i) into[i] += more[i];
+}
+
 void add(usage_rows& into, const usage_rows& more) {
-  for (auto const& [key, amounts] : more) {
-    auto& sum = into[key];
-    for (std::size_t i = 0; i < figure_count; ++i) sum[i] += amounts[i];
-  }
+  for (auto const& [key, amounts] : more) add(into[key], amounts);
 }
 
 void ledger::record(const observe::access_record& r, const std::string& upstream, wall_time now) {
@@ -67,11 +67,9 @@ void ledger::record(const observe::access_record& r, const std::string& upstream
                 .upstream = r.to.empty() ? upstream : r.to,
                 .model = bounded(r.model),
                 .client = bounded(r.who),
-                .outcome = outcome_of(r)};
+                .outcome = outcome_here(r)};
   if (rows_.size() >= most_rows) key.model = key.client = "other";
-  auto const amounts = figures_of(r);
-  auto& sum = rows_[std::move(key)];
-  for (std::size_t i = 0; i < figure_count; ++i) sum[i] += amounts[i];
+  add(rows_[std::move(key)], figures_of(r));
 }
 
 usage_rows ledger::take() {

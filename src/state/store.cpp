@@ -40,6 +40,12 @@ std::string joined(std::string_view each) {
 
 }  // namespace
 
+std::optional<grouping> grouping_of(std::string_view word) {
+  auto const* const found = std::find(grouping_words.begin(), grouping_words.end(), word);
+  if (found == grouping_words.end()) return std::nullopt;
+  return static_cast<grouping>(found - grouping_words.begin());
+}
+
 store::store(const std::string& file, access how) : db_(std::make_unique<database>(file, how)) {
   if (how == access::write) {
     migrate();
@@ -150,12 +156,12 @@ std::int64_t store::span_since(std::int64_t since) {
 }
 
 std::vector<usage_sum> store::usage(std::int64_t since, grouping by) {
-  constexpr std::array<const char*, 6> groups{"model",
-                                              "client",
-                                              "upstream",
-                                              "outcome",
-                                              "strftime('%Y-%m-%d', start, 'unixepoch')",
-                                              "strftime('%Y-%m-%dT%H:00Z', start, 'unixepoch')"};
+  constexpr std::array<const char*, grouping_words.size()> groups{"model",
+                                                                  "client",
+                                                                  "upstream",
+                                                                  "outcome",
+                                                                  "strftime('%Y-%m-%d', start, 'unixepoch')",
+                                                                  "strftime('%Y-%m-%dT%H:00Z', start, 'unixepoch')"};
   auto const* const group = groups[static_cast<std::size_t>(by)];
   auto const span = span_since(since);
   bool const in_time = by == grouping::day || by == grouping::hour;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "cooldown/schedule/constraint.hpp"
 
@@ -33,5 +34,12 @@ struct access_record {
   bool complete = true;            // false: the answer broke off
   bool gone = false;               // its client disconnected before the end
 };
+
+/// How it ended, in one word: the code of our refusal, "client_gone", "cut", or "answered".
+inline std::string_view outcome_of(const access_record& r) {
+  if (*r.reason) return r.reason;
+  if (r.gone) return "client_gone";
+  return r.complete ? "answered" : "cut";
+}
 
 }  // namespace cooldown::observe

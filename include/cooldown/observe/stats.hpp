@@ -92,15 +92,7 @@ struct stats {
       bool const fits = requests.size() < most_models && r.model.size() <= longest_label;
       of_model = requests.try_emplace(exists && fits ? r.model : "other").first;
     }
-    std::string_view outcome = "answered";
-    if (*r.reason) {
-      outcome = r.reason;
-    } else if (r.gone) {
-      outcome = "client_gone";
-    } else if (!r.complete) {
-      outcome = "cut";
-    }
-    ++of_model->second[{r.status, outcome}];
+    ++of_model->second[{r.status, outcome_of(r)}];
     if (!r.who.empty()) record_client(r);
   }
 

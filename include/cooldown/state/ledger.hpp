@@ -36,18 +36,20 @@ extern const std::array<const char*, figure_count> figure_names;
 
 using figures = std::array<double, figure_count>;
 
+/// Adds `more` to `into`.
+void add(figures& into, const figures& more);
+
 struct usage_key {
   std::int64_t minute = 0;  // its start, in seconds since 1970 (UTC)
   std::string upstream;     // with the number of the account if there are several
   std::string model;
   std::string client;
-  std::string outcome;  // "answered", "cut", "client_gone", or the code of our refusal
+  std::string outcome;  // observe::outcome_of(), or "error": the provider's, which was passed on
   auto operator<=>(const usage_key&) const = default;
 };
 
 using usage_rows = std::map<usage_key, figures>;
 
-/// Adds `more` to `into`.
 void add(usage_rows& into, const usage_rows& more);
 
 class ledger {

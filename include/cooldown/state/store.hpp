@@ -1,10 +1,13 @@
 // The database of the daemon's memory: what limiters have learned, and what was used. SQLite; not thread-safe.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cooldown/schedule/learned_state.hpp"
@@ -38,6 +41,11 @@ struct retention {
 
 /// What a sum of usage is of.
 enum class grouping : std::uint8_t { model, client, upstream, outcome, day, hour };
+/// In the order of `grouping`.
+inline constexpr std::array<std::string_view, 6> grouping_words{"model",   "client", "upstream",
+                                                                "outcome", "day",    "hour"};
+/// nullopt: it is none of them.
+std::optional<grouping> grouping_of(std::string_view word);
 
 struct usage_sum {
   std::string of;  // a name; days and hours as "2026-11-30" and "2026-11-30T18:00Z"
