@@ -12,6 +12,8 @@ namespace cooldown::http {
 namespace {
 
 constexpr unsigned deepest = 64;
+/// A key holds no other values. Quoting keys within keys would double the text at each level.
+constexpr unsigned deepest_key = 1;
 
 unsigned byte_of(char c) {
   return static_cast<unsigned char>(c);
@@ -148,7 +150,7 @@ class converter {
     for (std::uint64_t i = 0; i < *count; ++i) {
       if (i > 0) out_ += ',';
       auto const at = out_.size();
-      if (!value(depth - 1)) return false;
+      if (!value(deepest_key)) return false;
       if (out_[at] != '"') out_.replace(at, std::string::npos, json_text(std::string_view(out_).substr(at)));
       out_ += ':';
       if (!value(depth - 1)) return false;

@@ -284,6 +284,13 @@ TEST(body_facts, of_message_pack) {
   EXPECT_FALSE(facts_of("\x81\xa1x" + times(100'000, "\x91")).parsed);
 }
 
+TEST(body_facts, of_message_pack_with_a_key_that_holds_keys_are_not_read) {
+  auto const keys_within_keys = [](std::size_t levels) { return times(levels, "\x81") + times(levels + 1, "\x01"); };
+  EXPECT_TRUE(facts_of(keys_within_keys(1)).parsed);
+  EXPECT_FALSE(facts_of(keys_within_keys(2)).parsed);
+  EXPECT_FALSE(facts_of(keys_within_keys(40)).parsed);
+}
+
 TEST(body_facts, a_maximum_is_a_number_however_it_is_written) {
   EXPECT_EQ(facts_of(R"({"max_tokens":100.0})").max_output_tokens, 100U);
   EXPECT_EQ(facts_of(R"({"max_tokens":1e2})").max_output_tokens, 100U);
