@@ -20,10 +20,7 @@ void create_private(const std::string& file) {
   close(fd);
 }
 
-bool is_damage(int code) {
-  constexpr int primary = 0xff;
-  return (code & primary) == SQLITE_CORRUPT || (code & primary) == SQLITE_NOTADB;
-}
+constexpr int primary = 0xff;  // of a result code; the rest are details
 
 }  // namespace
 
@@ -36,10 +33,6 @@ database::database(std::string file, store::access how) : file_(std::move(file))
   handle_.reset(opened);
   check(code);
   sqlite3_busy_timeout(opened, busy_milliseconds);
-  if (!writes) return;
-  run("PRAGMA journal_mode = WAL");
-  // A crash of the machine may lose the last transactions, never more; a crash of the process loses none.
-  run("PRAGMA synchronous = NORMAL");
 }
 
 void database::run(const std::string& sql) {
@@ -53,7 +46,9 @@ void database::roll_back() noexcept {
 void database::check(int code) const {
   if (code == SQLITE_OK) return;
   auto const text = file_ + ": " + (handle() ? sqlite3_errmsg(handle()) : sqlite3_errstr(code));
-  if (is_damage(code)) throw damaged(text);
+  if ((code & primary) == SQLITE_CORRUPT) throw damaged(text);
+  // It may be anything, even the configuration: whoever named it has to decide.
+  if ((code & primary) == SQLITE_NOTADB) throw store_error(text + "; it is left alone: name another one in state.file");
   throw store_error(text);
 }
 

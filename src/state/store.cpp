@@ -13,6 +13,7 @@ namespace cooldown::state {
 namespace {
 
 constexpr int schema = 1;
+constexpr std::int64_t application = 0x63646e70;  // of a file's application_id: it is ours
 constexpr std::array<std::int64_t, 3> spans{60, 3'600, 86'400};
 
 constexpr const char* tables = R"(
@@ -47,35 +48,41 @@ std::optional<grouping> grouping_of(std::string_view word) {
 }
 
 store::store(const std::string& file, access how) : db_(std::make_unique<database>(file, how)) {
-  if (how == access::write) {
-    migrate();
-    return;
-  }
   auto const found = schema_found();
-  if (found != schema)
-    throw store_error(fmt::format("{}: another version of cooldown-proxy has written it (schema {}, this one knows {})",
-                                  file, found, schema));
+  if (found > schema || (how == access::read && found != schema))
+    throw store_error(fmt::format("{}: {} version of cooldown-proxy has written it (schema {}, this one knows {})",
+                                  file, found > schema ? "a newer" : "another", found, schema));
+  if (how == access::read) return;
+  db_->run("PRAGMA journal_mode = WAL");
+  // A crash of the machine may lose the last transactions, never more; a crash of the process loses none.
+  db_->run("PRAGMA synchronous = NORMAL");
+  migrate();
 }
 
 store::~store() = default;
 store::store(store&&) noexcept = default;
 store& store::operator=(store&&) noexcept = default;
 
+std::int64_t store::integer_of(const char* query) {
+  statement read(*db_, query);
+  read.step();
+  return read.integer(0);
+}
+
+/// 0: nothing has been written yet.
 std::int64_t store::schema_found() {
-  statement version(*db_, "PRAGMA user_version");
-  version.step();
-  return version.integer(0);
+  if (integer_of("SELECT count(*) FROM sqlite_master") == 0) return 0;
+  if (integer_of("PRAGMA application_id") != application)
+    throw store_error(db_->file() +
+                      ": it belongs to another program, and is left alone: name another file in state.file");
+  return integer_of("PRAGMA user_version");
 }
 
 void store::migrate() {
   db_->run("BEGIN IMMEDIATE");
-  auto const found = schema_found();
-  if (found > schema)
-    throw store_error(fmt::format("{}: a newer cooldown-proxy has written it (schema {}, this one knows {})",
-                                  db_->file(), found, schema));
-  if (found < schema) {
+  if (schema_found() < schema) {  // still: another process may have been faster
     db_->run(fmt::format(fmt::runtime(tables), joined(", {name} REAL NOT NULL")));
-    db_->run(fmt::format("PRAGMA user_version = {}", schema));
+    db_->run(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application, schema));
   }
   db_->run("COMMIT");
 }

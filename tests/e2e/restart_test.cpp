@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "state/damage.hpp"
 #include "support/proxy.hpp"
 
 using namespace cooldown::testing;
@@ -150,13 +151,28 @@ TEST_F(Memory, WhatCannotBeKeptEndsNoService) {
 
 TEST_F(Memory, ADamagedFileIsMovedAside) {
   fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(answer()); });
-  std::ofstream(file) << std::string(5'000, 'x');
+  {
+    proxy p(upstream, remembering());
+    EXPECT_EQ(p.fetch(chat(), "POST").status, 200);
+  }
+  cooldown::state::damage(file);
   {
     proxy p(upstream, remembering());
     p.program().wait_for_line("state.db.damaged");
     EXPECT_EQ(p.fetch(chat(), "POST").status, 200);
   }
   EXPECT_EQ(used("requests"), 1);
+}
+
+TEST_F(Memory, AFileThatIsNoDatabaseStaysAsItIs) {
+  fake_upstream upstream([](auto const&, tcp_client& c) { return c.send(answer()); });
+  std::ofstream(file) << "somebody's\n";
+  proxy p(upstream, remembering());
+  p.program().wait_for_line("file is not a database; it is left alone");
+  EXPECT_EQ(p.fetch(chat(), "POST").status, 200);
+  std::stringstream bytes;
+  bytes << std::ifstream(file).rdbuf();
+  EXPECT_EQ(bytes.str(), "somebody's\n");
 }
 
 TEST_F(Memory, NothingIsKeptIfItIsOff) {

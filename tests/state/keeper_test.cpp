@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "state/damage.hpp"
 #include "support/process.hpp"
 
 using namespace cooldown;
@@ -84,7 +85,8 @@ TEST_F(Keeper, KeepsTheLatestThatWasLearned) {
 }
 
 TEST_F(Keeper, MovesADamagedFileAsideAndGoesOn) {
-  std::ofstream(file) << std::string(10'000, 'x');
+  { store const made(file); }
+  damage(file);
   {
     auto const k = made();
     EXPECT_TRUE(k->learned("account").scopes.empty());

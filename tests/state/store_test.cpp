@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include "state/damage.hpp"
 #include "support/process.hpp"
 
 using namespace cooldown;
@@ -123,13 +124,31 @@ TEST_F(Store, LeavesAFileOfANewerProgramAlone) {
   { store const made(file); }
   execute(file, "PRAGMA user_version = 99");
   EXPECT_THAT([&] { store const s(file); },
-              ThrowsMessage<store_error>(HasSubstr("a newer cooldown-proxy has written")));
+              ThrowsMessage<store_error>(HasSubstr("a newer version of cooldown-proxy has written")));
   EXPECT_THAT([&] { store const s(file, store::access::read); }, ThrowsMessage<store_error>(HasSubstr("schema 99")));
 }
 
 TEST_F(Store, TellsADamagedFile) {
-  std::ofstream(file) << std::string(10'000, 'x');
+  { store(file).write(one(monday, "m", 1), {}); }
+  damage(file);
   EXPECT_THROW(store const s(file), damaged);
+}
+
+TEST_F(Store, LeavesAFileThatIsNoDatabaseAlone) {
+  std::ofstream(file) << "server: {port: 8080}\n" << std::string(10'000, '#');
+  auto const size = std::filesystem::file_size(file);
+  EXPECT_THAT([&] { store const s(file); }, ThrowsMessage<store_error>(HasSubstr("not a database; it is left alone")));
+  EXPECT_EQ(std::filesystem::file_size(file), size);
+}
+
+TEST_F(Store, LeavesTheDatabaseOfAnotherProgramAlone) {
+  execute(file, "CREATE TABLE bookmarks (url TEXT); PRAGMA user_version = 1");
+  for (auto const how : {store::access::read, store::access::write})
+    EXPECT_THAT([&] { store const s(file, how); }, ThrowsMessage<store_error>(HasSubstr("belongs to another program")));
+  EXPECT_FALSE(std::filesystem::exists(file + "-wal")) << "not even its journal is changed";
+  std::string header(20, '\0');
+  std::ifstream(file).read(header.data(), 20);
+  EXPECT_EQ(header[18], 1) << "2 says write-ahead log";
 }
 
 TEST_F(Store, NamesTheFileThatCannotBeMade) {

@@ -21,7 +21,7 @@ class database;
 struct store_error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-/// It is no database, or a broken one.
+/// It is a broken database.
 struct damaged : store_error {
   using store_error::store_error;
 };
@@ -76,6 +76,7 @@ class store {
   std::vector<usage_sum> usage(std::int64_t since, grouping by);
 
  private:
+  std::int64_t integer_of(const char* query);
   std::int64_t schema_found();
   void migrate();
   void add_usage(const usage_rows& used);
