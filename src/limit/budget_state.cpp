@@ -25,6 +25,7 @@ learned_limit budget::save(time_point now) {
           .highest = highest_,
           .reported = reported_,
           .shown = shown_,
+          .shown_by_answers = answers_show_,
           .told_at = age_of(told_at_, now),
           .shown_at = now - shown_at_,
           .taken_at = age_of(taken_at_, now),
@@ -62,6 +63,7 @@ bool budget::restore(const learned_limit& s, time_point saved) {
   b.highest_ = std::min(read.number(s.highest, 0, most_units), b.limit_ * longest_seconds / seconds_of(window_));
   b.reported_ = s.reported;
   b.shown_ = s.shown;
+  b.answers_show_ = s.shown_by_answers;
   b.told_at_ = read.past(s.told_at);
   b.shown_at_ = read.past(s.shown_at);
   b.taken_at_ = read.past(s.taken_at);

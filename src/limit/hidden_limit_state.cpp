@@ -16,9 +16,12 @@ learned_hidden_limit hidden_limit::save(double spent, time_point now) const {
   return {.configured = configured_,
           .value = std::min(value_, most_units),  // of a limit that headers tell it may climb without end
           .guessed = guessed_,
+          .told = told_,
+          .measured = measured_,
           .born = now - born_,
           .met_at = age_of(met_at_, now),
           .dry_since = age_of(dry_since_, now),
+          .dry_until = age_of(dry_until_, now),
           .empty_at = age_of(empty_at_, now),
           .first_at = age_of(first_at_, now),
           .tried_at = age_of(tried_at_, now),
@@ -44,8 +47,11 @@ bool hidden_limit::restore(const learned_hidden_limit& s, time_point saved) {
   hidden_limit h(read.number(s.configured, 1e-9, most_units), window_, read.past(s.born));
   h.value_ = read.number(s.value, 1e-9, most_units);
   h.guessed_ = s.guessed;
+  h.told_ = s.told;
+  h.measured_ = s.measured;
   h.met_at_ = read.perhaps(s.met_at, {});
   h.dry_since_ = read.perhaps(s.dry_since, {});
+  h.dry_until_ = read.moment(s.dry_until, window_);
   h.empty_at_ = read.perhaps(s.empty_at, {});
   h.first_at_ = read.perhaps(s.first_at, {});
   h.tried_at_ = read.past(s.tried_at);

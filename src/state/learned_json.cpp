@@ -12,12 +12,13 @@ namespace cooldown {
 
 BOOST_DESCRIBE_STRUCT(spent_part, (), (ago, amount))
 BOOST_DESCRIBE_STRUCT(learned_hidden_limit, (),
-                      (configured, value, guessed, born, met_at, dry_since, empty_at, first_at, tried_at, lowered_at,
-                       steadfast_until, in_vain, dried, lowered_early, spent_since_empty, spent_since_run,
-                       spent_since_first, owed, failed_repayments, step, held, failed_climbs, lowered_from, seen_then))
+                      (configured, value, guessed, told, measured, born, met_at, dry_since, dry_until, empty_at,
+                       first_at, tried_at, lowered_at, steadfast_until, in_vain, dried, lowered_early,
+                       spent_since_empty, spent_since_run, spent_since_first, owed, failed_repayments, step, held,
+                       failed_climbs, lowered_from, seen_then))
 BOOST_DESCRIBE_STRUCT(learned_limit, (),
-                      (id, limit, highest, reported, shown, told_at, shown_at, taken_at, level, spent, margin, gone,
-                       gone_at, rounds, belief, drift, announced, reset_votes, reset_at, window_start,
+                      (id, limit, highest, reported, shown, shown_by_answers, told_at, shown_at, taken_at, level, spent,
+                       margin, gone, gone_at, rounds, belief, drift, announced, reset_votes, reset_at, window_start,
                        spent_since_reset, assumed, probed_at, phase, suspected_at, suspected_level, suspected_refunds,
                        spent_since_suspected, refused_tests, next_test, hidden))
 BOOST_DESCRIBE_STRUCT(learned_clock, (), (ahead, told))

@@ -78,7 +78,9 @@ struct learned_hidden_limit {
   double configured = 0;
   double value = 0;
   bool guessed = false;
-  age born, met_at, dry_since, empty_at, first_at, tried_at, lowered_at, steadfast_until;
+  bool told = false;
+  bool measured = false;
+  age born, met_at, dry_since, dry_until, empty_at, first_at, tried_at, lowered_at, steadfast_until;
   bool in_vain = false;
   bool dried = false;
   bool lowered_early = false;
@@ -101,6 +103,7 @@ struct learned_limit {
   double highest = 0;     // a remaining above the limit that headers have shown
   bool reported = false;  // by headers; false: configured, or named by a refusal
   bool shown = false;
+  bool shown_by_answers = false;  // not only by refusals
   age told_at, shown_at, taken_at;
 
   double level = 0;               // after deducting requests in flight
