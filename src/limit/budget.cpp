@@ -45,9 +45,6 @@ constexpr duration phase_fade = std::chrono::milliseconds{2};
 // How fast what is kept unspent after refusals is forgotten.
 constexpr double margin_memory_seconds = 120;
 
-// What only refusals show is tried to be exceeded after so long.
-constexpr duration old = std::chrono::minutes{5};
-
 // Doubles of this size add up in the 12th digit; a wait of a nanosecond for a millionth of a token would be silly.
 constexpr double epsilon = 1e-6;
 
@@ -315,11 +312,11 @@ time_point budget::certain_at(double n, time_point now) const {
 /// Where only refusals show a limit, nothing would tell that there is more. Once it is used up without a refusal for
 /// long, one request more is tried, then two, and so on.
 void budget::try_more(double n, time_point now) {
-  if (!only_refusals_show() || now - told_at_ < old || levels_.level() > 2 * n) return;
+  if (!only_refusals_show() || now - told_at_ < snapshot_lifetime || levels_.level() > 2 * n) return;
   raised_ = std::max(n, 2 * raised_);
   limit_ += raised_;
   levels_.refill(raised_);
-  told_at_ = now - old + window_;
+  told_at_ = now - snapshot_lifetime + window_;
 }
 
 budget::mark budget::take(double n, time_point now) {
@@ -398,7 +395,10 @@ double budget::observe(const mark& m, double n, const limit_snapshot& s, time_po
                        unsigned overlap, fate became) {
   advance(now);
   bool const charged = became == fate::charged;
-  if (s.limit || s.remaining) told_at_ = now;
+  if (s.limit || s.remaining) {
+    told_at_ = now;
+    omitted_ = false;
+  }
   if (s.limit) set_told_limit(static_cast<double>(*s.limit));
   raised_ = 0;
   if (s.remaining) highest_ = static_cast<double>(*s.remaining);

@@ -185,7 +185,12 @@ bool budget::see_what_came_back(const mark& m, double n, time_point sent, time_p
 
 void budget::admitted(const mark& m, double n, time_point sent, time_point now) {
   advance(now);
-  if (only_refusals_show()) return begin_window(m);
+  omitted_ = true;
+  if (shown_) {
+    bool const silent = !announced_ && now - told_at_ > window_;
+    if (only_refusals_show() || silent) begin_window(m);
+    return;
+  }
   if (!learned() || hidden_.met_since(sent)) return;
   bool const came_back = model() == refill::continuous && hidden_.was_dry(sent) && see_what_came_back(m, n, sent, now);
   // Refused more often than the refill explains: what it has brought since is not relied on. In a window or a sliding
@@ -197,6 +202,12 @@ void budget::admitted(const mark& m, double n, time_point sent, time_point now) 
   }
   learn(evidence::admitted_unshown);
   begin_window(m);
+  bool const latest = m.spent + epsilon >= spent_;
+  if (model() == refill::continuous || !latest || levels_.level() >= n) return;
+  double const before = limit_;
+  hidden_.step_held(n, now);
+  follow_hidden_limit();
+  levels_.refill(limit_ - before);
 }
 
 /// The probe after the end of a window was admitted, and no header tells more.
@@ -331,7 +342,7 @@ void budget::met(double n, double undecided, bool probe, std::optional<duration>
   hidden_.met({.n = n,
                .spent = spent_,
                .undecided = undecided,
-               .used = log_.sum(),
+               .used = model() == refill::window ? std::min(log_.sum(), taken_since_reset()) : log_.sum(),
                .at_once = model() != refill::continuous,
                .word = retry_after,
                .oldest = log_.empty() ? std::nullopt : std::optional{log_.oldest()},
@@ -346,6 +357,16 @@ void budget::met(double n, double undecided, bool probe, std::optional<duration>
   double const since = model() == refill::continuous ? rate() * seconds_of(now - sent) : 0;
   levels_.lower(levels_.level() + undecided - since);
   if (model() == refill::continuous) levels_.lower(std::max(0.0, rate() * seconds_of(hidden_.patience()) - n));
+}
+
+/// What has been sent since may have been more than there was: then the level is nothing new.
+void budget::hide(const mark& m, time_point now) {
+  advance(now);
+  reported_ = shown_ = answers_show_ = announced_ = false;
+  highest_ = 0;
+  hidden_ = hidden_limit(limit_, window_, now - window_);
+  hidden_.guessed();
+  if (m.epoch == epoch_) levels_.lower(std::min(0.0, levels_.level_after(m.level)));
 }
 
 void budget::told(double limit) {

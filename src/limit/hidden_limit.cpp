@@ -75,7 +75,8 @@ void hidden_limit::met(const meeting& m, bool fixed) {
       spent_at_first_ = m.spent;
     }
     if (held_ && (m.at_once || told_)) {
-      value_ = *held_;
+      auto const held = m.at_once ? std::max(*held_, m.used - m.undecided) : *held_;
+      value_ = std::min(value_, held);
       end_climb();
     } else if (!fixed && !told_ && !m.at_once && !is_measured_twice(m) && empty_at_) {
       judge(m);
@@ -189,7 +190,8 @@ bool hidden_limit::admitted(double spent, time_point sent, time_point now) {
   bool dry = false;
   if (dry_since_) {
     spent_at_run_ = spent;
-    dry = sent - *dry_since_ >= window_ / long_dry_part;
+    // Nothing may have been sent meanwhile: only refusals, or the provider's word, say that nothing came.
+    dry = in_vain_ ? sent - *dry_since_ >= window_ / long_dry_part : was_dry(sent);
     dried_ = dried_ || dry;
   }
   dry_since_.reset();
@@ -207,11 +209,19 @@ void hidden_limit::taken(double n, double level, bool at_once, time_point now) {
   }
   if (!again && now - tried_at_ < (!held_ ? due(n) : at_once ? window_ : window_ / step_part)) return;
   if (level > std::max(2 * n, value_ / 10)) return;  // nobody waits for it
+  climb(at_once ? n / value_ : first_step, now);
+}
+
+void hidden_limit::climb(double first, time_point now) {
   if (!held_) held_ = value_;
   tried_at_ = now;
-  step_ = std::min(1.0, std::max(at_once ? n / value_ : first_step, 2 * step_));
+  step_ = std::min(1.0, std::max(first, 2 * step_));
   value_ *= 1 + step_;
   if (!guessed_) value_ = std::min(value_, configured_);
+}
+
+void hidden_limit::step_held(double n, time_point now) {
+  if (held_ && !dry_since_ && (guessed_ || value_ < configured_)) climb(n / value_, now);
 }
 
 /// While its value was too low, it has filled faster than we thought, unless somebody else was there.

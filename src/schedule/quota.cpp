@@ -112,7 +112,8 @@ bool quota::counts(std::size_t slot, bool dynamic, time_point now) const {
 /// limit that no header reports might be met.
 time_point quota::unproven_ready_at(time_point now) {
   if (!settings_.use_headers || (!answered_ && !settings_.header_fallback)) return now;
-  if (answered_) {
+  bool const tried = std::ranges::any_of(budgets_, [](auto const& b) { return b && !b->reported() && b->is_tried(); });
+  if (answered_ && !tried) {
     auto& rpm = budgets_[rpm_slot];
     if (!rpm || rpm->reported() || rpm->learned() || shows_shorter(resource::requests, now)) return now;
     if (rpm->used(now) < std::max(proven_requests_, trusted_share * rpm->limit())) return now;

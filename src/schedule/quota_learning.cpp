@@ -107,7 +107,8 @@ void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, 
     auto& b = budgets_[slot];
     if (!b) continue;
     if (r.probe && !(snapshot && snapshot->at(ids_[slot]).remaining)) b->disproved(r.marks[slot], now);
-    if (!b->shown() || b->only_refusals_show()) b->admitted(r.marks[slot], amount(slot, r.cost), r.taken, now);
+    if (!b->shown() || !snapshot || !snapshot->at(ids_[slot]).remaining)
+      b->admitted(r.marks[slot], amount(slot, r.cost), r.taken, now);
   }
   if (auto& rpm = budgets_[rpm_slot])
     proven_requests_ = std::max(proven_requests_, rpm->used(now) - static_cast<double>(unanswered_));
@@ -253,12 +254,15 @@ std::optional<limit_id> quota::culprit_of(const reservation& r, const refusal& w
   limit_id const of_tokens{resource::tokens, why.over.value_or(window::minute)};
   auto const slot = find_slot(of_tokens);
   auto* const tokens = slot < most_limits && budgets_[slot] ? &*budgets_[slot] : nullptr;
-  auto const& rpm = budgets_[rpm_slot];
+  auto& rpm = budgets_[rpm_slot];
   bool const plenty = tokens && tokens->shown() && tokens->level(now) > plenty_left * tokens->limit();
   if (rpm && !rpm->shown() && plenty && (!informed || fits_what_is_shown(r.cost, now))) return ids_[rpm_slot];
   if (tokens && tokens->reported()) return informed ? std::nullopt : std::optional{of_tokens};
   bool const dark = std::ranges::none_of(budgets_, [](auto const& b) { return b && b->reported(); });
-  return rpm && dark && !informed ? std::optional{ids_[rpm_slot]} : std::nullopt;
+  if (!dark || informed) return std::nullopt;
+  auto const left = [now](budget& b) { return b.level(now) / b.limit(); };
+  if (tokens && (!rpm || left(*tokens) < left(*rpm))) return of_tokens;
+  return rpm ? std::optional{ids_[rpm_slot]} : std::nullopt;
 }
 
 void quota::refused(reservation_id id, const refusal& why, const rate_limit_snapshot* snapshot, time_point now) {
@@ -321,6 +325,8 @@ bool quota::is_worth_a_pause(const refusal& why, duration length) {
 /// Returns whether the model now knows better than the refusal when to come again.
 bool quota::refused_by_quota(reservation& r, const refusal& why, const rate_limit_snapshot* snapshot, unsigned attempt,
                              time_point now) {
+  for (std::size_t slot = 0; slot < budgets_.size(); ++slot)
+    if (auto& b = budgets_[slot]; b && b->has_vanished(now)) b->hide(r.marks[slot], now);
   auto const of = culprit_of(r, why, snapshot != nullptr, now);
   auto const slot = of ? slot_for(*of) : most_limits;
   bool const unheard_of = slot < most_limits && !budgets_[slot];

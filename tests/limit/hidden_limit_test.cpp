@@ -86,6 +86,7 @@ TEST(HiddenLimit, AClimbThatIsRefusedFallsBackToWhatHeldAndWaitsLonger) {
 TEST(HiddenLimit, OfTheFirstWindowOurLogSaysLittleWhereNothingCameForLong) {
   hidden_limit l(30, 60s, start);
   l.met(meets(3, start + 1s, 3), false);
+  l.met(meets(3, start + 10s, 3), false);
   l.admitted(4, start + 20s, start + 20s);
   l.met(meets(5, start + 25s, 5), false);
   EXPECT_EQ(l.value(), 30);

@@ -77,6 +77,8 @@ class budget {
   bool learned() const { return hidden_.learned(); }
   /// True if refusals have shown the remaining, and no other answer has.
   bool only_refusals_show() const { return shown_ && !answers_show_; }
+  /// More than what has held before is tried now.
+  bool is_tried() const { return model() != refill::continuous && hidden_.is_tried_beyond(log_.sum()); }
   /// True if refusals have shown what it is, and what has come back since.
   bool is_measured() const { return hidden_.is_measured(); }
   /// True if its level may hold requests back. A limit whose remaining is never shown may not be the whole truth, and
@@ -138,6 +140,14 @@ class budget {
 
   /// A request of `n` sent at `sent` (`m`) was admitted, and no header mentions this limit.
   void admitted(const mark& m, double n, time_point sent, time_point now);
+
+  /// True if headers mentioned it, and no longer do.
+  bool has_vanished(time_point now) const {
+    return reported_ && omitted_ && !only_refusals_show() && now - told_at_ > snapshot_lifetime;
+  }
+  /// It has vanished, and a request that took `m` was refused: from now on it is a hidden limit, whose value is at
+  /// first the last that headers told.
+  void hide(const mark& m, time_point now);
 
   /// A refusal has named the limit's value, and no header does.
   void told(double limit);
@@ -216,6 +226,7 @@ class budget {
   bool reported_ = false;
   bool shown_ = false;
   bool answers_show_ = false;  // of admitted requests
+  bool omitted_ = false;       // by the latest answer to an admitted request
   double raised_ = 0;          // what only refusals show, by our own steps since the last one
   belief belief_;
   spending_log log_;

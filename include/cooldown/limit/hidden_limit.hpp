@@ -48,6 +48,8 @@ class hidden_limit {
   bool is_told() const { return told_; }
   /// More than the last value that held is tried.
   bool is_climbing() const { return held_.has_value(); }
+  /// The same, by the request after `used`.
+  bool is_tried_beyond(double used) const { return held_ && used >= *held_; }
 
   /// For long nothing came before a request that was sent at `sent` was admitted, and refusals or the provider said so.
   bool was_dry(time_point sent) const;
@@ -87,6 +89,10 @@ class hidden_limit {
   /// `n` units are taken; `level` is left.
   void taken(double n, double level, bool at_once, time_point now);
 
+  /// The latest request, of `n` units, was admitted, and less than that is left. Where units come back at once, or as
+  /// they went, a step of a climb has held, then, and the next one follows.
+  void step_held(double n, time_point now);
+
   /// How long to wait before the next probe after a refused one; zero unless the last one was refused.
   duration patience() const;
 
@@ -100,6 +106,7 @@ class hidden_limit {
   // a refusal, then after more and more.
   static constexpr unsigned most_failed_repayments = 5;
 
+  void climb(double first, time_point now);
   bool is_measured_twice(const meeting& m);
   void end_climb();
   void judge(const meeting& m);

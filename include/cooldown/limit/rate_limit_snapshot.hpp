@@ -9,6 +9,9 @@
 
 namespace cooldown {
 
+/// Headers older than this are ignored, and after a silence this long a probe is due.
+constexpr duration snapshot_lifetime = std::chrono::minutes{5};
+
 /// One limit as the headers of a response show it: after this request's reservation and before its refund.
 struct limit_snapshot {
   std::optional<std::uint64_t> limit;

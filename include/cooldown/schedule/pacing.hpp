@@ -5,15 +5,13 @@
 #include <cstdint>
 #include <optional>
 
+#include "cooldown/limit/rate_limit_snapshot.hpp"
 #include "cooldown/limit/sliding_window.hpp"
 #include "cooldown/schedule/constraint.hpp"
 #include "cooldown/schedule/learned_state.hpp"
 #include "cooldown/time.hpp"
 
 namespace cooldown {
-
-/// Headers older than this are ignored, and after a silence this long a probe is due.
-constexpr duration snapshot_lifetime = std::chrono::minutes{5};
 
 /// So many refusals in a row may be explained by the learned model; after more, the provider's retry-after is obeyed.
 constexpr unsigned trusted_rounds = 4;
