@@ -49,6 +49,7 @@ constexpr edge edges[] = {
     {{doubted_window}, reset_sent, proven_window},
     {{announced_bucket, proven_bucket}, resets_fit_window, announced_window},
     {learned, resets_fit_bucket, proven_bucket},
+    {{announced_window, proven_window}, resets_stand_still, doubted_window},
     // What headers show while it is used.
     {learned, refill_seen, proven_bucket},
     {{assumed_bucket}, no_refill_seen, suspected_window},
@@ -96,12 +97,12 @@ constexpr const char* belief_names[] = {"assumed_bucket",   "reassumed_bucket", 
 static_assert(std::size(belief_names) == belief_count);
 
 constexpr const char* evidence_names[] = {
-    "reset_sent",         "resets_fit_bucket",  "resets_fit_window", "refill_seen",       "no_refill_seen",
-    "refused_with_room",  "refused_beyond_log", "refused_like_log",  "refused_in_a_row",  "refused_unshown",
-    "admitted_unshown",   "back_at_once",       "back_like_log",     "more_than_log",     "suspicion_expired",
-    "end_full",           "end_like_log",       "end_like_bucket",   "end_undecided",     "end_empty",
-    "end_empty_no_log",   "end_short",          "configured_bucket", "configured_window", "configured_sliding",
-    "configured_to_learn"};
+    "reset_sent",         "resets_fit_bucket",  "resets_fit_window",  "resets_stand_still", "refill_seen",
+    "no_refill_seen",     "refused_with_room",  "refused_beyond_log", "refused_like_log",   "refused_in_a_row",
+    "refused_unshown",    "admitted_unshown",   "back_at_once",       "back_like_log",      "more_than_log",
+    "suspicion_expired",  "end_full",           "end_like_log",       "end_like_bucket",    "end_undecided",
+    "end_empty",          "end_empty_no_log",   "end_short",          "configured_bucket",  "configured_window",
+    "configured_sliding", "configured_to_learn"};
 static_assert(std::size(evidence_names) == evidence_count);
 
 }  // namespace

@@ -252,7 +252,15 @@ time_point budget::ready_at(double n, time_point now, double passed) {
       return test_or(at, n, passed, now);
     }
   }
-  return now + duration_of_seconds(missing / inflow());
+  auto const at = now + duration_of_seconds(missing / inflow());
+  auto const end = end_to_ask_at();
+  return end && passed == 0 ? std::min(at, std::max(now, *end)) : at;
+}
+
+/// Where refusals alone show that nothing comes, it may come at the end of a window: then one request asks.
+std::optional<time_point> budget::end_to_ask_at() const {
+  if (shown_ || model() != refill::continuous || hidden_.patience() == duration::zero()) return std::nullopt;
+  return boundary_after(hidden_.met_at()) + settings_.reset_buffer;
 }
 
 /// `at`, or when one may go earlier to see whether it is a bucket after all.
@@ -326,6 +334,7 @@ budget::mark budget::take(double n, time_point now) {
   hidden_.taken(n, levels_.level(), at_once, now);
   follow_hidden_limit();
   if (at_once) levels_.refill(limit_ - before);
+  if (auto const end = end_to_ask_at(); end && now >= *end) levels_.lower(std::min(0.0, levels_.level() - n));
   try_more(n, now);
   bool const tests = test_offered_ == std::pair{now, n};
   auto const level = levels_.take(n, now);

@@ -2,6 +2,7 @@
 // (docs/decisions/008-learned-refill.md).
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "cooldown/limit/budget.hpp"
 
@@ -11,6 +12,10 @@ namespace {
 // How many resets in a row must equal (limit - remaining) / rate before we believe that refill is continuous: one may
 // do so by chance in any window, three hardly ever.
 constexpr unsigned votes_needed = 3;
+
+// Resets of whole seconds change once a second; those of windows that are used up at once may be the same in a few.
+constexpr duration coarsest_reset = std::chrono::milliseconds{1100};
+constexpr std::uint32_t standing_windows = 3;
 
 // Of the limit: the most that is kept unspent after refusals.
 constexpr double most_margin = 0.25;
@@ -66,7 +71,28 @@ void budget::vote(const limit_snapshot& s, time_point sent, bool charged) {
   if (continuous_votes_ == 0) learn(evidence::resets_fit_window);
 }
 
+/// The time until anything changes with time. The same reset more than a second later, or after several windows, comes
+/// from one who does not know.
+bool budget::stands_still(const limit_snapshot& s, time_point sent, time_point now) {
+  auto& r = standing_;
+  if (r.said != *s.reset) r = {.said = *s.reset, .epoch = epoch_, .seen = epoch_, .heard = now};
+  if (r.seen != epoch_) {
+    r.seen = epoch_;
+    r.heard = now;
+  }
+  return epoch_ - r.epoch >= standing_windows || sent > r.heard + coarsest_reset;
+}
+
 void budget::observe_reset(const limit_snapshot& s, time_point sent, time_point now, bool charged) {
+  if (stands_still(s, sent, now)) {
+    learn(evidence::resets_stand_still);
+    if (std::exchange(announced_, false) && model() == refill::window) {
+      reset_at_ = boundary_after(now);
+      evidence_.clear();
+      evidence_since_ = now;
+    }
+    return;
+  }
   announced_ = true;
   learn(evidence::reset_sent);
   vote(s, sent, charged);

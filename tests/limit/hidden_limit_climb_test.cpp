@@ -63,5 +63,17 @@ TEST_F(ClimbingWindow, TriesMoreThanHasHeldOnlyByFewAtATime) {
   EXPECT_TRUE(b.is_tried());
 }
 
+TEST(DryLimit, IsAskedAboutAtTheEndOfAWindow) {
+  budget b(1000, 1h, refill::continuous, start, {});
+  auto const refused = [&](duration at) {
+    b.refused(b.take(1, start + at), 1, 1, std::nullopt, 0, start + at, start + at + 1ms);
+  };
+  for (auto const at : {10min, 20min, 40min, 58min}) refused(at);
+  EXPECT_GT(b.ready_at(1, start + 59min), start + 59min);
+  EXPECT_EQ(b.ready_at(1, start + 59min), start + 1h + 100ms) << "and not five minutes after the last refusal";
+  refused(1h + 100ms);
+  EXPECT_GT(b.ready_at(1, start + 1h + 200ms), start + 1h + 4min) << "once";
+}
+
 }  // namespace
 }  // namespace cooldown

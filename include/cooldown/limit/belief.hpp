@@ -32,6 +32,7 @@ enum class evidence : std::uint8_t {
   reset_sent,           // a header announces a reset
   resets_fit_bucket,    // most of the latest resets equal the time until a bucket is full
   resets_fit_window,    // none of the latest resets does
+  resets_stand_still,   // resets are the same all the time
   refill_seen,          // headers show a gradual refill
   no_refill_seen,       // headers show no refill
   refused_with_room,    // a request was refused for which a bucket would have had room
@@ -56,7 +57,7 @@ enum class evidence : std::uint8_t {
   configured_sliding,   //
   configured_to_learn,  // the configuration no longer says how it refills
 };
-constexpr std::size_t evidence_count = 26;
+constexpr std::size_t evidence_count = 27;
 
 /// The belief after evidence `e`. Most evidence does not change most beliefs.
 belief on(belief b, evidence e);

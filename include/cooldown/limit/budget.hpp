@@ -186,6 +186,7 @@ class budget {
   void try_more(double n, time_point now);
   bool see_what_came_back(const mark& m, double n, time_point sent, time_point now);
   void observe_reset(const limit_snapshot& s, time_point sent, time_point now, bool charged);
+  bool stands_still(const limit_snapshot& s, time_point sent, time_point now);
   void vote(const limit_snapshot& s, time_point sent, bool charged);
   void judge_reset(const mark& m, double after, time_point sent);
   void judge_test(double remaining, time_point now);
@@ -203,6 +204,7 @@ class budget {
   time_point boundary_after(time_point t) const;
   std::optional<time_point> window_end() const;
   time_point test_or(time_point at, double n, double passed, time_point now);
+  std::optional<time_point> end_to_ask_at() const;
   double certain_level(time_point now) const;
   time_point certain_at(double n, time_point now) const;
   double rate() const { return limit_ / seconds_of(window_); }  // units per second
@@ -264,6 +266,14 @@ class budget {
   suspicion suspicion_;
   double spent_at_reset_ = 0;
   unsigned continuous_votes_ = 0;  // 0 to 3: evidence that resets are the time until full
+  /// The latest resets, which were all the same.
+  struct standing_reset {
+    duration said{};
+    std::uint32_t epoch = 0;  // at the first of them
+    std::uint32_t seen = 0;   // at the first one since the last end of a window
+    time_point heard{};       // the same one's
+  };
+  standing_reset standing_;
   duration wall_offset_{};
   duration phase_{};  // how much later than the wall clock's boundaries windows end
 

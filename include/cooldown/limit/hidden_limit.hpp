@@ -60,6 +60,8 @@ class hidden_limit {
   double value() const { return value_; }
   /// True if refusals have shown when it was used up.
   bool learned() const { return met_at_.has_value(); }
+  /// When the latest of them was heard; only if `learned()`.
+  time_point met_at() const { return *met_at_; }
   /// True if a later refusal has already shown what a refusal of a request sent at `sent` could show.
   bool met_since(time_point sent) const { return met_at_ && sent <= *met_at_; }
 
