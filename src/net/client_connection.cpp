@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <boost/asio/post.hpp>
 
 #include "cooldown/net/buffers.hpp"
@@ -17,9 +14,6 @@ namespace {
 // Of a client that is still sending when it has its answer, as nginx has them (lingering_time, lingering_timeout).
 constexpr duration longest_linger = std::chrono::seconds{30};
 constexpr duration longest_silence = std::chrono::seconds{2};
-// So much of an answer waits in the kernel for a client that is slow to take it. With what the kernel would choose, it
-// would take minutes to see that a slow client takes anything.
-constexpr int most_unsent = 256 * 1024;
 constexpr std::size_t tls_record = 16 * 1024;
 constexpr unsigned most_reads_at_once = 16;  // before others get their turn
 
@@ -43,7 +37,6 @@ client_connection::client_connection(tcp_socket s, client_port& at, role r, cons
   }
   socket.set_option(asio::ip::tcp::no_delay(true), ec);
   socket.non_blocking(true, ec);
-  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent, sizeof most_unsent);
   port.connections.insert(this);
   ++port.telemetry.stats.connections_open;
 }
@@ -128,7 +121,7 @@ task<error_code> client_connection::write_rest_plain(std::span<asio::const_buffe
   while (!left.empty()) {
     if (ctl.fired()) co_return asio::error::operation_aborted;
     auto const since = steady_now();
-    ctl.set(pace.left(patience));
+    ctl.set_for_taking(pace.left(patience));
     auto [failed, n] = co_await socket.async_write_some(left, tok);
     if (failed) co_return failed;
     pace.waited(steady_now() - since);
@@ -253,7 +246,7 @@ task<error_code> client_connection::write_tls(std::span<asio::const_buffer> left
       error_code ec = asio::error::broken_pipe;
       if (s == tls_stream::state::needs_read || s == tls_stream::state::needs_write) {
         auto const since = steady_now();
-        ctl.set(pace.left(patience));
+        ctl.set_for_taking(pace.left(patience));
         ec = co_await wait_for(s);
         pace.waited(steady_now() - since);
       }

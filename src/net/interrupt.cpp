@@ -2,10 +2,24 @@
 
 #include <algorithm>
 
+#include <sys/ioctl.h>
+
+#include <linux/sockios.h>
+
+#include "cooldown/exchange/body_pace.hpp"
 #include "cooldown/net/memory.hpp"
 #include "cooldown/net/upstream_connection.hpp"
 
 namespace cooldown::net {
+namespace {
+
+/// Bytes that were written to it and that the peer's system has not acknowledged.
+std::size_t bytes_in(tcp_socket& socket) {
+  int bytes = 0;
+  return ::ioctl(socket.native_handle(), SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+}  // namespace
 
 void deadline_sweep::entry::set(duration from_now) {
   at_ = steady_now() + from_now;
@@ -69,6 +83,23 @@ void deadline_sweep::sweep() {
     e.expired();
   }
   if (!first_) timer_.cancel();
+}
+
+void interrupt::set(duration from_now) {
+  untaken_ = 0;
+  entry::set(from_now);
+}
+
+void interrupt::set_for_taking(duration from_now) {
+  entry::set(from_now);
+  untaken_ = bytes_in(client_);
+}
+
+void interrupt::expired() {
+  auto const before = untaken_;
+  if (before > 0) untaken_ = bytes_in(client_);
+  if (untaken_ >= before) return fire(interruption::timeout);
+  entry::set(time_for(before - untaken_));
 }
 
 void interrupt::fire(interruption why) {

@@ -9,6 +9,8 @@
 #include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
+#include "socket_pair.hpp"
+
 using namespace cooldown;
 using namespace cooldown::net;
 using namespace std::chrono_literals;
@@ -154,6 +156,31 @@ TEST_F(DeadlineSweep, TimeInWhichNobodyRanCountsForNoDeadline) {
   io.run();
   EXPECT_EQ(e.times, 1);
   EXPECT_GE(e.at - back, 300ms - deadline_sweep::resolution);
+}
+
+TEST_F(Interrupt, AClientKeepsItsDeadlineAwayAsLongAsItTakesWhatWaitsForIt) {
+  cooldown::testing::socket_pair pair(io);
+  interrupt of_client(sweep, pair.near);
+  std::string const piece(64 * 1024, 'x');
+  error_code full;
+  while (!full) pair.near.write_some(asio::buffer(piece), full);
+  of_client.set_for_taking(1h);
+  EXPECT_EQ(pair.far.read(64 * 1024).size(), 64 * 1024U);
+  of_client.expired();
+  EXPECT_FALSE(of_client.fired()) << "it has taken 64 KiB";
+  of_client.expired();
+  EXPECT_EQ(of_client.why(), interruption::timeout) << "it has taken nothing since";
+}
+
+TEST_F(Interrupt, WhatAClientTakesEarnsNothingForAnotherDeadline) {
+  cooldown::testing::socket_pair pair(io);
+  interrupt of_client(sweep, pair.near);
+  ASSERT_EQ(pair.near.write_some(asio::buffer("x", 1)), 1U);
+  of_client.set_for_taking(1h);
+  of_client.set(1h);
+  EXPECT_EQ(pair.far.read().size(), 1U);
+  of_client.expired();
+  EXPECT_EQ(of_client.why(), interruption::timeout);
 }
 
 TEST_F(Interrupt, FirstReasonStays) {

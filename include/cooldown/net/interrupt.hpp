@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "cooldown/net/asio.hpp"
@@ -73,7 +74,12 @@ class interrupt final : public deadline_sweep::entry {
   bool fired() const { return why_ != interruption::none; }
   void reset() { why_ = interruption::none; }
 
-  void expired() override { fire(interruption::timeout); }
+  void set(duration from_now);
+  /// The deadline of a client that has bytes to take: what it takes of those that wait in its socket earns it time, at
+  /// the pace of body_pace. So its reading is seen long before the socket has room again.
+  void set_for_taking(duration from_now);
+
+  void expired() override;
 
   tcp_socket& client() { return client_; }
 
@@ -104,6 +110,7 @@ class interrupt final : public deadline_sweep::entry {
   upstream_connection* upstream_ = nullptr;
   steady_timer* timer_ = nullptr;
   interruption why_ = interruption::none;
+  std::size_t untaken_ = 0;  // bytes in the client's socket, as last seen; 0: taking them earns nothing
 };
 
 }  // namespace cooldown::net
