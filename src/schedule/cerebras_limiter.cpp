@@ -19,6 +19,10 @@ constexpr double unseen_tokens = 100;
 // A refusal that does not say why is taken for lack of capacity so often; that clears sooner than a limit.
 constexpr unsigned tried_for_load = 2;
 
+// Refused although nothing else was sent for a window, a request may be larger than its limit is by now: others are
+// tried for so long, and the first that fits shows the limit.
+constexpr duration steps_aside_for = std::chrono::minutes{4};
+
 // So many answers are asked for the dialect that they are in.
 constexpr unsigned asked_for_dialect = 16;
 
@@ -315,6 +319,7 @@ observation cerebras_limiter::observe_refusal(ticket_id id, ticket& t, const ans
   s.limits.refused(t.reservation, why, snapshot, now);
   t.reservation = 0;
   if (alone(t, now) > t.deadline) return {};
+  if (may_be_size && !s.queue.empty() && s.limits.is_at_a_loss(now)) t.not_before = now + steps_aside_for;
   take_back(id, t, now);
   enqueue(id, t, now);
   return {.what = verdict::queue_again, .refusal = {}, .header_problem = {}};

@@ -63,6 +63,11 @@ void quota::create_configured(time_point now) {
     if (auto& b = budgets_[slot]; b && !b->reported() && !b->is_guess() && !settings_.limits.of(ids_[slot])) b.reset();
 }
 
+bool quota::is_at_a_loss(time_point now) {
+  auto& b = budgets_[tpm_slot];
+  return pacing_.rounds() > trusted_rounds && b && b->shown() && b->used(now) <= 0;
+}
+
 bool quota::is_shared() const {
   return std::ranges::any_of(budgets_, [](auto const& b) { return b && b->drift() > 0; });
 }

@@ -70,6 +70,9 @@ class pacing {
   /// Drops the pause that a refusal asked for: something better is known.
   void forget_hold() { hold_until_ = {}; }
 
+  /// Of refusals for quota, in a row.
+  unsigned rounds() const { return rounds_; }
+
   /// When the next request may be sent. `unanswered`: a request is at the provider, and it is unknown whether it is
   /// admitted. `passed`: as if a request were sent now.
   readiness ready(bool unanswered, bool passed, time_point now) const;

@@ -157,6 +157,9 @@ class quota {
 
   /// The provider has answered a request of this scope.
   bool answered() const { return answered_; }
+  /// Refused more often in a row than the model explains, though nothing was admitted within the window of the limit of
+  /// tokens a minute, which headers have shown.
+  bool is_at_a_loss(time_point now);
   /// True if headers have shown that others use the same quota.
   bool is_shared() const;
   basis decides(time_point now) const;
