@@ -84,6 +84,16 @@ rate_limit_snapshot limits_in(const readings& all, const unnamed_windows& unname
   return out;
 }
 
+/// Where all tokens show just what the input or the output does, it is that limit again, as the tightest of several.
+void drop_repeated(per_limit<limit_snapshot>& limits) {
+  for (auto& [id, shown] : limits) {
+    if (id.counts != resource::tokens || !shown.limit || !shown.remaining) continue;
+    for (auto const part : {resource::input_tokens, resource::output_tokens})
+      if (auto const* const other = limits.find({part, id.over}))
+        if (other->limit == shown.limit && other->remaining == shown.remaining) shown = {};
+  }
+}
+
 }  // namespace
 
 std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_headers(header_view headers, wall_time now,
@@ -97,6 +107,7 @@ std::variant<rate_limit_snapshot, rate_limit_header_error> parse_rate_limit_head
                                     }));
   if (any && of_ietf) read_ietf_headers(headers, out);
   auto const main = out.at(resource::tokens, window::minute);
+  drop_repeated(out.limits);
   std::string missing;
   if (!main.limit) missing = "x-ratelimit-limit-tokens-minute";
   if (!main.remaining && !main.reset) {

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace cooldown {
 
 reckoning::mark reckoning::take(double n, time_point now) {
   level_ -= n;
   if (pending_.size() == most_pending) {
-    pending_sum_ -= pending_.front().n;
     forgotten_ = pending_.front().sequence;
-    pending_.pop_front();
+    drop_first();
   }
   pending_.push_back({next_, now, n});
   pending_sum_ += n;
@@ -42,9 +42,17 @@ void reckoning::answered(std::uint64_t sequence) {
                                       [](auto const& p, auto wanted) { return p.sequence < wanted; });
   if (found == pending_.end() || found->sequence != sequence) return;
   pending_sum_ -= found->n;
+  if (found->silent) silent_sum_ -= found->n;
   found->n = 0;
   while (!pending_.empty() && pending_.front().n == 0) pending_.pop_front();
   if (pending_.empty() && copied_.empty()) pending_sum_ = 0;  // rounding errors do not outlive it
+}
+
+void reckoning::drop_first() {
+  pending_sum_ -= pending_.front().n;
+  if (pending_.front().silent) silent_sum_ -= pending_.front().n;
+  pending_.pop_front();
+  if (pending_.empty()) silent_sum_ = 0;
 }
 
 void reckoning::untake(const mark& m, double n) {
@@ -61,6 +69,7 @@ void reckoning::correct(const mark& m, double by) {
   if (found == pending_.end() || found->sequence != m.sequence || found->n <= by) return;
   found->n -= by;
   pending_sum_ -= by;
+  if (found->silent) silent_sum_ -= by;
   level_ += by;
 }
 
@@ -72,8 +81,7 @@ void reckoning::cap(double capacity) {
 
 void reckoning::include_until(time_point cutoff) {
   while (!pending_.empty() && pending_.front().sent < cutoff) {
-    pending_sum_ -= pending_.front().n;
-    pending_.pop_front();
+    drop_first();
   }
   if (pending_.empty() && copied_.empty()) pending_sum_ = 0;
 }
@@ -94,6 +102,14 @@ void reckoning::not_shown(const mark& m, time_point sent) {
     copied_.pop_front();
   }
   copied_.push_back({sent, n});
+}
+
+void reckoning::answered_silently(const mark& m, time_point sent) {
+  auto const found = std::lower_bound(pending_.begin(), pending_.end(), m.sequence,
+                                      [](auto const& p, auto wanted) { return p.sequence < wanted; });
+  if (found != pending_.end() && found->sequence == m.sequence && found->sent == sent &&
+      !std::exchange(found->silent, true))
+    silent_sum_ += found->n;
 }
 
 void reckoning::include_copied(time_point sent) {
@@ -121,7 +137,9 @@ double reckoning::observe(const mark& m, double remaining, time_point sent, time
   latest_sent_ = std::max(latest_sent_, sent);
   include_copied(sent);
   include_until(latest_sent_ - reordering);
-  double const change = lowest() + income_ - pending_sum_ - level_;
+  double change = lowest() + income_ - pending_sum_ - level_;
+  // What seems to be missing may be what the lowest remaining includes already.
+  if (change < 0) change = std::min(0.0, change + silent_sum_);
   level_ += change;
   corrections_ += change;
   return change;
@@ -141,7 +159,7 @@ void reckoning::restart(double level) {
   corrections_ = 0;
   pending_.clear();
   copied_.clear();
-  pending_sum_ = 0;
+  pending_sum_ = silent_sum_ = 0;
   forgotten_ = 0;
   count_ = 0;
   latest_sent_ = {};

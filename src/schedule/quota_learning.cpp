@@ -107,6 +107,7 @@ void quota::admitted(const reservation& r, const rate_limit_snapshot* snapshot, 
     auto& b = budgets_[slot];
     if (!b) continue;
     if (r.probe && !(snapshot && snapshot->at(ids_[slot]).remaining)) b->disproved(r.marks[slot], now);
+    if (!(snapshot && shows(*snapshot, ids_[slot]))) b->answered_silently(r.marks[slot], r.taken);
     if (!b->shown() || !snapshot || !snapshot->at(ids_[slot]).remaining)
       b->admitted(r.marks[slot], amount(slot, r.cost), r.taken, now);
   }

@@ -208,5 +208,19 @@ TEST(RateLimitHeaders, OtherDialects) {
   EXPECT_EQ(tokens_minute(anthropic).reset, 30s);
 }
 
+TEST(RateLimitHeaders, TokensThatRepeatThoseOfTheOutputAreNoLimitOfTheirOwn) {
+  auto const of = [](const char* tokens) {
+    return parsed({{"anthropic-ratelimit-input-tokens-limit", "30000"},
+                   {"anthropic-ratelimit-input-tokens-remaining", "29000"},
+                   {"anthropic-ratelimit-output-tokens-limit", "8000"},
+                   {"anthropic-ratelimit-output-tokens-remaining", "7000"},
+                   {"anthropic-ratelimit-tokens-limit", tokens},
+                   {"anthropic-ratelimit-tokens-remaining", "7000"}});
+  };
+  EXPECT_FALSE(tokens_minute(of("8000")).any());
+  EXPECT_EQ(of("8000").at(resource::output_tokens, window::minute).remaining, 7000U);
+  EXPECT_TRUE(tokens_minute(of("38000")).any());
+}
+
 }  // namespace
 }  // namespace cooldown

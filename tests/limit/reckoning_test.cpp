@@ -33,6 +33,31 @@ class Reckoning : public ::testing::Test {
   reckoning known{10'000};
 };
 
+TEST_F(Reckoning, AnswersWithoutAHeaderAreNotDeductedTwice) {
+  auto silent = send(100, start);
+  auto shown = send(100, start);
+  meet(silent);
+  meet(shown);
+  known.answered_silently(silent.mark, silent.sent);
+  answer(shown, start + 50ms);
+  EXPECT_EQ(known.level(), truth);
+  auto later = send(100, start + 1s);
+  meet(later);
+  answer(later, start + 1s + 50ms);
+  EXPECT_EQ(known.level(), truth) << "nor are they added when they are certainly included";
+}
+
+TEST_F(Reckoning, AnswersWithoutAHeaderHideNoMoreThanTheyTook) {
+  auto silent = send(100, start);
+  auto shown = send(100, start);
+  meet(silent);
+  meet(shown);
+  shown.shown = truth -= 500;  // others
+  known.answered_silently(silent.mark, silent.sent);
+  answer(shown, start + 50ms);
+  EXPECT_EQ(known.level(), truth);
+}
+
 TEST_F(Reckoning, TakesAndRefillsByItself) {
   known.take(300, start);
   EXPECT_EQ(known.level(), 9700);

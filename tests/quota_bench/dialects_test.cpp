@@ -50,13 +50,9 @@ TEST_P(Dialects, AreServedToTheFullWithHardlyARefusal) {
       << start.refused << " before";
 }
 
-// Whose limits are learned too slowly to hold to the contract.
-constexpr std::string_view not_yet[] = {"mistral"};
-
 std::vector<std::string> names() {
   std::vector<std::string> all;
-  for (auto const& each : sim::dialects())
-    if (std::ranges::find(not_yet, each.name) == std::end(not_yet)) all.emplace_back(each.name);
+  for (auto const& each : sim::dialects()) all.emplace_back(each.name);
   return all;
 }
 

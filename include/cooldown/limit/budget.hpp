@@ -138,6 +138,11 @@ class budget {
   /// The header of an admitted request, which took `m` at `sent`, is a copy of an older one.
   void observe_copy(const mark& m, time_point sent, time_point now);
 
+  /// A request sent at `sent` (`m`) was admitted, and its answer does not show what remains, though others do.
+  void answered_silently(const mark& m, time_point sent) {
+    if (m.epoch == epoch_) levels_.answered_silently(m.level, sent);
+  }
+
   /// A request of `n` sent at `sent` (`m`) was admitted, and no header mentions this limit.
   void admitted(const mark& m, double n, time_point sent, time_point now);
 

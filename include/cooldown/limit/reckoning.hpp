@@ -64,6 +64,9 @@ class reckoning {
   /// header will include it.
   void not_shown(const mark& m, time_point sent);
 
+  /// The answer to `m`, sent at `sent`, has no header: those of others, sent at about the same time, may include it.
+  void answered_silently(const mark& m, time_point sent);
+
   /// Lowers the level by `by` below what headers suggest.
   void lower(double by);
 
@@ -78,7 +81,9 @@ class reckoning {
     std::uint64_t sequence;
     time_point sent;
     double n;  // 0: answered
+    bool silent = false;
   };
+  void drop_first();
   void include_until(time_point cutoff);
   void include_copied(time_point sent);
   void answered(std::uint64_t sequence);
@@ -96,6 +101,7 @@ class reckoning {
   static constexpr std::size_t most_pending = 1024;
   std::deque<pending> pending_;
   double pending_sum_ = 0;
+  double silent_sum_ = 0;        // part of it: answered without a header
   std::uint64_t forgotten_ = 0;  // sequence of the latest one dropped for lack of room
 
   // Requests answered by copies of older headers; those sent within `reordering` are combined.
