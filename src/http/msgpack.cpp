@@ -1,6 +1,8 @@
 #include "msgpack.hpp"
 
+#include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -117,7 +119,9 @@ class converter {
     if (!bits) return false;
     double const d = bytes == 4 ? static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(*bits)))
                                 : std::bit_cast<double>(*bits);
-    return write(std::isfinite(d) ? std::to_string(d) : "null");
+    std::array<char, 32> digits{};  // the shortest that tell it; all of the largest would be 309
+    auto const end = std::to_chars(digits.begin(), digits.end(), d).ptr;
+    return write(std::isfinite(d) ? std::string_view(digits.begin(), end) : "null");
   }
 
   bool text(std::optional<std::uint64_t> size) {

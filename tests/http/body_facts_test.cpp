@@ -291,6 +291,13 @@ TEST(body_facts, of_message_pack_with_a_key_that_holds_keys_are_not_read) {
   EXPECT_FALSE(facts_of(keys_within_keys(40)).parsed);
 }
 
+TEST(body_facts, of_message_pack_full_of_the_largest_numbers) {
+  auto const numbers = times(120'000, "\xcb\x7f\xef\xff\xff\xff\xff\xff\xff");
+  auto const f = facts_of("\x82\xa1x\xdd\x00\x01\xd4\xc0"s + numbers + "\xa5model\xa1m");
+  EXPECT_TRUE(f.parsed);
+  EXPECT_EQ(f.model, "m");
+}
+
 TEST(body_facts, a_maximum_is_a_number_however_it_is_written) {
   EXPECT_EQ(facts_of(R"({"max_tokens":100.0})").max_output_tokens, 100U);
   EXPECT_EQ(facts_of(R"({"max_tokens":1e2})").max_output_tokens, 100U);
