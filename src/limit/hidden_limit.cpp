@@ -110,8 +110,7 @@ bool hidden_limit::is_measured_twice(const meeting& m) {
   failed_climbs_ = std::max(failed_climbs_, 1U);
   dried_ = false;
   empty_at_.reset();
-  held_.reset();
-  step_ = 0;
+  forget_climb();
   return true;
 }
 
@@ -134,17 +133,20 @@ void hidden_limit::judge(const meeting& m) {
 }
 
 void hidden_limit::end_climb() {
-  step_ = 0;
   if (held_) failed_climbs_ = value_ >= found_more * *held_ ? 0 : std::min(failed_climbs_ + 1, most_failed_climbs);
+  forget_climb();
+}
+
+void hidden_limit::forget_climb() {
   held_.reset();
+  step_ = 0;
 }
 
 void hidden_limit::told(double value) {
   value_ = guessed_ ? value : std::min(value, configured_);
   told_ = measured_ = true;
   failed_climbs_ = most_failed_climbs;
-  held_.reset();
-  step_ = 0;
+  forget_climb();
 }
 
 bool hidden_limit::was_dry(time_point sent) const {
@@ -158,8 +160,7 @@ void hidden_limit::dried_up(double used, double n, time_point now) {
   value_ = used;
   measured_ = true;
   failed_climbs_ = std::max(failed_climbs_, 1U);
-  held_.reset();
-  step_ = 0;
+  forget_climb();
   empty_at_.reset();
 }
 

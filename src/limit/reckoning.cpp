@@ -37,10 +37,14 @@ double reckoning::refunds_until(time_point t) const {
   return history_.size() == most_refunds ? after->sum : 0;
 }
 
+reckoning::pending* reckoning::find(std::uint64_t sequence) {
+  auto const found = std::ranges::lower_bound(pending_, sequence, {}, &pending::sequence);
+  return found != pending_.end() && found->sequence == sequence ? &*found : nullptr;
+}
+
 void reckoning::answered(std::uint64_t sequence) {
-  auto const found = std::lower_bound(pending_.begin(), pending_.end(), sequence,
-                                      [](auto const& p, auto wanted) { return p.sequence < wanted; });
-  if (found == pending_.end() || found->sequence != sequence) return;
+  auto* const found = find(sequence);
+  if (!found) return;
   pending_sum_ -= found->n;
   if (found->silent) silent_sum_ -= found->n;
   found->n = 0;
@@ -64,9 +68,8 @@ void reckoning::untake(const mark& m, double n) {
 }
 
 void reckoning::correct(const mark& m, double by) {
-  auto const found = std::lower_bound(pending_.begin(), pending_.end(), m.sequence,
-                                      [](auto const& p, auto wanted) { return p.sequence < wanted; });
-  if (found == pending_.end() || found->sequence != m.sequence || found->n <= by) return;
+  auto* const found = find(m.sequence);
+  if (!found || found->n <= by) return;
   found->n -= by;
   pending_sum_ -= by;
   if (found->silent) silent_sum_ -= by;
@@ -105,11 +108,8 @@ void reckoning::not_shown(const mark& m, time_point sent) {
 }
 
 void reckoning::answered_silently(const mark& m, time_point sent) {
-  auto const found = std::lower_bound(pending_.begin(), pending_.end(), m.sequence,
-                                      [](auto const& p, auto wanted) { return p.sequence < wanted; });
-  if (found != pending_.end() && found->sequence == m.sequence && found->sent == sent &&
-      !std::exchange(found->silent, true))
-    silent_sum_ += found->n;
+  auto* const found = find(m.sequence);
+  if (found && found->sent == sent && !std::exchange(found->silent, true)) silent_sum_ += found->n;
 }
 
 void reckoning::include_copied(time_point sent) {

@@ -111,6 +111,7 @@ class hidden_limit {
   void climb(double first, time_point now);
   bool is_measured_twice(const meeting& m);
   void end_climb();
+  void forget_climb();
   void judge(const meeting& m);
   void lower(double seen, double least, bool telling, time_point now);
   duration due(double n) const;

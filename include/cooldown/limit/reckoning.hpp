@@ -83,6 +83,7 @@ class reckoning {
     double n;  // 0: answered
     bool silent = false;
   };
+  pending* find(std::uint64_t sequence);
   void drop_first();
   void include_until(time_point cutoff);
   void include_copied(time_point sent);
