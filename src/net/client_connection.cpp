@@ -42,7 +42,12 @@ client_connection::client_connection(tcp_socket s, client_port& at, role r, cons
 }
 
 client_connection::~client_connection() {
-  if (tls) tls->say_goodbye();
+  if (cut_) {
+    // Closed in order, all that the client has not taken would stay in the kernel for minutes.
+    abort();
+  } else if (tls) {
+    tls->say_goodbye();
+  }
   --port.telemetry.stats.connections_open;
   port.connections.erase(this);
   if (port.bodies.has_emptied()) give_memory_back();
@@ -252,6 +257,7 @@ task<error_code> client_connection::write_tls(std::span<asio::const_buffer> left
       }
       if (!ec) continue;
       tls->spoil();
+      cut_ = true;
       co_return ec;
     }
   }

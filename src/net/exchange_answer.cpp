@@ -128,8 +128,6 @@ task<bool> exchange::relay() {
   record_.line.complete = false;
   if (end == relay_end::client_gone) {
     ++seen_.stats.clients_gone;
-    // Of one that takes nothing, all that it has not taken would stay in the kernel for minutes.
-    if (c_.ctl.why() == interruption::timeout) c_.abort();
     co_return false;
   }
   ++seen_.stats.answers_cut;

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -65,6 +66,23 @@ TEST_F(ClientConnection, NothingFollowsWhatWasCutShort) {
   begin("more");
   EXPECT_TRUE(ends()) << "it would be taken for the rest";
   EXPECT_EQ(read_all(), "");
+}
+
+TEST_F(ClientConnection, WhoeverDidNotTakeItsAnswerIsReset) {
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  tcp_socket far(io);
+  tcp_socket near(io);
+  far.connect(acceptor.local_endpoint());
+  acceptor.accept(near);
+  std::optional<client_connection> slow(std::in_place, std::move(near), shared.port, role::proxy);
+  std::string const large(64 * 1024 * 1024, 'x');
+  std::vector<asio::const_buffer> buffers{asio::buffer(large)};
+  error_code ec;
+  ASSERT_FALSE(slow->write_at_once(buffers, ec)) << "more than the kernel keeps";
+  slow.reset();
+  std::string taken(1024 * 1024, ' ');
+  while (!ec) far.read_some(asio::buffer(taken), ec);
+  EXPECT_EQ(ec, asio::error::connection_reset);
 }
 
 TEST_F(ClientConnection, WhatWaitedForTheClientGoesOnWhole) {
