@@ -109,7 +109,7 @@ state_place state_of(const config::settings& settings, observe::log& log) {
   try {
     return {*place, state::secret_beside(place->file)};
   } catch (const std::exception& e) {
-    log.warn(std::string("nothing is remembered over a restart: ") + e.what());
+    log.warn(std::string("nothing is remembered over a restart: ") + e.what() + " (state.file)");
     return {};
   }
 }

@@ -109,8 +109,12 @@ int show_usage(const std::string& file, std::int64_t since, std::string_view by,
     state::store from(file, state::store::access::read);
     std::cout << render_usage(from.usage(since, *state::grouping_of(by)), by, as);
     return ok;
+  } catch (const state::damaged& e) {
+    std::cerr << "cooldown-proxy usage: " << http::visible(e.what())
+              << ": the proxy will set it aside and begin a new one (state.file)\n";
+    return unavailable;
   } catch (const state::store_error& e) {
-    std::cerr << "cooldown-proxy usage: " << http::visible(e.what()) << '\n';
+    std::cerr << "cooldown-proxy usage: " << http::visible(e.what()) << " (state.file)\n";
     return unavailable;
   }
 }

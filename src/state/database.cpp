@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include <sys/stat.h>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -13,11 +15,15 @@ namespace {
 // Another process may be writing: a backup, or a second proxy with the same file.
 constexpr int busy_milliseconds = 2'000;
 
-/// The file with its mode, before SQLite creates it readable by others.
-void create_private(const std::string& file) {
-  int const fd = open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+/// Says why it cannot be used, which SQLite does not; makes it with its mode, before SQLite makes it readable by
+/// others.
+void prepare(const std::string& file, bool writes) {
+  int const fd = open(file.c_str(), (writes ? O_CREAT | O_RDWR : O_RDONLY) | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (fd < 0) throw store_error(file + ": " + std::strerror(errno));
+  struct stat found {};
+  bool const regular = fstat(fd, &found) == 0 && S_ISREG(found.st_mode);
   close(fd);
+  if (!regular) throw store_error(file + ": is no regular file");
 }
 
 constexpr int primary = 0xff;  // of a result code; the rest are details
@@ -26,7 +32,7 @@ constexpr int primary = 0xff;  // of a result code; the rest are details
 
 database::database(std::string file, store::access how) : file_(std::move(file)) {
   bool const writes = how == store::access::write;
-  if (writes) create_private(file_);
+  prepare(file_, writes);
   sqlite3* opened = nullptr;
   int const flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
   int const code = sqlite3_open_v2(file_.c_str(), &opened, flags, nullptr);
@@ -48,7 +54,7 @@ void database::check(int code) const {
   auto const text = file_ + ": " + (handle() ? sqlite3_errmsg(handle()) : sqlite3_errstr(code));
   if ((code & primary) == SQLITE_CORRUPT) throw damaged(text);
   // It may be anything, even the configuration: whoever named it has to decide.
-  if ((code & primary) == SQLITE_NOTADB) throw store_error(text + "; it is left alone: name another one in state.file");
+  if ((code & primary) == SQLITE_NOTADB) throw store_error(text + "; it is left alone: name another one");
   throw store_error(text);
 }
 

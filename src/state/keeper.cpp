@@ -79,7 +79,7 @@ store* keeper::work::open() {
     }
     return &*database;
   } catch (const store_error& why) {
-    complain(std::string(why.what()) + ": nothing is remembered over a restart (said once)");
+    complain(std::string(why.what()) + ": nothing is remembered over a restart (state.file; said once)");
     return nullptr;
   }
 }
@@ -98,7 +98,7 @@ void keeper::work::write(snapshot what) {
     put_back(std::move(what));
   } catch (const store_error& why) {
     database.reset();
-    complain(std::string(why.what()) + ": nothing is remembered until it can be written again (said once)");
+    complain(std::string(why.what()) + ": nothing is remembered until it can be written again (state.file; said once)");
     put_back(std::move(what));
   } catch (const std::bad_alloc&) {
     database.reset();

@@ -47,8 +47,8 @@ void make_secret(const std::string& file) {
   auto const draft = file + "." + std::to_string(getpid());
   {
     descriptor const to{open(draft.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR)};
-    if (to.fd < 0) fail(draft, errno);
-    if (write(to.fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) fail(draft, errno);
+    if (to.fd < 0) fail(file, errno);
+    if (write(to.fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) fail(file, errno);
   }
   // Whoever came first has made the one that counts.
   if (link(draft.c_str(), file.c_str()) != 0 && errno != EEXIST) {

@@ -49,6 +49,7 @@ std::optional<grouping> grouping_of(std::string_view word) {
 
 store::store(const std::string& file, access how) : db_(std::make_unique<database>(file, how)) {
   auto const found = schema_found();
+  if (found == 0 && how == access::read) throw store_error(file + ": is empty: no proxy has recorded its usage there");
   if (found > schema || (how == access::read && found != schema))
     throw store_error(fmt::format("{}: {} version of cooldown-proxy has written it (schema {}, this one knows {})",
                                   file, found > schema ? "a newer" : "another", found, schema));
@@ -73,8 +74,7 @@ std::int64_t store::integer_of(const char* query) {
 std::int64_t store::schema_found() {
   if (integer_of("SELECT count(*) FROM sqlite_master") == 0) return 0;
   if (integer_of("PRAGMA application_id") != application)
-    throw store_error(db_->file() +
-                      ": it belongs to another program, and is left alone: name another file in state.file");
+    throw store_error(db_->file() + ": it belongs to another program, and is left alone: name another file");
   return integer_of("PRAGMA user_version");
 }
 

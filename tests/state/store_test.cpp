@@ -151,6 +151,19 @@ TEST_F(Store, LeavesTheDatabaseOfAnotherProgramAlone) {
   EXPECT_EQ(header[18], 1) << "2 says write-ahead log";
 }
 
+TEST_F(Store, SaysWhyAFileCannotBeUsed) {
+  auto const folder = in.path("folder");
+  std::filesystem::create_directory(folder);
+  EXPECT_THAT([&] { store const s(folder, store::access::read); },
+              ThrowsMessage<store_error>(HasSubstr("is no regular file")));
+  EXPECT_THAT([&] { store const s(folder, store::access::write); },
+              ThrowsMessage<store_error>(HasSubstr("Is a directory")));
+  auto const empty = in.path("empty.db");
+  std::ofstream{empty};
+  EXPECT_THAT([&] { store const s(empty, store::access::read); },
+              ThrowsMessage<store_error>(HasSubstr("no proxy has recorded its usage there")));
+}
+
 TEST_F(Store, NamesTheFileThatCannotBeMade) {
   EXPECT_THAT([&] { store const s(in.path("nowhere/state.db")); },
               ThrowsMessage<store_error>(HasSubstr("nowhere/state.db: No such file or directory")));
